@@ -1,0 +1,260 @@
+"""What the steps ask of the outside world. Each Protocol has one contract suite in ``tests/contracts``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.values import (
+    CheckedExpectation,
+    ColumnDrift,
+    ColumnKind,
+    Estimate,
+    Expectation,
+    ModelRef,
+    Observation,
+    RunRef,
+    TaskKind,
+    Traffic,
+)
+from airflow_mlops.core.windows import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class ObjectStore(Protocol):
+    """Named bytes. Keys are relative, with ``/`` between parts. All raise ``StoreUnavailable``."""
+
+    def put(self, key: str, body: bytes) -> str:
+        """Write whole or not at all, replacing what was there; the object's URI."""
+
+    def put_new(self, key: str, body: bytes) -> bool:
+        """Write whole if the key is free; False, and nothing written, if it is taken. Atomic."""
+
+    def get(self, key: str) -> bytes:
+        """The bytes. Raises ``KeyError`` if there is no such key."""
+
+    def keys(self, prefix: str) -> list[str]:
+        """All keys below a prefix, sorted."""
+
+    def uri(self, key: str) -> str:
+        """The URI that ``local_path`` and other programs understand."""
+
+    def local_path(self, uri: str) -> Path:
+        """A local file with the object's content (downloaded first where the store is remote).
+        Accepts a URI of this store or a key. Raises ``KeyError`` if there is no such object."""
+
+
+class LedgerStore(Protocol):
+    """The append-only record of decisions."""
+
+    def append(self, entry: Entry) -> Entry:
+        """Record an entry; the entry that holds this id (an earlier one, if it was there first)."""
+
+    def entries(self, model: str) -> list[Entry]:
+        """Every entry of a model, oldest first."""
+
+
+class DataSource(Protocol):
+    """Where rows come from."""
+
+    def read(self, window: Window, *, time_column: str, columns: Sequence[str]) -> pd.DataFrame:
+        """Rows with ``window.start <= time_column < window.end``, exactly these columns, ordered by time.
+
+        Raises ``DataRefused`` that names missing columns or a time column of the wrong type;
+        an empty frame where there are no rows.
+        """
+
+
+class Checker(Protocol):
+    """Runs expectations on a frame."""
+
+    def check(
+        self, frame: pd.DataFrame, expectations: Sequence[Expectation]
+    ) -> list[CheckedExpectation]:
+        """One result per expectation, in order. Raises ``DataRefused`` for an unknown type."""
+
+
+class Trainer(Protocol):
+    """Turns rows into a fitted estimator."""
+
+    def fit(
+        self, features: pd.DataFrame, label: pd.Series, params: Mapping[str, Any], seed: int
+    ) -> Any:
+        """A fitted estimator with ``predict`` (and ``predict_proba`` for classification).
+        Raises ``TrainingFailed`` with the cause."""
+
+
+class Metrics(Protocol):
+    """Scores predictions, with confidence intervals."""
+
+    def score(
+        self, metrics: Sequence[str], label: Any, prediction: Any, confidence: float
+    ) -> dict[str, Estimate]:
+        """Each metric's estimate. Raises ``DataRefused`` where a metric is undefined (one class only)."""
+
+    def difference(
+        self, metrics: Sequence[str], label: Any, challenger: Any, champion: Any, confidence: float
+    ) -> dict[str, Estimate]:
+        """Challenger minus champion, paired by row."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftResult:
+    """Per-column scores and the method's own HTML page."""
+
+    columns: tuple[ColumnDrift, ...]
+    html: bytes
+
+
+class DriftDetector(Protocol):
+    """Compares two frames column by column."""
+
+    def compare(
+        self,
+        reference: pd.DataFrame,
+        current: pd.DataFrame,
+        columns: Mapping[str, ColumnKind],
+        *,
+        method: str,
+        threshold: float,
+        sample_rows: int,
+    ) -> DriftResult:
+        """Scores of every column; both frames sampled to at most ``sample_rows``."""
+
+
+class LoadedModel(Protocol):
+    """A model in memory."""
+
+    def predict(self, features: pd.DataFrame) -> Any:
+        """Per row: the probability of the positive class (binary), the class probabilities as an array
+        (multiclass), or the value (regression)."""
+
+
+class Tracking(Protocol):
+    """Runs, models and the registry. All raise ``BackendUnavailable`` when the server is away."""
+
+    def log_training(
+        self,
+        *,
+        experiment: str,
+        run_name: str,
+        run_key: str,
+        estimator: Any,
+        input_example: pd.DataFrame,
+        task: TaskKind,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+        dataset_uri: str,
+        dataset_version: str,
+        trusted_types: Sequence[str],
+    ) -> RunRef:
+        """Log a model whole; a run that an earlier try with the same ``run_key`` left behind is reused
+        when finished and marked killed when not."""
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
+        """Add metrics to a run."""
+
+    def log_file(self, run_id: str, path: str, body: bytes) -> None:
+        """Attach a file to a run under ``path``."""
+
+    def read_file(self, run_id: str, path: str) -> bytes:
+        """A file of a run. Raises ``KeyError`` if there is none."""
+
+    def load(self, model_uri: str, *, trusted_types: Sequence[str] = ()) -> LoadedModel:
+        """Load ``models:/name/version`` or a run's model. Raises ``ModelRefused`` when it cannot be."""
+
+    def register(self, name: str, run: RunRef, tags: Mapping[str, str]) -> ModelRef:
+        """A version for this run; the same version when called again for the same run."""
+
+    def alias(self, name: str, alias: str) -> ModelRef | None:
+        """The version an alias points to, or None."""
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        """Point an alias at a version, and read it back."""
+
+    def drop_alias(self, name: str, alias: str) -> None:
+        """Remove an alias; nothing happens if there is none."""
+
+    def run_of(self, model: ModelRef) -> RunRef:
+        """The training run behind a version."""
+
+    def set_tags(self, model: ModelRef, tags: Mapping[str, str]) -> None:
+        """Set tags on a version."""
+
+
+class ServingTarget(Protocol):
+    """Where a model answers requests. Every change is idempotent and read back."""
+
+    def traffic(self) -> Traffic:
+        """What is being served, as the target says."""
+
+    def smoke(self, candidate: ModelRef, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Load the candidate beside the champion and predict these rows with it, off the live path.
+        Raises ``ModelRefused`` with the target's reason."""
+
+    def set_traffic(
+        self, rollout_id: str, candidate: ModelRef, *, mode: str, weight: float
+    ) -> Traffic:
+        """``mode`` is ``shadow`` or ``canary``. Raises ``RolloutRefused`` if another rollout is open."""
+
+    def observe(self, rollout_id: str) -> Observation:
+        """What was seen since the last ``set_traffic`` that changed something."""
+
+    def promote(self, rollout_id: str, candidate: ModelRef) -> Traffic:
+        """All traffic to the candidate, which becomes the champion there; the rollout is closed."""
+
+    def roll_back(self, rollout_id: str) -> Traffic:
+        """All traffic to the champion; the rollout is closed. Nothing happens if it is not open."""
+
+
+class InferenceLog(Protocol):
+    """What the endpoint answered: one row per prediction."""
+
+    def read(self, model: str, window: Window, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Rows with event time in the window. Always has ``request_id``, ``key``, ``event_time``,
+        ``received_at``, ``version``, ``role``, ``prediction`` and the features."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the backends of a run are. Secrets are filled in by the hooks and never written to a file."""
+
+    store: str
+    tracking: str | None = None
+    tracking_token: str | None = None
+    serving: str | None = None
+    serving_token: str | None = None
+
+
+class Backends(Protocol):
+    """What a step is handed; each is connected at its first use."""
+
+    @property
+    def store(self) -> ObjectStore: ...
+
+    @property
+    def ledger(self) -> LedgerStore: ...
+
+    @property
+    def tracking(self) -> Tracking: ...
+
+    @property
+    def serving(self) -> ServingTarget: ...
+
+    @property
+    def inference_log(self) -> InferenceLog: ...
+
+    def data_source(self, type_: str, settings: Mapping[str, Any]) -> DataSource: ...
+
+    def trainer(self, type_: str, path: str) -> Trainer: ...
+
+    def checker(self) -> Checker: ...
+
+    def metrics(self, task: TaskKind) -> Metrics: ...
+
+    def drift_detector(self) -> DriftDetector: ...

@@ -1,0 +1,1 @@
+"""YAML to frozen models, every problem with its position."""

@@ -1,0 +1,417 @@
+"""What a model's YAML may say. Names, types and descriptions here become the JSON Schema and the reference."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from airflow_mlops.core.values import ColumnKind, Severity, TaskKind
+from airflow_mlops.core.windows import Period
+
+API_VERSION = "airflow-mlops/v1"
+
+
+class _Part(BaseModel):
+    """Frozen, and refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="strings")
+
+
+def _period_text(text: str) -> str:
+    return str(Period.parse(text))
+
+
+def _utc(value: Any) -> Any:
+    """YAML dates arrive as text (the reader resolves no timestamps); a bare date is midnight UTC."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=timezone.utc)
+    return value
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+ImportPath = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
+]
+ClassPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+PeriodText = Annotated[str, AfterValidator(_period_text)]
+Moment = Annotated[datetime, BeforeValidator(_utc)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Params = dict[str, Any]
+
+
+class Schedule(_Part):
+    """When the training pipeline runs by itself. Assets (drift, decay) may start it as well at level 3."""
+
+    cron: str | None = Field(
+        None, description="A cron line or a preset such as @monthly; each run covers one interval."
+    )
+    timezone: str = Field("UTC", description="IANA name of the time zone the cron is read in.")
+    start: Moment | None = Field(None, description="First interval's start; needed with a cron.")
+    end: Moment | None = Field(None, description="No interval starts after this moment.")
+    catchup: bool = Field(False, description="Run the intervals missed while the DAG was paused.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except Exception as error:  # zoneinfo raises four unrelated kinds for a bad name
+            raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Paris") from error
+        return name
+
+    @model_validator(mode="after")
+    def _cron_needs_a_start(self) -> Self:
+        if self.cron is not None and self.start is None:
+            raise ValueError("a cron needs 'start', the moment the first interval begins")
+        return self
+
+
+class PythonSource(_Part):
+    """Rows from a function of yours: ``load(start, end, **params) -> DataFrame``."""
+
+    type: Literal["python"]
+    callable: ImportPath = Field(description="package.module:function, loaded where the step runs.")
+    params: Params = Field(default_factory=dict, description="Keyword arguments for the function.")
+
+
+class ParquetSource(_Part):
+    """Rows from Parquet files."""
+
+    type: Literal["parquet"]
+    path: str = Field(
+        description="A file or a glob; a relative path is looked up inside the store.", min_length=1
+    )
+
+
+Source = Annotated[PythonSource | ParquetSource, Field(discriminator="type")]
+
+
+class TrainingWindow(_Part):
+    """Which rows a run trains on: all since ``start`` (expanding), or the last ``length`` (rolling)."""
+
+    start: Moment | None = Field(None, description="Expanding: every row since this moment.")
+    length: PeriodText | None = Field(None, description="Rolling: only this much, as in '3 months'.")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.start is None) == (self.length is None):
+            raise ValueError("give either 'start' (expanding window) or 'length' (rolling window)")
+        return self
+
+
+class Holdout(_Part):
+    """The newest slice of the window, which no model is trained on."""
+
+    length: PeriodText = Field(description="How long the slice is, as in '14 days'.")
+
+
+class Data(_Part):
+    """What the model learns from."""
+
+    source: Source
+    time_column: Column = Field(description="When the row happened; decides window and holdout.")
+    key: Column = Field(description="What names a row; joins predictions with labels, and keeps a row on one version during a canary.")
+    label: Column = Field(description="What is predicted.")
+    features: dict[Column, ColumnKind] = Field(
+        min_length=1, description="Columns known at prediction time, each numeric or categorical."
+    )
+    window: TrainingWindow
+    holdout: Holdout
+    minimum_rows: int = Field(100, ge=10, description="Fewer rows than this are refused.")
+
+    @model_validator(mode="after")
+    def _label_is_no_feature(self) -> Self:
+        for name in (self.label, self.key):
+            if name in self.features:
+                raise ValueError(f"{name!r} cannot be a feature: it is the label or the key")
+        return self
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column a snapshot holds, once, in a fixed order."""
+        return list(dict.fromkeys([self.key, self.time_column, *self.features, self.label]))
+
+
+class ExpectationConfig(_Part):
+    """One Great Expectations expectation."""
+
+    type: str = Field(
+        pattern=r"^expect_[a-z0-9_]+$", description="Great Expectations' own name for it."
+    )
+    kwargs: Params = Field(default_factory=dict, description="Its arguments.")
+    severity: Severity = Field(
+        "critical", description="critical stops the run; warning and info are reported."
+    )
+
+
+class Validation(_Part):
+    """What must hold of the rows before anything is trained."""
+
+    expectations: tuple[ExpectationConfig, ...] = ()
+    suite: str | None = Field(
+        None, description="A Great Expectations suite as a JSON file, relative to this YAML."
+    )
+
+
+class Training(_Part):
+    """How a model is made: a function of yours, or a scikit-learn estimator by its path."""
+
+    callable: ImportPath | None = Field(
+        None, description="train(features, label, params, seed) -> fitted estimator."
+    )
+    estimator: ClassPath | None = Field(
+        None, description="Full path of a scikit-learn estimator; encoders for categories are added."
+    )
+    params: Params = Field(default_factory=dict)
+    seed: int = Field(0, ge=0)
+    trusted_types: tuple[str, ...] = Field(
+        (), description="Types beyond scikit-learn's own that may be loaded with the model (skops)."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.callable is None) == (self.estimator is None):
+            raise ValueError("give either 'callable' or 'estimator'")
+        return self
+
+
+Metric = Literal[
+    "roc_auc", "log_loss", "average_precision", "brier_score", "accuracy", "f1",
+    "mean_absolute_error", "root_mean_squared_error", "r2",
+]  # fmt: skip
+
+METRICS_OF: dict[TaskKind, frozenset[str]] = {
+    "binary_classification": frozenset(
+        {"roc_auc", "log_loss", "average_precision", "brier_score", "accuracy", "f1"}
+    ),
+    "multiclass_classification": frozenset({"log_loss", "accuracy", "f1"}),
+    "regression": frozenset({"mean_absolute_error", "root_mean_squared_error", "r2"}),
+}
+
+
+class EvaluationConfig(_Part):
+    """Which metrics are computed on the holdout."""
+
+    metrics: tuple[Metric, ...] = Field(min_length=1)
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of every interval.")
+
+
+class ThresholdGate(_Part):
+    """The challenger's metric must reach a value."""
+
+    type: Literal["threshold"]
+    metric: Metric
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Self:
+        if self.minimum is None and self.maximum is None:
+            raise ValueError("give 'minimum' or 'maximum'")
+        return self
+
+
+class ChampionGate(_Part):
+    """The challenger must not be worse than the champion by more than ``margin``, on the same rows."""
+
+    type: Literal["champion"]
+    metric: Metric
+    margin: float = Field(
+        0.0, ge=0, description="Non-inferiority margin in the metric's unit; 0 asks for proof of no loss."
+    )
+
+
+Gate = Annotated[ThresholdGate | ChampionGate, Field(discriminator="type")]
+
+
+class Gates(_Part):
+    """What a challenger must pass before it is registered. There is no empty list of gates."""
+
+    rules: tuple[Gate, ...] = Field(min_length=1)
+    minimum_rows: int = Field(
+        200, ge=1, description="Fewer holdout rows than this are inconclusive, whatever the numbers."
+    )
+    bootstrap: Literal["thresholds_only", "refuse"] = Field(
+        "thresholds_only",
+        description="A first model has no champion to beat: judge it by thresholds, or refuse it.",
+    )
+
+
+class TrackingConfig(_Part):
+    """Where runs and models are recorded."""
+
+    conn_id: str = Field("mlflow_default", description="Airflow connection of the MLflow server.")
+
+
+class Shadow(_Part):
+    """The challenger answers copies of the requests; nobody sees its answers."""
+
+    minimum_requests: int = Field(200, ge=1, description="Rows to see before a verdict.")
+    max_disagreement: Share = Field(
+        0.5, description="Share of rows on which champion and challenger may differ."
+    )
+
+
+class Canary(_Part):
+    """The challenger answers a growing share of the rows."""
+
+    steps: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        (0.1, 0.5), min_length=1, description="Shares of the rows, rising."
+    )
+    minimum_requests: int = Field(
+        200, ge=1, description="Rows the challenger must answer at each step before a verdict."
+    )
+    max_error_rate: Share = Field(0.01, description="Errors per row that are one too many.")
+    max_latency_ratio: float = Field(
+        3.0, gt=1, description="The challenger's p99 latency over the champion's."
+    )
+
+    @field_validator("steps")
+    @classmethod
+    def _rising(cls, steps: tuple[float, ...]) -> tuple[float, ...]:
+        if list(steps) != sorted(set(steps)):
+            raise ValueError("steps must rise, as in [0.1, 0.5]")
+        return steps
+
+
+class ServingTargetConfig(_Part):
+    """Where the model answers requests."""
+
+    type: Literal["embedded"] = Field("embedded", description="The model server of this package.")
+    conn_id: str = Field("mlops_gateway_default", description="Airflow connection of the server.")
+
+
+class Deploy(_Part):
+    """How a challenger becomes the champion. Presets of the level fill in what is left out."""
+
+    target: ServingTargetConfig = Field(default_factory=lambda: ServingTargetConfig(type="embedded"))
+    automatic: bool | None = Field(
+        None, description="Start when a challenger is registered (levels 2 and 3), or by hand (1)."
+    )
+    approval: bool | None = Field(
+        None, description="A person must approve in Airflow before traffic moves (level 1)."
+    )
+    approval_timeout: PeriodText = "7 days"
+    shadow: Shadow = Field(default_factory=Shadow)
+    canary: Canary = Field(default_factory=Canary)
+    poll_interval_seconds: float = Field(10.0, gt=0)
+    deadline: PeriodText = Field("1 day", description="How long shadow and each canary step may take.")
+    on_deadline: Literal["roll_back", "promote_if_unharmed"] = "roll_back"
+
+
+class Labels(_Part):
+    """Where true labels land later."""
+
+    source: Source
+
+
+class Drift(_Part):
+    """How the endpoint's inputs are compared with what the champion was trained on."""
+
+    method: Literal["psi", "jensenshannon", "wasserstein"] = "psi"
+    threshold: float = Field(0.1, gt=0, description="A column at or above this score has drifted.")
+    share: Share = Field(0.3, description="Share of drifted columns that makes the data drifted.")
+    sample_rows: int = Field(20_000, ge=100, le=100_000)
+
+
+class Performance(_Part):
+    """How the answers are held against the labels that have landed."""
+
+    metric: Metric
+    tolerance: float = Field(
+        0.02, ge=0, description="How far below the promise at promotion the metric may fall."
+    )
+    minimum_labels: int = Field(200, ge=1)
+
+
+class Monitor(_Part):
+    """What is watched while the champion serves."""
+
+    cron: str | None = Field(None, description="When to look; the interval is the window.")
+    window: PeriodText = Field("1 day", description="The window of a run that has no interval.")
+    labels: Labels | None = None
+    drift: Drift = Field(default_factory=Drift)
+    performance: Performance | None = None
+
+
+Cause = Literal["drift", "decay"]
+
+
+class Retraining(_Part):
+    """When monitoring may start a training run (level 3)."""
+
+    enabled: bool | None = Field(None, description="On at level 3, off below.")
+    causes: tuple[Cause, ...] = ("drift", "decay")
+    k: int = Field(1, ge=1, description="Bad windows needed ...")
+    n: int = Field(1, ge=1, description="... among this many latest ones, the latest included.")
+    cooldown: PeriodText = Field("1 day", description="No request sooner than this after the last.")
+    budget: int = Field(12, ge=1, description="Requests allowed per budget_period.")
+    budget_period: PeriodText = "365 days"
+
+    @model_validator(mode="after")
+    def _k_of_n(self) -> Self:
+        if self.k > self.n:
+            raise ValueError("k cannot be larger than n")
+        return self
+
+
+class Compute(_Part):
+    """Where the heavy steps run; the Airflow worker's own Python if nothing is said."""
+
+    python: str | None = Field(None, description="Path of another Python that has airflow-mlops.")
+
+
+class ModelConfig(_Part):
+    """One model: what it learns from, what it must prove, how it is shipped and watched."""
+
+    apiVersion: Literal["airflow-mlops/v1"] = Field(description="Version of this file's language.")
+    model: Name = Field(description="Name of the model; its DAGs are <model>.train, .deploy, .monitor.")
+    description: str = ""
+    owner: str = Field("airflow", min_length=1, description="Who is asked when it breaks.")
+    tags: tuple[str, ...] = ()
+    level: Literal[1, 2, 3] = Field(
+        1, description="1 continuous training, 2 automatic delivery, 3 retraining by policy."
+    )
+    task: TaskKind
+    schedule: Schedule = Field(default_factory=Schedule)
+    data: Data
+    validation: Validation = Field(default_factory=Validation)
+    training: Training
+    evaluation: EvaluationConfig
+    gates: Gates
+    tracking: TrackingConfig = Field(default_factory=TrackingConfig)
+    deploy: Deploy = Field(default_factory=Deploy)
+    monitor: Monitor = Field(default_factory=Monitor)
+    retraining: Retraining = Field(default_factory=Retraining)
+    compute: Compute = Field(default_factory=Compute)
+    retries: int = Field(1, ge=0, le=20, description="Retries of each task.")
+
+    @model_validator(mode="after")
+    def _metrics_fit_the_task(self) -> Self:
+        allowed = METRICS_OF[self.task]
+        used = [*self.evaluation.metrics, *(rule.metric for rule in self.gates.rules)]
+        if self.monitor.performance is not None:
+            used.append(self.monitor.performance.metric)
+        for metric in used:
+            if metric not in allowed:
+                known = ", ".join(sorted(allowed))
+                raise ValueError(f"metric {metric!r} does not fit task {self.task}; use one of {known}")
+        for rule in self.gates.rules:
+            if rule.metric not in self.evaluation.metrics:
+                raise ValueError(f"gate on {rule.metric!r}, which evaluation.metrics does not compute")
+        return self

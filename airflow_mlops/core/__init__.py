@@ -1,0 +1,1 @@
+"""The subject itself: pure rules, no I/O, no clock, no Airflow."""

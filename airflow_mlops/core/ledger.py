@@ -1,0 +1,118 @@
+"""What a ledger entry is, and the questions that are answered from a list of entries.
+
+The ledger is append-only. An entry's id is derived from what it is about, so that writing it again
+on a retry changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from airflow_mlops.core.identity import content_hash
+from airflow_mlops.core.windows import Window
+
+EntryKind = Literal[
+    "retrain_requested",
+    "retrain_refused",
+    "retrain_taken",
+    "gated",
+    "registered",
+    "rollout_taken",
+    "smoke_served",
+    "approved",
+    "rejected",
+    "shadowed",
+    "canary_step",
+    "promotion_intended",
+    "promoted",
+    "rollback_intended",
+    "rolled_back",
+    "monitored",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One decision: who, what, why and on what evidence.
+
+    ``subject`` is what the entry is about: a request's id, or a model version (a rollout's entries all
+    have the version that is rolled out). ``stage`` tells apart entries of one kind about one subject in
+    one run (``0.1`` for a canary step). ``data`` holds small JSON values.
+    """
+
+    model: str
+    kind: EntryKind
+    subject: str
+    at: datetime
+    dag_id: str
+    run_id: str
+    stage: str = ""
+    actor: str = "airflow"
+    version: str | None = None
+    reasons: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    window: Window | None = None
+    data_version: str | None = None
+    code_version: str | None = None
+    config_digest: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Stable over retries. A claim (``*_taken``) leaves the run out, so only one run can hold it."""
+        if self.kind in CLAIMS:
+            return f"{self.kind}-{content_hash([self.model, self.subject])[:16]}"
+        about = [self.model, self.subject, self.stage, self.dag_id, self.run_id]
+        return f"{self.kind}-{content_hash(about)[:16]}"
+
+
+CLAIMS: frozenset[str] = frozenset({"retrain_taken", "rollout_taken"})
+
+
+def pending_requests(entries: Iterable[Entry]) -> list[Entry]:
+    """Retraining requests that no run has taken, oldest first."""
+    return _untaken(entries, "retrain_requested", "retrain_taken")
+
+
+def pending_challengers(entries: Iterable[Entry]) -> list[Entry]:
+    """Registered challengers that no rollout has taken, oldest first. Backfill versions never count."""
+    return [
+        entry
+        for entry in _untaken(entries, "registered", "rollout_taken")
+        if entry.data.get("role") == "challenger"
+    ]
+
+
+def open_rollout(entries: Iterable[Entry]) -> Entry | None:
+    """The ``rollout_taken`` entry of a rollout that has neither been promoted nor rolled back."""
+    taken: dict[str, Entry] = {}
+    for entry in sorted(entries, key=_order):
+        if entry.kind == "rollout_taken":
+            taken[entry.subject] = entry
+        elif entry.kind in ("promoted", "rolled_back", "rejected"):
+            taken.pop(entry.subject, None)
+    return next(iter(taken.values()), None)
+
+
+def champion_at(entries: Iterable[Entry], moment: datetime | None = None) -> Entry | None:
+    """The ``promoted`` entry in force at ``moment`` (now, if None)."""
+    reigns = [
+        entry
+        for entry in sorted(entries, key=_order)
+        if entry.kind == "promoted" and (moment is None or entry.at <= moment)
+    ]
+    return reigns[-1] if reigns else None
+
+
+def _untaken(entries: Iterable[Entry], asked: EntryKind, taken: EntryKind) -> list[Entry]:
+    entries = list(entries)
+    gone = {entry.subject for entry in entries if entry.kind == taken}
+    wanted: Sequence[Entry] = [entry for entry in entries if entry.kind == asked]
+    return sorted((entry for entry in wanted if entry.subject not in gone), key=_order)
+
+
+def _order(entry: Entry) -> tuple[datetime, str]:
+    return entry.at, entry.id

@@ -1,0 +1,219 @@
+"""The frozen values that travel between steps: ids, URIs and numbers, never data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from airflow_mlops.core.windows import Window
+
+TaskKind = Literal["binary_classification", "multiclass_classification", "regression"]
+RunKind = Literal["scheduled", "manual", "asset", "backfill"]
+Outcome = Literal["pass", "fail", "inconclusive"]
+Severity = Literal["critical", "warning", "info"]
+ColumnKind = Literal["numeric", "categorical"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunKey:
+    """What names a run of a task, the same on every retry."""
+
+    dag_id: str
+    run_id: str
+    map_index: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """One pipeline run as its steps see it. ``actor`` is a person's name or ``airflow``."""
+
+    key: RunKey
+    kind: RunKind
+    window: Window
+    now: datetime
+    actor: str = "airflow"
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRef:
+    """An immutable snapshot: rows with event time in ``window``; the holdout starts at
+    ``holdout_start``. ``version`` is the sha256 of the snapshot's manifest, ``rows`` counts both parts.
+    """
+
+    uri: str
+    version: str
+    rows: int
+    holdout_rows: int
+    window: Window
+    holdout_start: datetime
+    schema_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """A tracking run that holds a logged model. ``model_uri`` loads it; ``sha256`` is of its model file."""
+
+    run_id: str
+    model_uri: str
+    url: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """A registered model version."""
+
+    name: str
+    version: str
+    url: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} version {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A kept report: ``uri`` of the page, ``summary`` of small JSON values."""
+
+    kind: str
+    uri: str
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A decision and its reasons in words and numbers."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return self.outcome == "pass"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A metric with its confidence interval, in the metric's own unit."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Challenger and champion on the same holdout rows.
+
+    ``difference`` is challenger minus champion, paired by row. ``champion_problem`` says why a champion
+    that exists could not be compared (schema changed, cannot be loaded); then its numbers are absent.
+    """
+
+    rows: int
+    confidence: float
+    challenger: Mapping[str, Estimate]
+    champion: ModelRef | None = None
+    champion_metrics: Mapping[str, Estimate] = field(default_factory=dict)
+    difference: Mapping[str, Estimate] = field(default_factory=dict)
+    champion_problem: str | None = None
+    report: Report | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One line of a Great Expectations suite."""
+
+    type: str
+    kwargs: Mapping[str, Any]
+    severity: Severity = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedExpectation:
+    """What became of one expectation. ``error`` is set where it could not be computed.
+
+    ``unexpected`` counts rows at fault out of ``rows``; raw values stay in the report.
+    """
+
+    expectation: Expectation
+    success: bool
+    rows: int | None = None
+    unexpected: int | None = None
+    observed: str | None = None
+    error: str | None = None
+
+    def __str__(self) -> str:
+        column = self.expectation.kwargs.get("column")
+        subject = f"{self.expectation.type} on {column}" if column else self.expectation.type
+        if self.error is not None:
+            return f"{subject}: could not be computed: {self.error}"
+        if self.unexpected is not None and self.rows:
+            share = 100 * self.unexpected / self.rows
+            return f"{subject}: {self.unexpected} of {self.rows} rows ({share:.2g} %)"
+        return f"{subject}: observed {self.observed}" if self.observed else subject
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDrift:
+    """How far one column moved. ``score`` is in the method's own unit (PSI, Jensen-Shannon distance...)."""
+
+    column: str
+    method: str
+    score: float
+    threshold: float
+
+    @property
+    def drifted(self) -> bool:
+        return self.score >= self.threshold
+
+
+Role = Literal["champion", "challenger", "shadow"]
+RolloutMode = Literal["none", "shadow", "canary"]
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a serving target says it is doing now. ``weight`` is the challenger's share of rows, 0 to 1."""
+
+    champion: ModelRef | None
+    challenger: ModelRef | None = None
+    mode: RolloutMode = "none"
+    weight: float = 0.0
+    rollout_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArmObservation:
+    """One version's part of a rollout. Latencies in seconds per request; ``scores`` is a histogram of the
+    prediction over fixed bins (``score_bins`` edges, one more than the counts).
+    """
+
+    version: str
+    rows: int
+    errors: int
+    latency_p50_seconds: float | None = None
+    latency_p99_seconds: float | None = None
+    mean_score: float | None = None
+    scores: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the endpoint saw since the current stage of the rollout began.
+
+    In shadow mode ``disagreements`` counts rows whose predictions of champion and shadow differ
+    by more than ``disagreement_tolerance`` (or in class).
+    """
+
+    rollout_id: str
+    mode: RolloutMode
+    weight: float
+    since: datetime
+    champion: ArmObservation | None
+    challenger: ArmObservation | None
+    disagreements: int = 0

@@ -1,0 +1,68 @@
+"""Every error this package raises on purpose.
+
+    MlopsError
+    +-- ConfigError            a YAML file is wrong; carries every problem with its position
+    +-- ConfigChanged          the YAML changed while a run was under way
+    +-- DataRefused            the data cannot be trained on; the rows or columns at fault are named
+    +-- TrainingFailed         the user's training code raised or returned nothing usable
+    +-- ModelRefused           a model cannot be loaded, served or compared
+    +-- RolloutRefused         a traffic change that the state of the rollout does not allow
+    +-- MissingExtra           an optional library is not installed
+    +-- BackendUnavailable     a service is away or answered with a fault (a retry can help)
+        +-- StoreUnavailable   the store is full, read-only or unreachable
+
+``retry_can_help`` is read at the operator's edge: False becomes ``AirflowFailException``.
+"""
+
+from __future__ import annotations
+
+
+class MlopsError(Exception):
+    """Base of all errors of this package."""
+
+    retry_can_help = False
+
+
+class ConfigError(MlopsError):
+    """One or more problems in a YAML file; ``str()`` shows them all with their positions."""
+
+
+class ConfigChanged(MlopsError):
+    """The YAML is not the one this run started with."""
+
+
+class DataRefused(MlopsError):
+    """Input data that must not be trained on or served."""
+
+
+class TrainingFailed(MlopsError):
+    """The training code raised, or returned something that cannot predict."""
+
+
+class ModelRefused(MlopsError):
+    """A model that cannot be loaded, served or compared."""
+
+
+class RolloutRefused(MlopsError):
+    """A traffic change that the state of the rollout does not allow."""
+
+
+class MissingExtra(MlopsError):
+    """An optional library is not installed; the message names the extra."""
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(
+            f"{library} is not installed. Install it with: pip install 'airflow-mlops[{extra}]'"
+        )
+        self.library = library
+        self.extra = extra
+
+
+class BackendUnavailable(MlopsError):
+    """A service is away or failed; nothing was half-done, a retry can help."""
+
+    retry_can_help = True
+
+
+class StoreUnavailable(BackendUnavailable):
+    """The store is full, read-only or unreachable."""

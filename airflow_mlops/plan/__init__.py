@@ -1,0 +1,1 @@
+"""What the graph looks like, before anything is Airflow's."""
