@@ -51,9 +51,7 @@ class MissingExtra(MlopsError):
     """An optional library is not installed; the message names the extra."""
 
     def __init__(self, library: str, extra: str) -> None:
-        super().__init__(
-            f"{library} is not installed. Install it with: pip install 'airflow-mlops[{extra}]'"
-        )
+        super().__init__(f"{library} is not installed. Install it with: pip install 'airflow-mlops[{extra}]'")
         self.library = library
         self.extra = extra
 

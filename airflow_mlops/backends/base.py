@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import (
     CheckedExpectation,
     ColumnDrift,
     ColumnKind,
+    DatasetRef,
     Estimate,
     Expectation,
     ModelRef,
@@ -70,21 +72,42 @@ class DataSource(Protocol):
         """
 
 
+class Datasets(Protocol):
+    """Immutable, content-addressed Parquet in the store."""
+
+    def save(
+        self,
+        frame: pd.DataFrame,
+        *,
+        model: str,
+        window: Window,
+        time_column: str,
+        holdout_start: datetime,
+    ) -> DatasetRef:
+        """Keep a frame; equal content gives the same object and version."""
+
+    def load(self, dataset: DatasetRef, part: Literal["all", "train", "holdout"]) -> pd.DataFrame:
+        """Rows before ``holdout_start``, from it on, or all, as they were saved.
+        Raises ``DataRefused`` where the object's hash is no longer its version's."""
+
+    def save_frame(self, key: str, frame: pd.DataFrame) -> str:
+        """Keep any frame under a key; its URI."""
+
+    def load_frame(self, uri: str) -> pd.DataFrame:
+        """A frame kept by ``save`` or ``save_frame``."""
+
+
 class Checker(Protocol):
     """Runs expectations on a frame."""
 
-    def check(
-        self, frame: pd.DataFrame, expectations: Sequence[Expectation]
-    ) -> list[CheckedExpectation]:
+    def check(self, frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[CheckedExpectation]:
         """One result per expectation, in order. Raises ``DataRefused`` for an unknown type."""
 
 
 class Trainer(Protocol):
     """Turns rows into a fitted estimator."""
 
-    def fit(
-        self, features: pd.DataFrame, label: pd.Series, params: Mapping[str, Any], seed: int
-    ) -> Any:
+    def fit(self, features: pd.DataFrame, label: pd.Series, params: Mapping[str, Any], seed: int) -> Any:
         """A fitted estimator with ``predict`` (and ``predict_proba`` for classification).
         Raises ``TrainingFailed`` with the cause."""
 
@@ -183,6 +206,9 @@ class Tracking(Protocol):
     def run_of(self, model: ModelRef) -> RunRef:
         """The training run behind a version."""
 
+    def tags_of(self, run_id: str) -> dict[str, str]:
+        """A run's tags."""
+
     def set_tags(self, model: ModelRef, tags: Mapping[str, str]) -> None:
         """Set tags on a version."""
 
@@ -197,9 +223,7 @@ class ServingTarget(Protocol):
         """Load the candidate beside the champion and predict these rows with it, off the live path.
         Raises ``ModelRefused`` with the target's reason."""
 
-    def set_traffic(
-        self, rollout_id: str, candidate: ModelRef, *, mode: str, weight: float
-    ) -> Traffic:
+    def set_traffic(self, rollout_id: str, candidate: ModelRef, *, mode: str, weight: float) -> Traffic:
         """``mode`` is ``shadow`` or ``canary``. Raises ``RolloutRefused`` if another rollout is open."""
 
     def observe(self, rollout_id: str) -> Observation:
@@ -236,6 +260,9 @@ class Backends(Protocol):
 
     @property
     def store(self) -> ObjectStore: ...
+
+    @property
+    def datasets(self) -> Datasets: ...
 
     @property
     def ledger(self) -> LedgerStore: ...

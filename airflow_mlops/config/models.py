@@ -44,9 +44,7 @@ def _utc(value: Any) -> Any:
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-ImportPath = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
-]
+ImportPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
 ClassPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 PeriodText = Annotated[str, AfterValidator(_period_text)]
 Moment = Annotated[datetime, BeforeValidator(_utc)]
@@ -125,7 +123,9 @@ class Data(_Part):
 
     source: Source
     time_column: Column = Field(description="When the row happened; decides window and holdout.")
-    key: Column = Field(description="What names a row; joins predictions with labels, and keeps a row on one version during a canary.")
+    key: Column = Field(
+        description="What names a row; joins predictions with labels, and keeps a row on one version during a canary."
+    )
     label: Column = Field(description="What is predicted.")
     features: dict[Column, ColumnKind] = Field(
         min_length=1, description="Columns known at prediction time, each numeric or categorical."
@@ -150,9 +150,7 @@ class Data(_Part):
 class ExpectationConfig(_Part):
     """One Great Expectations expectation."""
 
-    type: str = Field(
-        pattern=r"^expect_[a-z0-9_]+$", description="Great Expectations' own name for it."
-    )
+    type: str = Field(pattern=r"^expect_[a-z0-9_]+$", description="Great Expectations' own name for it.")
     kwargs: Params = Field(default_factory=dict, description="Its arguments.")
     severity: Severity = Field(
         "critical", description="critical stops the run; warning and info are reported."

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from airflow_mlops.core.windows import Window
+from airflow_mlops.core.windows import Window, WindowSources
 
 TaskKind = Literal["binary_classification", "multiclass_classification", "regression"]
 RunKind = Literal["scheduled", "manual", "asset", "backfill"]
@@ -27,13 +27,17 @@ class RunKey:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """One pipeline run as its steps see it. ``actor`` is a person's name or ``airflow``."""
+    """One pipeline run as its steps see it. ``actor`` is a person's name or ``airflow``; ``now`` is the
+    wall clock when the task started; ``sources`` is what the run knows of its own window.
+    """
 
     key: RunKey
     kind: RunKind
-    window: Window
+    sources: WindowSources
     now: datetime
     actor: str = "airflow"
+    config_digest: str | None = None
+    code_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,3 +221,13 @@ class Observation:
     champion: ArmObservation | None
     challenger: ArmObservation | None
     disagreements: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One challenger on its way to become champion. ``id`` is the same on every retry."""
+
+    id: str
+    candidate: ModelRef
+    champion: ModelRef | None
+    training: RunRef

@@ -1,0 +1,174 @@
+"""What each step is handed and what it gives back: frozen, and JSON both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.core.retraining import Decision
+from airflow_mlops.core.values import (
+    DatasetRef,
+    Evaluation,
+    ModelRef,
+    Report,
+    Rollout,
+    RunInfo,
+    RunRef,
+    Traffic,
+    Verdict,
+)
+from airflow_mlops.core.windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRequest:
+    config: ModelConfig
+    run: RunInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """``causes`` says why this run trains; ``requests`` are the ledger's requests that it works off."""
+
+    dataset: DatasetRef
+    causes: tuple[str, ...] = ()
+    requests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRequest:
+    """For ``validate``, ``preflight`` and ``train``."""
+
+    config: ModelConfig
+    run: RunInfo
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateRequest:
+    config: ModelConfig
+    run: RunInfo
+    snapshot: Snapshot
+    training: RunRef
+
+
+@dataclass(frozen=True, slots=True)
+class GateRequest:
+    config: ModelConfig
+    run: RunInfo
+    snapshot: Snapshot
+    training: RunRef
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterRequest:
+    """``verdict`` must have passed; anything else is refused."""
+
+    config: ModelConfig
+    run: RunInfo
+    snapshot: Snapshot
+    training: RunRef
+    evaluation: Evaluation
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class TakeChallengerRequest:
+    config: ModelConfig
+    run: RunInfo
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutRequest:
+    """For ``smoke_serve`` and ``promote``."""
+
+    config: ModelConfig
+    run: RunInfo
+    rollout: Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class StageRequest:
+    """One stage of a rollout: shadow (weight 0) or one canary weight."""
+
+    config: ModelConfig
+    run: RunInfo
+    rollout: Rollout
+    mode: Literal["shadow", "canary"]
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageOpened:
+    """The stage as the serving target reads it back."""
+
+    rollout: Rollout
+    traffic: Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequest:
+    """What a person decided about a rollout."""
+
+    config: ModelConfig
+    run: RunInfo
+    rollout: Rollout
+    approved: bool
+    person: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollBackRequest:
+    config: ModelConfig
+    run: RunInfo
+    rollout: Rollout
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectRequest:
+    config: ModelConfig
+    run: RunInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The inference log of a window, kept as one Parquet object."""
+
+    window: Window
+    uri: str
+    rows: int
+    champion: ModelRef
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedRequest:
+    """For ``data_quality``, ``drift`` and ``performance``."""
+
+    config: ModelConfig
+    run: RunInfo
+    collected: Collected
+
+
+@dataclass(frozen=True, slots=True)
+class DecideRequest:
+    config: ModelConfig
+    run: RunInfo
+    collected: Collected
+    quality: Report
+    drift: Report
+    performance: Report | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """``request_id`` names the ledger's request, where there is one."""
+
+    decision: Decision
+    window: Window
+    request_id: str | None = None
+    summary: Mapping[str, Any] = field(default_factory=dict)
