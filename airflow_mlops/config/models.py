@@ -1,4 +1,4 @@
-"""What a model's YAML may say. Names, types and descriptions here become the JSON Schema and the reference."""
+"""What a model's YAML may say; names, types and descriptions here become the JSON Schema."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Data(_Part):
     source: Source
     time_column: Column = Field(description="When the row happened; decides window and holdout.")
     key: Column = Field(
-        description="What names a row; joins predictions with labels, and keeps a row on one version during a canary."
+        description="What names a row; joins predictions with labels, and holds a row to one version in a canary."
     )
     label: Column = Field(description="What is predicted.")
     features: dict[Column, ColumnKind] = Field(
@@ -377,7 +377,9 @@ class Compute(_Part):
 class ModelConfig(_Part):
     """One model: what it learns from, what it must prove, how it is shipped and watched."""
 
-    apiVersion: Literal["airflow-mlops/v1"] = Field(description="Version of this file's language.")
+    apiVersion: Literal["airflow-mlops/v1"] = Field(  # noqa: N815 (the word Kubernetes users know)
+        description="Version of this file's language."
+    )
     model: Name = Field(description="Name of the model; its DAGs are <model>.train, .deploy, .monitor.")
     description: str = ""
     owner: str = Field("airflow", min_length=1, description="Who is asked when it breaks.")

@@ -1,1 +1,1 @@
-"""What each task does: ``step(request, backends) -> result``, the same in Airflow, another Python or a pod."""
+"""What each task does: ``step(request, backends) -> result``, wherever it runs."""
