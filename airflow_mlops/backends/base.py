@@ -179,6 +179,16 @@ class Tracking(Protocol):
         """Log a model whole; a run that an earlier try with the same ``run_key`` left behind is reused
         when finished and marked killed when not."""
 
+    def round_trip(
+        self,
+        estimator: Any,
+        *,
+        input_example: pd.DataFrame,
+        task: TaskKind,
+        trusted_types: Sequence[str],
+    ) -> LoadedModel:
+        """Save to a temporary folder as ``log_training`` would and load as ``load`` would."""
+
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         """Add metrics to a run."""
 

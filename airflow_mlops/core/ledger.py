@@ -23,6 +23,7 @@ EntryKind = Literal[
     "rollout_taken",
     "smoke_served",
     "approved",
+    "declined",
     "rejected",
     "shadowed",
     "canary_step",
@@ -70,6 +71,7 @@ class Entry:
 
 
 CLAIMS: frozenset[str] = frozenset({"retrain_taken", "rollout_taken"})
+CLOSINGS: frozenset[str] = frozenset({"promoted", "rolled_back", "rejected"})
 
 
 def pending_requests(entries: Iterable[Entry]) -> list[Entry]:
@@ -87,14 +89,14 @@ def pending_challengers(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def open_rollout(entries: Iterable[Entry]) -> Entry | None:
-    """The ``rollout_taken`` entry of a rollout that has neither been promoted nor rolled back."""
-    taken: dict[str, Entry] = {}
-    for entry in sorted(entries, key=_order):
-        if entry.kind == "rollout_taken":
-            taken[entry.subject] = entry
-        elif entry.kind in ("promoted", "rolled_back", "rejected"):
-            taken.pop(entry.subject, None)
-    return next(iter(taken.values()), None)
+    """The ``rollout_taken`` entry of a rollout that was neither promoted, rolled back nor rejected.
+
+    A version is rolled out once, so one closing entry closes it whatever the order of the clocks.
+    """
+    entries = list(entries)
+    closed = {entry.subject for entry in entries if entry.kind in CLOSINGS}
+    taken = [entry for entry in entries if entry.kind == "rollout_taken" and entry.subject not in closed]
+    return min(taken, key=_order, default=None)
 
 
 def champion_at(entries: Iterable[Entry], moment: datetime | None = None) -> Entry | None:

@@ -1,0 +1,23 @@
+"""Data quality: the expectations on the features that the endpoint was really sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.core.values import Report
+from airflow_mlops.steps.requests import CollectedRequest
+from airflow_mlops.steps.validate import at_fault, expectations_of, keep_report
+
+
+def data_quality(request: CollectedRequest, backends: Backends) -> Report:
+    """Check the features; ``summary["upstream_fault"]`` names what a critical expectation found, which
+    blocks retraining. The check itself does not fail the run: the champion goes on serving.
+    """
+    config = request.config
+    frame = backends.datasets.load_frame(request.collected.uri)
+    wanted = [item for item in expectations_of(config) if item.kwargs.get("column") in config.data.features]
+    checked = backends.checker().check(frame, wanted)
+    report = keep_report(config, request.run, "data_quality", frame, checked, backends)
+    faults = [str(item) for item in checked if at_fault(item, "critical")]
+    return replace(report, summary={**report.summary, "upstream_fault": "; ".join(faults) or None})

@@ -1,0 +1,44 @@
+"""Drift: what the endpoint is asked now, against what the champion was trained and evaluated on."""
+
+from __future__ import annotations
+
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.core.drift import drift_verdict
+from airflow_mlops.core.values import Report
+from airflow_mlops.exceptions import ModelRefused
+from airflow_mlops.steps.record import report_key
+from airflow_mlops.steps.requests import CollectedRequest
+
+
+def drift(request: CollectedRequest, backends: Backends) -> Report:
+    """Score every feature and keep the detector's page. A signal only: the policy decides."""
+    config, settings = request.config, request.config.monitor.drift
+    tags = backends.tracking.tags_of(backends.tracking.run_of(request.collected.champion).run_id)
+    reference_uri = tags.get("mlops.dataset_uri")
+    if reference_uri is None:
+        raise ModelRefused(
+            f"{request.collected.champion} has no tag mlops.dataset_uri, so there is no reference to compare "
+            "with; promote a version that this package trained"
+        )
+    result = backends.drift_detector().compare(
+        backends.datasets.load_frame(reference_uri),
+        backends.datasets.load_frame(request.collected.uri),
+        config.data.features,
+        method=settings.method,
+        threshold=settings.threshold,
+        sample_rows=settings.sample_rows,
+    )
+    verdict = drift_verdict(result.columns, settings.share)
+    uri = backends.store.put(report_key(config, request.run, "drift"), result.html)
+    worst = sorted(result.columns, key=lambda column: column.score, reverse=True)
+    return Report(
+        kind="drift",
+        uri=uri,
+        summary={
+            "drifted": verdict.drifted,
+            "share": verdict.share,
+            "reasons": list(verdict.reasons),
+            "columns": {column.column: column.score for column in worst[:20]},
+            "reference": reference_uri,
+        },
+    )

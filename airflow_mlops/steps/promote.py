@@ -1,0 +1,69 @@
+"""Promote: intent, alias, traffic, done; each found again by whoever continues."""
+
+from __future__ import annotations
+
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.values import ModelRef
+from airflow_mlops.exceptions import BackendUnavailable
+from airflow_mlops.steps.record import entry
+from airflow_mlops.steps.requests import RolloutRequest
+
+
+def promote(request: RolloutRequest, backends: Backends) -> ModelRef:
+    """Make the candidate the champion. A crash after the intent is finished by the next run, since alias
+    and traffic are then set again to the same version.
+    """
+    config, run, rollout = request.config, request.run, request.rollout
+    version, tracking = rollout.candidate.version, backends.tracking
+    verdicts = _verdicts(request, backends)
+    previous = rollout.champion.version if rollout.champion else None
+    backends.ledger.append(
+        entry(config, run, "promotion_intended", version, version=version, reasons=verdicts)
+    )
+    tracking.set_alias(config.model, "champion", version)
+    traffic = backends.serving.promote(rollout.id, rollout.candidate)
+    if traffic.champion is None or traffic.champion.version != version:
+        raise BackendUnavailable(
+            f"the server was told to serve {rollout.candidate} but says it serves {traffic.champion}; "
+            "the promotion is recorded as intended and a retry will finish it"
+        )
+    challenger = tracking.alias(config.model, "challenger")
+    if challenger is not None and challenger.version == version:
+        tracking.drop_alias(config.model, "challenger")
+    registered = _registered(request, backends)
+    backends.ledger.append(
+        entry(
+            config,
+            run,
+            "promoted",
+            version,
+            version=version,
+            reasons=verdicts,
+            window=registered.window if registered else None,
+            data_version=registered.data_version if registered else None,
+            data={"previous": previous, "causes": registered.data.get("causes", []) if registered else []},
+        )
+    )
+    return rollout.candidate
+
+
+def _verdicts(request: RolloutRequest, backends: Backends) -> tuple[str, ...]:
+    """What the rollout's stages found, in words; for a first model, that there was none to compare with."""
+    kinds = {"smoke_served", "approved", "shadowed", "canary_step"}
+    found = [
+        f"{item.kind.replace('_', ' ')}{' ' + item.stage if item.stage else ''}: {'; '.join(item.reasons)}"
+        for item in backends.ledger.entries(request.config.model)
+        if item.kind in kinds and item.subject == request.rollout.candidate.version
+    ]
+    if request.rollout.champion is None:
+        found.append("first champion: there was none to compare with")
+    return tuple(found)
+
+
+def _registered(request: RolloutRequest, backends: Backends) -> Entry | None:
+    version = request.rollout.candidate.version
+    for item in backends.ledger.entries(request.config.model):
+        if item.kind == "registered" and item.subject == version:
+            return item
+    return None

@@ -1,0 +1,53 @@
+"""How a step writes down what it decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.core.ledger import Entry, EntryKind
+from airflow_mlops.core.values import RunInfo
+from airflow_mlops.core.windows import Window
+
+
+def entry(
+    config: ModelConfig,
+    run: RunInfo,
+    kind: EntryKind,
+    subject: str,
+    *,
+    stage: str = "",
+    actor: str | None = None,
+    version: str | None = None,
+    reasons: Sequence[str] = (),
+    evidence: Sequence[str] = (),
+    window: Window | None = None,
+    data_version: str | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> Entry:
+    """An entry of this run, with what every entry carries filled in."""
+    return Entry(
+        model=config.model,
+        kind=kind,
+        subject=subject,
+        stage=stage,
+        at=run.now,
+        dag_id=run.key.dag_id,
+        run_id=run.key.run_id,
+        actor=actor or run.actor,
+        version=version,
+        reasons=tuple(reasons),
+        evidence=tuple(evidence),
+        window=window,
+        data_version=data_version,
+        code_version=run.code_version,
+        config_digest=run.config_digest,
+        data=dict(data or {}),
+    )
+
+
+def report_key(config: ModelConfig, run: RunInfo, kind: str) -> str:
+    """Where a report of this run is kept in the store; the same on every retry."""
+    slug = "".join(c if c.isalnum() or c in "-_." else "_" for c in run.key.run_id)
+    return f"reports/{config.model}/{slug}/{kind}.html"

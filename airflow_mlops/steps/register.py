@@ -1,0 +1,56 @@
+"""Register: give a model that passed its gates a version, and make it the challenger."""
+
+from __future__ import annotations
+
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.core.values import ModelRef
+from airflow_mlops.exceptions import ModelRefused
+from airflow_mlops.steps.record import entry
+from airflow_mlops.steps.requests import RegisterRequest
+
+
+def register(request: RegisterRequest, backends: Backends) -> ModelRef:
+    """Version, lineage tags, alias ``challenger``, ledger entry; a backfill gets neither alias nor rollout.
+
+    Every call finds what an earlier try did. Raises ``ModelRefused`` without a passed verdict.
+    """
+    config, run, dataset = request.config, request.run, request.snapshot.dataset
+    if not request.verdict.passed:
+        raise ModelRefused(
+            f"the gates said {request.verdict.outcome}: {'; '.join(request.verdict.reasons)}; "
+            "only a model that passed is registered"
+        )
+    role = "backfill" if run.kind == "backfill" else "challenger"
+    model = backends.tracking.register(
+        config.model,
+        request.training,
+        {
+            "mlops.kind": role,
+            "mlops.dataset_version": dataset.version,
+            "mlops.dataset_uri": dataset.uri,
+            "mlops.window": str(dataset.window),
+            "mlops.config_digest": run.config_digest or "",
+            "mlops.code_version": run.code_version or "",
+            "mlops.causes": "; ".join(request.snapshot.causes)[:4_000],
+        },
+    )
+    if role == "challenger":
+        backends.tracking.set_alias(config.model, "challenger", model.version)
+    backends.ledger.append(
+        entry(
+            config,
+            run,
+            "registered",
+            model.version,
+            version=model.version,
+            reasons=request.verdict.reasons,
+            window=dataset.window,
+            data_version=dataset.version,
+            data={
+                "role": role,
+                "causes": list(request.snapshot.causes),
+                "training_run": request.training.run_id,
+            },
+        )
+    )
+    return model

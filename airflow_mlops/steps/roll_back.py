@@ -1,0 +1,31 @@
+"""Roll back: all traffic to the champion, verified, with the reasons."""
+
+from __future__ import annotations
+
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.core.values import ModelRef
+from airflow_mlops.exceptions import BackendUnavailable
+from airflow_mlops.steps.record import entry
+from airflow_mlops.steps.requests import RollBackRequest
+
+
+def roll_back(request: RollBackRequest, backends: Backends) -> ModelRef | None:
+    """The champion that serves afterwards, or None where there was none yet."""
+    config, run, rollout = request.config, request.run, request.rollout
+    version, tracking = rollout.candidate.version, backends.tracking
+    backends.ledger.append(
+        entry(config, run, "rollback_intended", version, version=version, reasons=request.reasons)
+    )
+    traffic = backends.serving.roll_back(rollout.id)
+    if traffic.rollout_id == rollout.id or traffic.weight > 0:
+        raise BackendUnavailable(
+            f"the server was told to end the rollout {rollout.id} but says {traffic.mode} at weight "
+            f"{traffic.weight}; a retry will ask again"
+        )
+    challenger = tracking.alias(config.model, "challenger")
+    if challenger is not None and challenger.version == version:
+        tracking.drop_alias(config.model, "challenger")
+    backends.ledger.append(
+        entry(config, run, "rolled_back", version, version=version, reasons=request.reasons)
+    )
+    return traffic.champion

@@ -1,0 +1,146 @@
+"""Snapshot: freeze the rows that this run trains and evaluates on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.config.models import Data, ModelConfig
+from airflow_mlops.core.ledger import Entry, pending_requests
+from airflow_mlops.core.values import DatasetRef, RunInfo
+from airflow_mlops.core.windows import Period, Window, resolve_window
+from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.steps.record import entry
+from airflow_mlops.steps.requests import Snapshot, SnapshotRequest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def snapshot(request: SnapshotRequest, backends: Backends) -> Snapshot | None:
+    """Work off every pending retraining request and freeze the rows known as of the run's window end.
+
+    None when an asset event woke the run and the ledger holds nothing pending. A backfill takes no
+    request. Raises ``DataRefused`` where the rows cannot be trained on.
+    """
+    config, run = request.config, request.run
+    requests = [] if run.kind == "backfill" else _take_requests(config, run, backends)
+    if run.kind == "asset" and not requests:
+        return None
+    dataset = _freeze(config, _run_window(run, requests), backends)
+    causes = tuple(reason for taken in requests for reason in taken.reasons)
+    return Snapshot(
+        dataset=dataset,
+        causes=causes or (f"{run.kind} run",),
+        requests=tuple(taken.subject for taken in requests),
+    )
+
+
+def _take_requests(config: ModelConfig, run: RunInfo, backends: Backends) -> list[Entry]:
+    """Claim what is pending; a claim that another run holds is left to it, one of ours (a retry) counts."""
+    entries = backends.ledger.entries(config.model)
+    asked = {item.subject: item for item in entries if item.kind == "retrain_requested"}
+    mine = {item.subject for item in entries if item.kind == "retrain_taken" and _is_ours(item, run)}
+    for pending in pending_requests(entries):
+        claim = entry(config, run, "retrain_taken", pending.subject, reasons=pending.reasons)
+        if _is_ours(backends.ledger.append(claim), run):
+            mine.add(pending.subject)
+    return sorted((asked[subject] for subject in mine if subject in asked), key=lambda item: item.at)
+
+
+def _is_ours(item: Entry, run: RunInfo) -> bool:
+    return (item.dag_id, item.run_id) == (run.key.dag_id, run.key.run_id)
+
+
+def _run_window(run: RunInfo, requests: list[Entry]) -> Window:
+    windows = [item.window for item in requests if item.window is not None]
+    latest = max(windows, key=lambda window: window.end, default=None)
+    return resolve_window(replace(run.sources, request=latest), Period(seconds=86_400))
+
+
+def _freeze(config: ModelConfig, run_window: Window, backends: Backends) -> DatasetRef:
+    data, as_of = config.data, run_window.end
+    start = data.window.start or Period.parse(data.window.length or "1 day").before(as_of)
+    holdout_start = Period.parse(data.holdout.length).before(as_of)
+    if start >= holdout_start:
+        raise DataRefused(
+            f"no rows to train on: as of {as_of.isoformat()} the window starts {start.isoformat()} and its "
+            f"holdout of {data.holdout.length} starts {holdout_start.isoformat()}; "
+            "choose a later window_end, a longer data.window or a shorter data.holdout"
+        )
+    window = Window(start, as_of)
+    source = backends.data_source(data.source.type, data.source.model_dump(exclude={"type"}))
+    frame = source.read(window, time_column=data.time_column, columns=data.columns)
+    frame = _typed(frame, data)
+    frame = _labelled(frame, data, window)
+    training = int((frame[data.time_column] < holdout_start).sum())
+    _check_rows(frame, training, config, window)
+    return backends.datasets.save(
+        frame,
+        model=config.model,
+        window=window,
+        time_column=data.time_column,
+        holdout_start=holdout_start,
+    )
+
+
+def _typed(frame: pd.DataFrame, data: Data) -> pd.DataFrame:
+    """Numeric features as floats, categories as text, so that training and serving see the same types."""
+    changed = {}
+    wrong = []
+    for name, kind in data.features.items():
+        column = frame[name]
+        if kind == "categorical":
+            changed[name] = column.map(str, na_action="ignore").astype(object)
+        elif getattr(column.dtype, "kind", "O") in "biuf" or not column.notna().any():
+            changed[name] = column.astype("float64")
+        else:
+            sample = column.dropna().iloc[0]
+            wrong.append(f"{name} is {column.dtype} (a value is of type {type(sample).__name__})")
+    if wrong:
+        raise DataRefused(
+            "data.features calls these columns numeric, but they are not: "
+            + "; ".join(wrong)
+            + ". Correct the source, or declare them categorical"
+        )
+    return frame.assign(**changed)
+
+
+def _labelled(frame: pd.DataFrame, data: Data, window: Window) -> pd.DataFrame:
+    if not len(frame):
+        raise DataRefused(
+            f"no rows with {data.time_column} in {window}; has the data landed, and is the window right?"
+        )
+    repeated = int(frame[data.key].duplicated().sum())
+    if repeated:
+        raise DataRefused(
+            f"{repeated} of {len(frame)} rows repeat a {data.key!r}, which data.key says names a row"
+        )
+    labelled = frame[frame[data.label].notna()]
+    if not len(labelled):
+        raise DataRefused(
+            f"all {len(frame)} rows in {window} have a null label ({data.label!r}); have the labels landed?"
+        )
+    return labelled
+
+
+def _check_rows(frame: pd.DataFrame, training: int, config: ModelConfig, window: Window) -> None:
+    data, holdout = config.data, len(frame) - training
+    if training < data.minimum_rows:
+        raise DataRefused(
+            f"{training} labelled rows to train on in {window}, "
+            f"data.minimum_rows asks for {data.minimum_rows}"
+        )
+    if not holdout:
+        raise DataRefused(
+            f"no labelled rows in the holdout, the newest {data.holdout.length} of {window}; "
+            "wait for its labels or make data.holdout longer"
+        )
+    if config.task != "regression":
+        for part, rows in (("training rows", frame.iloc[:training]), ("holdout", frame.iloc[training:])):
+            values = rows[data.label].unique()
+            if len(values) < 2:
+                raise DataRefused(
+                    f"the {part} in {window} have one class only: {data.label} is always {values[0]!r}"
+                )

@@ -1,0 +1,75 @@
+"""Take challenger: settle what an earlier rollout left open, then take the newest pending challenger."""
+
+from __future__ import annotations
+
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.core.ledger import Entry, open_rollout, pending_challengers
+from airflow_mlops.core.rollout import recover
+from airflow_mlops.core.values import ModelRef, Rollout
+from airflow_mlops.steps.promote import promote
+from airflow_mlops.steps.record import entry
+from airflow_mlops.steps.requests import RollBackRequest, RolloutRequest, TakeChallengerRequest
+from airflow_mlops.steps.roll_back import roll_back
+
+
+def take_challenger(request: TakeChallengerRequest, backends: Backends) -> Rollout | None:
+    """The rollout that this run owns, or None when nothing is pending.
+
+    A rollout that another run left open is finished where a promotion was intended, else undone. Of
+    several pending challengers the newest is taken, the others are rejected as superseded.
+    """
+    ours = _settle(request, backends)
+    if ours is not None:
+        return _rollout(request, ours.subject, backends)
+    config, run = request.config, request.run
+    pending = pending_challengers(backends.ledger.entries(config.model))
+    if not pending:
+        return None
+    *older, newest = pending
+    for item in older:
+        backends.ledger.append(
+            entry(
+                config,
+                run,
+                "rejected",
+                item.subject,
+                version=item.subject,
+                reasons=(f"superseded by version {newest.subject}",),
+            )
+        )
+        backends.ledger.append(entry(config, run, "rollout_taken", item.subject, version=item.subject))
+    claim = entry(config, run, "rollout_taken", newest.subject, version=newest.subject)
+    if backends.ledger.append(claim).run_id != run.key.run_id:
+        return None
+    return _rollout(request, newest.subject, backends)
+
+
+def _settle(request: TakeChallengerRequest, backends: Backends) -> Entry | None:
+    """Finish or undo what others left open; the open rollout of this very run, if there is one (a retry)."""
+    config, run = request.config, request.run
+    while True:
+        entries = backends.ledger.entries(config.model)
+        left = open_rollout(entries)
+        if left is None or left.run_id == run.key.run_id:
+            return left
+        rollout = _rollout(request, left.subject, backends)
+        match recover(entries, left.subject):
+            case "finish":
+                promote(RolloutRequest(config, run, rollout), backends)
+            case _:
+                reason = f"the run {left.run_id} ended in the middle of the rollout"
+                roll_back(RollBackRequest(config, run, rollout, (reason,)), backends)
+
+
+def _rollout(request: TakeChallengerRequest, version: str, backends: Backends) -> Rollout:
+    name = request.config.model
+    candidate = ModelRef(name, version)
+    champion = backends.tracking.alias(name, "champion")
+    if champion is not None and champion.version == version:
+        champion = None
+    return Rollout(
+        id=f"{name}-v{version}",
+        candidate=candidate,
+        champion=champion,
+        training=backends.tracking.run_of(candidate),
+    )

@@ -1,0 +1,85 @@
+"""Train: fit a model on the snapshot's training part and log it whole."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.core.values import RunRef, TaskKind
+from airflow_mlops.exceptions import TrainingFailed
+from airflow_mlops.steps.requests import DatasetRequest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def train(request: DatasetRequest, backends: Backends) -> RunRef:
+    """Fit on rows before the holdout and log the model with data, code and config version.
+
+    Raises ``TrainingFailed`` where the training code raises or what it returns cannot predict. A retry
+    finds the run that an earlier try finished.
+    """
+    config, run, dataset = request.config, request.run, request.snapshot.dataset
+    rows = backends.datasets.load(dataset, "train")
+    features = rows[list(config.data.features)]
+    estimator = fit(config, features, rows[config.data.label], backends)
+    predictions_of(estimator, features.head(20), config.task)
+    key = run.key
+    return backends.tracking.log_training(
+        experiment=config.model,
+        run_name=f"{config.model} as of {dataset.window.end.date().isoformat()}",
+        run_key=f"{key.dag_id}|{key.run_id}|{key.map_index}",
+        estimator=estimator,
+        input_example=features.head(5),
+        task=config.task,
+        params={**config.training.params, "seed": config.training.seed},
+        tags={
+            "mlops.model": config.model,
+            "mlops.kind": "backfill" if run.kind == "backfill" else "challenger",
+            "mlops.window": str(dataset.window),
+            "mlops.window_end": dataset.window.end.isoformat(),
+            "mlops.holdout_start": dataset.holdout_start.isoformat(),
+            "mlops.causes": "; ".join(request.snapshot.causes)[:4_000],
+            "mlops.config_digest": run.config_digest or "",
+            "mlops.code_version": run.code_version or "",
+        },
+        dataset_uri=dataset.uri,
+        dataset_version=dataset.version,
+        trusted_types=config.training.trusted_types,
+    )
+
+
+def fit(config: ModelConfig, features: pd.DataFrame, label: pd.Series, backends: Backends) -> Any:
+    """The estimator that the YAML's training section makes of these rows."""
+    training = config.training
+    if training.callable is not None:
+        trainer = backends.trainer("callable", training.callable)
+    else:
+        trainer = backends.trainer("estimator", str(training.estimator))
+    return trainer.fit(features, label, training.params, training.seed)
+
+
+def predictions_of(estimator: Any, features: pd.DataFrame, task: TaskKind) -> list[Any]:
+    """The estimator's answers, one finite number (or one list of them) a row.
+
+    Raises ``TrainingFailed`` that says what the estimator lacks or gave instead.
+    """
+    name = type(estimator).__name__
+    wanted = "predict" if task == "regression" else "predict_proba"
+    if not hasattr(estimator, wanted):
+        raise TrainingFailed(f"training returned {name}, which has no {wanted}(); a {task} model needs it")
+    try:
+        answers = getattr(estimator, wanted)(features)
+    except Exception as error:  # the user's estimator may raise anything
+        raise TrainingFailed(f"the trained {name} cannot predict its own training rows: {error}") from error
+    values = answers[:, 1] if task == "binary_classification" else answers
+    listed: list[Any] = values.tolist()
+    flat = [number for row in listed for number in (row if isinstance(row, list) else [row])]
+    if len(listed) != len(features) or not all(math.isfinite(number) for number in flat):
+        raise TrainingFailed(
+            f"the trained {name} answered {len(listed)} values for {len(features)} rows, "
+            "or values that are not finite numbers"
+        )
+    return listed

@@ -1,0 +1,113 @@
+"""Validate: hold the snapshot against the expectations; nothing is trained on data that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.core.values import CheckedExpectation, Expectation, Report, RunInfo
+from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.steps.page import page, sentences, table
+from airflow_mlops.steps.record import report_key
+from airflow_mlops.steps.requests import DatasetRequest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def validate(request: DatasetRequest, backends: Backends) -> Report:
+    """Check every expectation. Raises ``DataRefused`` that lists the critical ones at fault with their
+    counts; sample rows go to the report only, never to the log or XCom.
+    """
+    config, dataset = request.config, request.snapshot.dataset
+    frame = backends.datasets.load(dataset, "all")
+    checked = backends.checker().check(frame, expectations_of(config))
+    report = keep_report(config, request.run, "validation", frame, checked, backends)
+    stopped = [item for item in checked if at_fault(item, "critical")]
+    if stopped:
+        lines = "\n".join(f"  - {item}" for item in stopped)
+        raise DataRefused(
+            f"{len(stopped)} of {len(checked)} expectations failed on {dataset.rows} rows in "
+            f"{dataset.window}; nothing was trained, the champion goes on serving:\n{lines}\n"
+            f"Sample rows: {report.uri}"
+        )
+    return report
+
+
+def expectations_of(config: ModelConfig) -> list[Expectation]:
+    """The YAML's expectations as values."""
+    return [
+        Expectation(type=item.type, kwargs=dict(item.kwargs), severity=item.severity)
+        for item in config.validation.expectations
+    ]
+
+
+def at_fault(item: CheckedExpectation, severity: str) -> bool:
+    """Did not hold, or could not be computed, and is of this severity."""
+    return item.expectation.severity == severity and (not item.success or item.error is not None)
+
+
+def keep_report(
+    config: ModelConfig,
+    run: RunInfo,
+    kind: str,
+    frame: pd.DataFrame,
+    checked: Sequence[CheckedExpectation],
+    backends: Backends,
+) -> Report:
+    """Write the page of a check and sum it up: counts and names, no raw values."""
+    failed = [item for item in checked if not item.success or item.error is not None]
+    rows = [(item.expectation.severity, "held" if item.success else "failed", str(item)) for item in checked]
+    body = page(
+        f"{config.model}: {kind.replace('_', ' ')}",
+        sentences(f"{len(checked) - len(failed)} of {len(checked)} expectations held, {len(frame)} rows."),
+        table("Expectations", ("severity", "outcome", "what"), rows),
+        *(_samples(item, frame) for item in failed),
+    )
+    uri = backends.store.put(report_key(config, run, kind), body)
+    summary: dict[str, Any] = {
+        "success": not any(at_fault(item, "critical") for item in checked),
+        "expectations": len(checked),
+        "rows": len(frame),
+        "failed": [{"severity": item.expectation.severity, "expectation": str(item)} for item in failed],
+    }
+    return Report(kind=kind, uri=uri, summary=summary)
+
+
+def _samples(item: CheckedExpectation, frame: pd.DataFrame) -> str:
+    """Up to ten rows at fault, where the expectation is about one column's nulls or bounds."""
+    column = item.expectation.kwargs.get("column")
+    if column not in frame:
+        return ""
+    rows = _rows_at_fault(item.expectation, frame)
+    if rows is None or not len(rows):
+        return ""
+    return table(
+        f"Rows at fault: {item.expectation.type} on {column}",
+        [str(name) for name in rows.columns],
+        rows.head(10).to_numpy().tolist(),
+    )
+
+
+def _rows_at_fault(expectation: Expectation, frame: pd.DataFrame) -> pd.DataFrame | None:
+    kwargs = expectation.kwargs
+    column = frame[kwargs["column"]]
+    match expectation.type:
+        case "expect_column_values_to_not_be_null":
+            return frame[column.isna()]
+        case "expect_column_values_to_be_between":
+            low, high = kwargs.get("min_value"), kwargs.get("max_value")
+            bad = column.isna() & False
+            if low is not None:
+                bad |= column < low
+            if high is not None:
+                bad |= column > high
+            return frame[bad]
+        case "expect_column_values_to_be_in_set":
+            return frame[column.notna() & ~column.isin(list(kwargs.get("value_set", ())))]
+        case "expect_column_values_to_be_unique":
+            return frame[column.duplicated(keep=False)]
+        case _:
+            return None
