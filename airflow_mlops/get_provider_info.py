@@ -1,0 +1,81 @@
+"""What Airflow is told about this package: connection types, extra links and configuration options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Data for Airflow's providers manager; it is read in every Airflow process, so nothing is imported.
+
+    The package name must be the distribution's: Airflow refuses to start otherwise. The UI plugin is not
+    listed here because its ``airflow.plugins`` entry point registers it, and both would load it twice.
+    """
+    return {
+        "package-name": "airflow-mlops",
+        "name": "MLOps",
+        "description": "Continuous training of machine-learning models: one YAML file per model.",
+        "connection-types": [_MLFLOW, _GATEWAY],
+        "extra-links": [
+            "airflow_mlops.operators.links.TrainingRunLink",
+            "airflow_mlops.operators.links.ModelVersionLink",
+            "airflow_mlops.operators.links.ReportLink",
+        ],
+        "config": {"mlops": _OPTIONS},
+    }
+
+
+_MLFLOW = {
+    "connection-type": "mlflow",
+    "hook-class-name": "airflow_mlops.hooks.mlflow.MlflowHook",
+    "hook-name": "MLflow",
+    "ui-field-behaviour": {
+        "hidden-fields": ["login", "extra"],
+        "relabeling": {"schema": "Scheme", "password": "Token"},
+        "placeholders": {
+            "host": "mlflow.example.com",
+            "port": "5000",
+            "schema": "http or https",
+            "password": "empty where the server asks for none",
+        },
+    },
+}
+
+_GATEWAY = {
+    "connection-type": "mlops_gateway",
+    "hook-class-name": "airflow_mlops.hooks.gateway.GatewayHook",
+    "hook-name": "MLOps model gateway",
+    "ui-field-behaviour": {
+        "hidden-fields": ["login", "extra"],
+        "relabeling": {"schema": "Scheme", "password": "Admin token"},
+        "placeholders": {
+            "host": "models.example.com",
+            "port": "8000",
+            "schema": "http or https",
+            "password": "the --token the gateway was started with",
+        },
+    },
+}
+
+_OPTIONS = {
+    "description": "Continuous training of machine-learning models.",
+    "options": {
+        "store": {
+            "description": (
+                "Folder or URI that holds snapshots, reports, the inference log and the ledger. Workers, the "
+                "triggerer and the model gateway must all reach it."
+            ),
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": "/mnt/mlops",
+            "default": "{AIRFLOW_HOME}/mlops",
+        },
+        "configs_folder": {
+            "description": "Folder of model YAMLs, read in addition to the folder of the DAG loader.",
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": "/opt/airflow/configs",
+            "default": None,
+        },
+    },
+}

@@ -1,0 +1,1 @@
+"""Airflow connections and configuration become backends."""

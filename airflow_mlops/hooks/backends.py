@@ -1,0 +1,60 @@
+"""From Airflow's connections and configuration to the backends that a step is handed."""
+
+from __future__ import annotations
+
+from airflow.sdk.configuration import conf
+
+from airflow_mlops.backends.base import Backends, Endpoints
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.exceptions import ConfigError
+from airflow_mlops.hooks.gateway import GatewayHook
+from airflow_mlops.hooks.mlflow import MlflowHook
+
+
+def store_root() -> str:
+    """Where ``[mlops] store`` says the store is. Raises ``ConfigError`` where it is set to nothing."""
+    root: str = conf.get("mlops", "store", fallback="") or ""
+    if not root:
+        raise ConfigError("[mlops] store is empty; set it in airflow.cfg or by AIRFLOW__MLOPS__STORE=/a/folder")
+    return root
+
+
+def endpoints(config: ModelConfig, *, needs_serving: bool = False) -> Endpoints:
+    """Addresses and secrets of a model's backends.
+
+    A model that only trains needs no gateway, so a missing gateway connection is an error only
+    where ``needs_serving``. Raises ``ConfigError`` with the command that adds a missing connection.
+    """
+    tracking = MlflowHook(
+        config.tracking.conn_id, wanted_by=f"tracking.conn_id of model {config.model}"
+    )
+    serving = GatewayHook(
+        config.deploy.target.conn_id, wanted_by=f"deploy.target.conn_id of model {config.model}"
+    )
+    try:
+        serving_url, serving_token = serving.url, serving.token
+    except ConfigError:
+        if needs_serving:
+            raise
+        serving_url, serving_token = None, None
+    return Endpoints(
+        store=store_root(),
+        tracking=tracking.tracking_uri,
+        tracking_token=tracking.token,
+        serving=serving_url,
+        serving_token=serving_token,
+    )
+
+
+def connect_backends(config: ModelConfig, *, needs_serving: bool = False) -> Backends:
+    """The backends of a model; each is connected at its first use."""
+    from airflow_mlops.backends.catalog import connect
+
+    return connect(endpoints(config, needs_serving=needs_serving))
+
+
+def connect_store() -> Backends:
+    """Backends that reach only the store, for who only reads the ledger."""
+    from airflow_mlops.backends.catalog import connect
+
+    return connect(Endpoints(store=store_root()))

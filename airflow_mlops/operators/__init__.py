@@ -1,0 +1,1 @@
+"""One operator per step of the loop, and the ones that hold a rollout together."""

@@ -1,0 +1,1 @@
+"""Sensors on the ledger."""
