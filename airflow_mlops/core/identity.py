@@ -18,8 +18,11 @@ def content_hash(value: Any) -> str:
 
 
 def sticky_share(key: str, salt: str) -> float:
-    """Where a key falls between 0 and 1, the same for ever: a row goes to the challenger if its share
-    is below the weight, so that raising the weight never moves a row back to the champion.
+    """Where a key falls, from 0 up to but not including 1, the same for ever.
+
+    A row goes to the challenger if its share is below the weight, so that raising the weight never moves
+    a row back to the champion.
     """
     digest = hashlib.blake2b(f"{salt}:{key}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
+    # 53 bits are what a float holds; all 64 would round the last few keys up to 1.
+    return (int.from_bytes(digest, "big") >> 11) / 2**53

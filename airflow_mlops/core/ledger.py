@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from airflow_mlops.core.identity import content_hash
 from airflow_mlops.core.windows import Window
@@ -103,18 +103,24 @@ def champion_at(entries: Iterable[Entry], moment: datetime | None = None) -> Ent
     """The ``promoted`` entry in force at ``moment`` (now, if None)."""
     reigns = [
         entry
-        for entry in sorted(entries, key=_order)
+        for entry in in_order(entries)
         if entry.kind == "promoted" and (moment is None or entry.at <= moment)
     ]
     return reigns[-1] if reigns else None
+
+
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """Oldest first; of entries with one time stamp, an intent comes before what became of it."""
+    return sorted(entries, key=_order)
 
 
 def _untaken(entries: Iterable[Entry], asked: EntryKind, taken: EntryKind) -> list[Entry]:
     entries = list(entries)
     gone = {entry.subject for entry in entries if entry.kind == taken}
     wanted: Sequence[Entry] = [entry for entry in entries if entry.kind == asked]
-    return sorted((entry for entry in wanted if entry.subject not in gone), key=_order)
+    return in_order(entry for entry in wanted if entry.subject not in gone)
 
 
-def _order(entry: Entry) -> tuple[datetime, str]:
-    return entry.at, entry.id
+def _order(entry: Entry) -> tuple[datetime, int, str]:
+    # A step stamps all its entries with the moment it started: an intent and what came of it tie.
+    return entry.at, get_args(EntryKind).index(entry.kind), entry.id

@@ -107,7 +107,7 @@ class Estimate:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
+        return f"{self.value:z.4f} ({self.low:z.4f} to {self.high:z.4f})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class CheckedExpectation:
             return f"{subject}: could not be computed: {self.error}"
         if self.unexpected is not None and self.rows:
             share = 100 * self.unexpected / self.rows
-            return f"{subject}: {self.unexpected} of {self.rows} rows ({share:.2g} %)"
+            return f"{subject}: {self.unexpected} of {self.rows} rows ({share:.3g} %)"
         return f"{subject}: observed {self.observed}" if self.observed else subject
 
 

@@ -55,7 +55,9 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A half-open stretch of time ``[start, end)``, both aware, in UTC."""
+    """A half-open stretch of time ``[start, end)``. Both ends must be aware and are turned into UTC, so
+    that no arithmetic on them crosses a change of the clocks.
+    """
 
     start: datetime
     end: datetime
@@ -63,6 +65,8 @@ class Window:
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.end.tzinfo is None:
             raise ValueError("a window needs time zones on both ends")
+        object.__setattr__(self, "start", self.start.astimezone(timezone.utc))
+        object.__setattr__(self, "end", self.end.astimezone(timezone.utc))
         if self.start >= self.end:
             raise ValueError(f"an empty window: {self.start.isoformat()} to {self.end.isoformat()}")
 
