@@ -1,0 +1,60 @@
+# Two commands do everything: `make demo` shows the loop on real flights, `make test` runs every check.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+UV_VERSION := 0.13.8
+
+.PHONY: demo demo-quick test check unit integration install lock compat clean help
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: install ## Train, ship, watch and retrain a model through the flights of 2013 (about 25 minutes)
+	$(BIN)/airflow-mlops demo --months 9
+
+demo-quick: install ## The first three months of it
+	$(BIN)/airflow-mlops demo --months 3
+
+test: install check unit integration ## Install what the tests need and run every check
+
+check: install ## Style, types, floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: install ## Tests that need no Airflow database
+	$(BIN)/pytest -q -n 2 -m "not airflow"
+
+integration: install ## Tests on a whole Airflow, MLflow and model server
+	$(BIN)/pytest -q -m airflow
+
+install: $(VENV)/.installed ## Make .venv with everything locked
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else "airflow-mlops needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d: try make PYTHON=python3.12" % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock: $(VENV)/.installed ## Resolve pyproject.toml anew into requirements.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+
+compat: ## Install [all] on every Python there is (3.11, 3.12, 3.13) and import it
+	@for version in 3.11 3.12 3.13; do \
+		$(UV) venv --quiet --clear --python $$version build/python-$$version || exit 1; \
+		$(UV) pip install --quiet --python build/python-$$version --require-hashes -r requirements.lock || exit 1; \
+		$(UV) pip install --quiet --python build/python-$$version --no-deps . || exit 1; \
+		build/python-$$version/bin/python -c "import airflow.sdk, evidently, fastapi, great_expectations, mlflow, pandas, skops, sklearn; import airflow_mlops.operators, airflow_mlops.factory, airflow_mlops.backends.catalog, airflow_mlops.gateway.server" || exit 1; \
+		build/python-$$version/bin/airflow-mlops lint configs || exit 1; \
+		echo "Python $$version: [all] installed and imported"; \
+	done
+
+clean: ## Remove the environment, the demo's state and caches
+	-@test -x $(BIN)/airflow-mlops && $(BIN)/airflow-mlops demo --stop
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
