@@ -1,0 +1,12 @@
+"""One YAML file per model becomes Airflow DAGs. A DAG file of two lines loads them all:
+
+from airflow_mlops.factory import load_dags  # an Airflow DAG file
+load_dags(globals())
+"""
+
+from __future__ import annotations
+
+from airflow_mlops.factory.load import Loaded, Problem, load_dags, load_file, load_folders
+from airflow_mlops.factory.render import render
+
+__all__ = ["Loaded", "Problem", "load_dags", "load_file", "load_folders", "render"]

@@ -1,0 +1,147 @@
+"""Folder -> DAGs and problems: what the two-line loader in the DAGs folder calls."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, get_parsing_context
+from airflow.sdk.configuration import conf
+
+from airflow_mlops.config.load import find_configs, load_model
+from airflow_mlops.exceptions import ConfigError
+from airflow_mlops.factory.import_errors import broken_config, can_be_shown
+from airflow_mlops.factory.render import render
+from airflow_mlops.plan.compile import compile_plan
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A YAML that gave no DAGs, and why, with line, column and what to do about it."""
+
+    path: Path
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The DAGs by their id, and the files that gave none."""
+
+    dags: dict[str, DAG] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+def load_dags(namespace: MutableMapping[str, Any], *, loader_file: str | Path | None = None) -> Loaded:
+    """Put the DAGs of every model's YAML into ``namespace``, the ``globals()`` of a DAG file.
+
+    Read are the files with our ``apiVersion`` at and below the loader's own folder and in ``[mlops]
+    configs_folder`` where that is set (a relative one starts at the loader's folder, so that it stays
+    inside a versioned bundle). Where Airflow parses for one task, only that model's file is read.
+
+    A file that cannot be used never hides another: the DAG processor shows it as an import error under
+    its own path, any other process logs a warning.
+    Raises ``ConfigError`` only where the one file that Airflow asks for is broken.
+    """
+    folders = _folders(Path(loader_file or namespace["__file__"]).absolute().parent)
+    wanted = get_parsing_context().dag_id
+    found = load_one(folders, wanted) if wanted else load_folders(folders)
+    namespace.update({f"dag {dag_id}": dag for dag_id, dag in found.dags.items()})
+    if can_be_shown():
+        for problem in found.problems:
+            namespace[f"problem {problem.path}"] = broken_config(problem.path, problem.message)
+    else:
+        for problem in found.problems:
+            log.warning("Skipped %s: %s", problem.path, problem.message)
+    return found
+
+
+def load_folders(folders: Iterable[Path]) -> Loaded:
+    """Every model below the folders. The second of two files with one model's name is a problem."""
+    dags: dict[str, DAG] = {}
+    problems: list[Problem] = []
+    owners: dict[str, Path] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            problems.append(Problem(folder, f"{folder}: no such folder; see [mlops] configs_folder"))
+    for path in _each_once(path for folder in folders for path in find_configs(folder)):
+        try:
+            made = load_file(path, taken=owners)
+        except ConfigError as error:
+            problems.append(Problem(path, str(error)))
+        except Exception as error:  # whatever one file does, the others must load
+            log.debug("%s", path, exc_info=True)
+            problems.append(Problem(path, f"{path}: cannot be rendered: {type(error).__name__}: {error}"))
+        else:
+            dags.update(made)
+    return Loaded(dags, tuple(problems))
+
+
+def load_one(folders: Iterable[Path], dag_id: str) -> Loaded:
+    """The one DAG with this id, from the one file that describes its model; nothing if there is none.
+
+    A file named after the model is tried first, and only then are the others searched for its name:
+    this runs at the start of every task. Raises ``ConfigError`` where the file is broken.
+    """
+    model = dag_id.rpartition(".")[0]
+    broken: ConfigError | None = None
+    for path in _candidates(folders, model):
+        try:
+            made = load_file(path, only=dag_id)
+        except ConfigError as error:
+            broken = broken or error
+        else:
+            if dag_id in made:
+                return Loaded(made)
+    if broken is not None:
+        raise broken
+    return Loaded()
+
+
+def load_file(
+    path: Path, *, only: str | None = None, taken: MutableMapping[str, Path] | None = None
+) -> dict[str, DAG]:
+    """The DAGs of one file, checked the way Airflow checks them when it puts them into its bag: a fault
+    that Airflow found would be filed under the loader's path and take all the other models along.
+
+    ``taken`` remembers which file gave each model. Raises ``ConfigError``.
+    """
+    loaded = load_model(path)
+    model = loaded.config.model
+    if taken is not None and (first := taken.setdefault(model, path)) != path:
+        raise ConfigError(
+            f"{path}: model {model!r} is described in {first} already. "
+            "Give this one another name, or remove one of the two files."
+        )
+    dags = render(compile_plan(loaded.config, loaded.digest), loaded.config, only=only)
+    for dag in dags.values():
+        dag.validate()  # type: ignore[no-untyped-call]  # Airflow left it bare
+        dag.check_cycle()
+    return dags
+
+
+def _folders(own: Path) -> list[Path]:
+    configured = conf.get("mlops", "configs_folder", fallback=None)
+    return [own, own / Path(configured).expanduser()] if configured else [own]
+
+
+def _candidates(folders: Iterable[Path], model: str) -> Iterator[Path]:
+    """Files that seem to describe the model: a cheap look at the text, which loading then confirms."""
+    paths = _each_once(
+        path for folder in folders for suffix in ("yaml", "yml") for path in folder.rglob(f"*.{suffix}")
+    )
+    says_so = re.compile(rf"""\bmodel['"]?\s*:\s*['"]?{re.escape(model)}(?!\w)""")
+    for path in sorted(paths, key=lambda path: path.stem != model):
+        if says_so.search(path.read_text(encoding="utf-8", errors="replace")):
+            yield path
+
+
+def _each_once(paths: Iterable[Path]) -> Sequence[Path]:
+    """Sorted, so that of two files with one model it is always the same that counts as the second."""
+    return sorted({Path(os.path.normpath(path)) for path in paths})
