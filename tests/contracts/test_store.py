@@ -106,7 +106,7 @@ def test_a_uri_that_climbs_out_of_the_store_is_refused(store: ObjectStore) -> No
 
 def test_a_store_that_cannot_be_written_says_so_and_that_a_retry_can_help(broken_store: ObjectStore) -> None:
     for write in (broken_store.put, broken_store.put_new):
-        with pytest.raises(StoreUnavailable, match="the store cannot use .*store.*: ") as caught:
+        with pytest.raises(StoreUnavailable, match=r"the store cannot use .*store.*: ") as caught:
             write("ledger/m/1", b"{}")
         assert caught.value.retry_can_help
         assert isinstance(caught.value.__cause__, OSError)

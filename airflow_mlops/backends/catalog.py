@@ -1,0 +1,194 @@
+"""Which class stands behind each name, which libraries it needs, and the backends of a run."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from airflow_mlops.backends.base import (
+    Backends,
+    Checker,
+    Datasets,
+    DataSource,
+    DriftDetector,
+    Endpoints,
+    InferenceLog,
+    LedgerStore,
+    Metrics,
+    ObjectStore,
+    ServingTarget,
+    Tracking,
+    Trainer,
+)
+from airflow_mlops.backends.import_path import load_object
+from airflow_mlops.core.values import TaskKind
+from airflow_mlops.exceptions import ConfigError, MissingExtra
+
+ENTRY_POINTS = "airflow_mlops.backends"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Where a part is, the libraries it imports at its first use, and the extra that installs them."""
+
+    path: str
+    libraries: tuple[str, ...] = ()
+    extra: str = ""
+
+
+_HERE = "airflow_mlops.backends"
+_DATA = ("pandas", "pyarrow")
+
+PARTS: Mapping[str, Part] = {
+    "store.local": Part(f"{_HERE}.store:LocalStore"),
+    "ledger.objects": Part(f"{_HERE}.ledger_store:ObjectLedger"),
+    "datasets.parquet": Part(f"{_HERE}.datasets_parquet:ParquetDatasets", _DATA, "data"),
+    "inference_log.parquet": Part(f"{_HERE}.inference_log:ParquetInferenceLog", _DATA, "data"),
+    "data_source.python": Part(f"{_HERE}.data_python:PythonSource", _DATA, "data"),
+    "data_source.parquet": Part(f"{_HERE}.data_parquet:ParquetSource", _DATA, "data"),
+    "trainer.callable": Part(f"{_HERE}.trainer_callable:CallableTrainer", ("pandas",), "data"),
+    "trainer.estimator": Part(f"{_HERE}.trainer_sklearn:EstimatorTrainer", ("sklearn",), "training"),
+    "metrics.influence": Part(f"{_HERE}.metrics_influence:InfluenceMetrics", ("numpy",), "data"),
+    "checker.great_expectations": Part(
+        f"{_HERE}.checks_gx:GreatExpectationsChecker", ("great_expectations",), "great-expectations"
+    ),
+    "drift_detector.evidently": Part(
+        f"{_HERE}.drift_evidently:EvidentlyDriftDetector", ("evidently",), "evidently"
+    ),
+    "tracking.mlflow": Part(f"{_HERE}.tracking_mlflow:MlflowTracking", ("mlflow", "skops"), "mlflow"),
+    "serving.embedded": Part(f"{_HERE}.serving_embedded:EmbeddedServing"),
+}
+
+
+def load_part(name: str) -> Any:
+    """The class behind ``role.type``.
+
+    A name that is not ours is looked for among the entry points of the group ``airflow_mlops.backends``
+    (only then: the scan reads every installed distribution). Raises ``MissingExtra`` where a library is
+    not installed, and ``ConfigError`` with the names there are where nobody provides the part.
+    """
+    part = PARTS.get(name)
+    if part is None:
+        return _foreign_part(name)
+    for library in part.libraries:
+        if importlib.util.find_spec(library) is None:
+            raise MissingExtra(library, part.extra)
+    return load_object(part.path)
+
+
+def connect(endpoints: Endpoints) -> Backends:
+    """The backends of a run. Nothing is opened, imported or asked before its first use."""
+    return ConnectedBackends(endpoints)
+
+
+@dataclass(frozen=True)
+class ConnectedBackends:
+    """Each backend is made at its first use and kept. Not slotted: ``cached_property`` keeps them here."""
+
+    endpoints: Endpoints
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        store: ObjectStore = load_part("store.local")(_store_folder(self.endpoints.store))
+        return store
+
+    @cached_property
+    def datasets(self) -> Datasets:
+        datasets: Datasets = load_part("datasets.parquet")(self.store)
+        return datasets
+
+    @cached_property
+    def ledger(self) -> LedgerStore:
+        ledger: LedgerStore = load_part("ledger.objects")(self.store)
+        return ledger
+
+    @cached_property
+    def inference_log(self) -> InferenceLog:
+        log: InferenceLog = load_part("inference_log.parquet")(self.store)
+        return log
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        if self.endpoints.tracking is None:
+            raise ConfigError(
+                "no tracking server is set; fill in the Airflow connection that tracking.conn_id names"
+            )
+        tracking: Tracking = load_part("tracking.mlflow")(
+            self.endpoints.tracking, token=self.endpoints.tracking_token
+        )
+        return tracking
+
+    @cached_property
+    def serving(self) -> ServingTarget:
+        if self.endpoints.serving is None:
+            raise ConfigError(
+                "no serving target is set; fill in the Airflow connection that deploy.target.conn_id names"
+            )
+        serving: ServingTarget = load_part("serving.embedded")(
+            self.endpoints.serving, token=self.endpoints.serving_token
+        )
+        return serving
+
+    def data_source(self, type_: str, settings: Mapping[str, Any]) -> DataSource:
+        """``python`` takes ``callable`` and ``params``; ``parquet`` takes ``path``; a part of another
+        package takes the settings as keyword arguments, and the store."""
+        part = load_part(f"data_source.{type_}")
+        settings = {key: value for key, value in settings.items() if key != "type"}
+        if type_ == "python":
+            source: DataSource = part(settings["callable"], settings.get("params") or {})
+        elif type_ == "parquet":
+            source = part(settings["path"], self.store)
+        else:
+            source = part(**settings, store=self.store)
+        return source
+
+    def trainer(self, type_: str, path: str) -> Trainer:
+        trainer: Trainer = load_part(f"trainer.{type_}")(path)
+        return trainer
+
+    def checker(self) -> Checker:
+        checker: Checker = load_part("checker.great_expectations")()
+        return checker
+
+    def metrics(self, task: TaskKind) -> Metrics:
+        metrics: Metrics = load_part("metrics.influence")(task)
+        return metrics
+
+    def drift_detector(self) -> DriftDetector:
+        detector: DriftDetector = load_part("drift_detector.evidently")()
+        return detector
+
+
+def _store_folder(store: str) -> Path:
+    parts = urlsplit(store)
+    if "://" not in store:
+        return Path(store)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return Path(unquote(parts.path))
+    raise ConfigError(
+        f"the store {store!r} is not supported: [mlops] store takes a folder or a file:// URI. "
+        "For a bucket, mount it as a folder that has hard links (NFS, EFS, Filestore)"
+    )
+
+
+def _foreign_part(name: str) -> Any:
+    role, _, _ = name.partition(".")
+    for found in entry_points(group=ENTRY_POINTS, name=name):
+        return found.load()
+    known = sorted(
+        {known for known in PARTS if known.startswith(f"{role}.")}
+        | {found.name for found in entry_points(group=ENTRY_POINTS) if found.name.startswith(f"{role}.")}
+    )
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ConfigError(
+        f"nobody provides {name!r}: {hint}There are: {', '.join(known) or 'none'}. Other packages add parts "
+        f"by entry points of the group {ENTRY_POINTS}"
+    )

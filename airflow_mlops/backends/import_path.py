@@ -1,0 +1,57 @@
+"""Loads what a YAML names by import path: ``package.module:function`` or ``package.module.Class``."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+from typing import Any
+
+from airflow_mlops.exceptions import ConfigError
+
+
+def load_object(path: str) -> Any:
+    """The object behind a path, imported now.
+
+    Raises ``ConfigError`` that names the part that was not found. Whatever the module itself raises while
+    it is imported becomes the error's cause, so that the user's own traceback is kept.
+    """
+    module_name, name = _split(path)
+    module = _import(path, module_name)
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        near = difflib.get_close_matches(name, vars(module), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        origin = getattr(module, "__file__", None) or module_name
+        raise ConfigError(f"{path}: there is no {name!r} in {origin}.{hint}") from None
+
+
+def _split(path: str) -> tuple[str, str]:
+    module, _, name = path.partition(":") if ":" in path else path.rpartition(".")
+    if not module or not name.isidentifier():
+        raise ConfigError(
+            f"{path!r} is not an import path; write package.module:function, or package.module.Class"
+        )
+    return module, name
+
+
+def _import(path: str, module_name: str) -> Any:
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        missing = error.name or module_name
+        if module_name != missing and not module_name.startswith(f"{missing}."):
+            raise ConfigError(
+                f"{path}: {module_name} needs {missing!r}, which is not installed where this step runs"
+            ) from error
+        raise ConfigError(
+            f"{path}: there is no module {missing!r}. Put it in Airflow's plugins/ folder or install it; "
+            "outside Airflow, add the folder to PYTHONPATH"
+        ) from error
+    except Exception as error:  # anything can happen in a user's module; the cause is kept
+        raise ConfigError(f"{path}: importing {module_name} raised {_told(error)}") from error
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
