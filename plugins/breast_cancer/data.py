@@ -1,9 +1,9 @@
 """Rows of the breast_cancer example: scikit-learn's 569 biopsies, spread over a year.
 
 The data has no times of its own. So that windows and holdouts mean something, each row is given a
-made-up one, the same on every call: row ``i`` is the ``307 * i modulo 569``-th biopsy of the year, one every 15 hours from
-2024-01-01 to 2024-12-21 (UTC). The stride mixes the rows, which the data set lists with malignant ones first;
-569 is prime, so no two rows share a time.
+made-up one, the same on every call: row ``i`` is the ``307 * i modulo 569``-th biopsy of the year, one every
+15 hours from 2024-01-01 to 2024-12-21 (UTC). The stride mixes the rows, which the data set lists with
+malignant ones first; 569 is prime, so no two rows share a time.
 """
 
 from __future__ import annotations
