@@ -7,6 +7,7 @@
     +-- TrainingFailed         the user's training code raised or returned nothing usable
     +-- ModelRefused           a model cannot be loaded, served or compared
     +-- RolloutRefused         a traffic change that the state of the rollout does not allow
+    +-- TrackingRefused        the tracking server does not grant a request: access, an address, a value
     +-- MissingExtra           an optional library is not installed
     +-- BackendUnavailable     a service is away or answered with a fault (a retry can help)
         +-- StoreUnavailable   the store is full, read-only or unreachable
@@ -45,6 +46,10 @@ class ModelRefused(MlopsError):
 
 class RolloutRefused(MlopsError):
     """A traffic change that the state of the rollout does not allow."""
+
+
+class TrackingRefused(MlopsError):
+    """The tracking server answers, and does not grant a request."""
 
 
 class MissingExtra(MlopsError):
