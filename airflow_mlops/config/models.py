@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -13,18 +14,34 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
+from airflow_mlops.config.cron import checked_cron
 from airflow_mlops.core.values import ColumnKind, Severity, TaskKind
 from airflow_mlops.core.windows import Period
 
 API_VERSION = "airflow-mlops/v1"
 
 
+class Mistakes(ValueError):
+    """What a validator finds wrong further down: ``(path below the checked part, message)``, all at once.
+
+    Pydantic keeps the exception, so the loader can point at each key instead of the whole part.
+    """
+
+    def __init__(self, *found: tuple[tuple[str | int, ...], str]) -> None:
+        super().__init__("; ".join(message for _, message in found))
+        self.found = found
+
+
 class _Part(BaseModel):
-    """Frozen, and refuses keys it does not know."""
+    """Frozen, refuses keys it does not know, and converts nothing: ``"3"`` and ``true`` are no numbers.
+
+    Only lists are read as tuples (``strict=False`` on those fields), for YAML and JSON know no tuples.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="strings")
 
@@ -33,10 +50,20 @@ def _period_text(text: str) -> str:
     return str(Period.parse(text))
 
 
+def _whole(value: Any) -> Any:
+    """A literal compares by value, and ``True == 1 == 1.0``."""
+    if type(value) is not int:
+        raise ValueError(f"must be 1, 2 or 3, not {value!r}")
+    return value
+
+
 def _utc(value: Any) -> Any:
     """YAML dates arrive as text (the reader resolves no timestamps); a bare date is midnight UTC."""
     if isinstance(value, str):
-        value = datetime.fromisoformat(value)
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"{value!r} is not a moment such as 2013-01-01 or 2013-01-01T06:00Z") from error
     if isinstance(value, datetime) and value.tzinfo is None:
         return value.replace(tzinfo=timezone.utc)
     return value
@@ -46,8 +73,13 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 ImportPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
 ClassPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
-PeriodText = Annotated[str, AfterValidator(_period_text)]
-Moment = Annotated[datetime, BeforeValidator(_utc)]
+PeriodText = Annotated[str, AfterValidator(_period_text), Field(examples=["3 months", "14 days", "36h"])]
+CronText = Annotated[str, AfterValidator(checked_cron), Field(examples=["@daily", "0 6 1 * *"])]
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_utc),
+    WithJsonSchema({"type": "string", "examples": ["2013-01-01", "2013-01-01T06:00:00+00:00"]}),
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 Params = dict[str, Any]
 
@@ -55,7 +87,7 @@ Params = dict[str, Any]
 class Schedule(_Part):
     """When the training pipeline runs by itself. Assets (drift, decay) may start it as well at level 3."""
 
-    cron: str | None = Field(
+    cron: CronText | None = Field(
         None, description="A cron line or a preset such as @monthly; each run covers one interval."
     )
     timezone: str = Field("UTC", description="IANA name of the time zone the cron is read in.")
@@ -75,7 +107,9 @@ class Schedule(_Part):
     @model_validator(mode="after")
     def _cron_needs_a_start(self) -> Self:
         if self.cron is not None and self.start is None:
-            raise ValueError("a cron needs 'start', the moment the first interval begins")
+            raise Mistakes((("cron",), "a cron needs 'start', the moment the first interval begins"))
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise Mistakes((("end",), "'end' must lie after 'start'"))
         return self
 
 
@@ -124,7 +158,7 @@ class Data(_Part):
     source: Source
     time_column: Column = Field(description="When the row happened; decides window and holdout.")
     key: Column = Field(
-        description="What names a row; joins predictions with labels, and holds a row to one version in a canary."
+        description="What names a row; joins predictions with labels, holds a row to one version in a canary."
     )
     label: Column = Field(description="What is predicted.")
     features: dict[Column, ColumnKind] = Field(
@@ -136,9 +170,13 @@ class Data(_Part):
 
     @model_validator(mode="after")
     def _label_is_no_feature(self) -> Self:
-        for name in (self.label, self.key):
-            if name in self.features:
-                raise ValueError(f"{name!r} cannot be a feature: it is the label or the key")
+        found = [
+            (("features", name), f"{name!r} cannot be a feature: it is the {word}")
+            for word, name in (("label", self.label), ("key", self.key))
+            if name in self.features
+        ]
+        if found:
+            raise Mistakes(*found)
         return self
 
     @property
@@ -160,7 +198,9 @@ class ExpectationConfig(_Part):
 class Validation(_Part):
     """What must hold of the rows before anything is trained."""
 
-    expectations: tuple[ExpectationConfig, ...] = ()
+    expectations: tuple[ExpectationConfig, ...] = Field(
+        (), strict=False, description="Great Expectations expectations, checked on every snapshot."
+    )
     suite: str | None = Field(
         None, description="A Great Expectations suite as a JSON file, relative to this YAML."
     )
@@ -175,10 +215,12 @@ class Training(_Part):
     estimator: ClassPath | None = Field(
         None, description="Full path of a scikit-learn estimator; encoders for categories are added."
     )
-    params: Params = Field(default_factory=dict)
-    seed: int = Field(0, ge=0)
+    params: Params = Field(default_factory=dict, description="Handed to the function or the estimator.")
+    seed: int = Field(0, ge=0, description="Same seed, same data, same model.")
     trusted_types: tuple[str, ...] = Field(
-        (), description="Types beyond scikit-learn's own that may be loaded with the model (skops)."
+        (),
+        strict=False,
+        description="Types beyond scikit-learn's own that may be loaded with the model (skops).",
     )
 
     @model_validator(mode="after")
@@ -205,7 +247,9 @@ METRICS_OF: dict[TaskKind, frozenset[str]] = {
 class EvaluationConfig(_Part):
     """Which metrics are computed on the holdout."""
 
-    metrics: tuple[Metric, ...] = Field(min_length=1)
+    metrics: tuple[Metric, ...] = Field(
+        min_length=1, strict=False, description="Computed for challenger and champion on the same rows."
+    )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of every interval.")
 
 
@@ -214,13 +258,15 @@ class ThresholdGate(_Part):
 
     type: Literal["threshold"]
     metric: Metric
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: float | None = Field(None, description="The metric must be at least this.")
+    maximum: float | None = Field(None, description="The metric must be at most this.")
 
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
         if self.minimum is None and self.maximum is None:
             raise ValueError("give 'minimum' or 'maximum'")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise Mistakes((("minimum",), "'minimum' is above 'maximum': nothing can pass"))
         return self
 
 
@@ -240,7 +286,7 @@ Gate = Annotated[ThresholdGate | ChampionGate, Field(discriminator="type")]
 class Gates(_Part):
     """What a challenger must pass before it is registered. There is no empty list of gates."""
 
-    rules: tuple[Gate, ...] = Field(min_length=1)
+    rules: tuple[Gate, ...] = Field(min_length=1, strict=False, description="Every rule must pass.")
     minimum_rows: int = Field(
         200, ge=1, description="Fewer holdout rows than this are inconclusive, whatever the numbers."
     )
@@ -269,7 +315,7 @@ class Canary(_Part):
     """The challenger answers a growing share of the rows."""
 
     steps: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
-        (0.1, 0.5), min_length=1, description="Shares of the rows, rising."
+        (0.1, 0.5), min_length=1, strict=False, description="Shares of the rows, rising."
     )
     minimum_requests: int = Field(
         200, ge=1, description="Rows the challenger must answer at each step before a verdict."
@@ -340,7 +386,7 @@ class Performance(_Part):
 class Monitor(_Part):
     """What is watched while the champion serves."""
 
-    cron: str | None = Field(None, description="When to look; the interval is the window.")
+    cron: CronText | None = Field(None, description="When to look; the interval is the window.")
     window: PeriodText = Field("1 day", description="The window of a run that has no interval.")
     labels: Labels | None = None
     drift: Drift = Field(default_factory=Drift)
@@ -354,7 +400,12 @@ class Retraining(_Part):
     """When monitoring may start a training run (level 3)."""
 
     enabled: bool | None = Field(None, description="On at level 3, off below.")
-    causes: tuple[Cause, ...] = ("drift", "decay")
+    causes: tuple[Cause, ...] = Field(
+        ("drift", "decay"),
+        strict=False,
+        min_length=1,
+        description="What may start training; left out, all that monitor can see.",
+    )
     k: int = Field(1, ge=1, description="Bad windows needed ...")
     n: int = Field(1, ge=1, description="... among this many latest ones, the latest included.")
     cooldown: PeriodText = Field("1 day", description="No request sooner than this after the last.")
@@ -364,7 +415,7 @@ class Retraining(_Part):
     @model_validator(mode="after")
     def _k_of_n(self) -> Self:
         if self.k > self.n:
-            raise ValueError("k cannot be larger than n")
+            raise Mistakes((("k",), f"k ({self.k}) cannot be larger than n ({self.n})"))
         return self
 
 
@@ -383,8 +434,10 @@ class ModelConfig(_Part):
     model: Name = Field(description="Name of the model; its DAGs are <model>.train, .deploy, .monitor.")
     description: str = ""
     owner: str = Field("airflow", min_length=1, description="Who is asked when it breaks.")
-    tags: tuple[str, ...] = ()
-    level: Literal[1, 2, 3] = Field(
+    tags: tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...] = Field(
+        (), strict=False, description="Tags of the DAGs in Airflow."
+    )
+    level: Annotated[Literal[1, 2, 3], BeforeValidator(_whole)] = Field(
         1, description="1 continuous training, 2 automatic delivery, 3 retraining by policy."
     )
     task: TaskKind
@@ -403,15 +456,29 @@ class ModelConfig(_Part):
 
     @model_validator(mode="after")
     def _metrics_fit_the_task(self) -> Self:
-        allowed = METRICS_OF[self.task]
-        used = [*self.evaluation.metrics, *(rule.metric for rule in self.gates.rules)]
-        if self.monitor.performance is not None:
-            used.append(self.monitor.performance.metric)
-        for metric in used:
-            if metric not in allowed:
-                known = ", ".join(sorted(allowed))
-                raise ValueError(f"metric {metric!r} does not fit task {self.task}; use one of {known}")
-        for rule in self.gates.rules:
-            if rule.metric not in self.evaluation.metrics:
-                raise ValueError(f"gate on {rule.metric!r}, which evaluation.metrics does not compute")
+        found = [
+            (path, problem)
+            for path, metric in _metrics_named(self)
+            if (problem := _metric_problem(metric, path, self))
+        ]
+        if found:
+            raise Mistakes(*found)
         return self
+
+
+def _metrics_named(config: ModelConfig) -> Iterator[tuple[tuple[str | int, ...], Metric]]:
+    for index, metric in enumerate(config.evaluation.metrics):
+        yield ("evaluation", "metrics", index), metric
+    for index, rule in enumerate(config.gates.rules):
+        yield ("gates", "rules", index, "metric"), rule.metric
+    if config.monitor.performance is not None:
+        yield ("monitor", "performance", "metric"), config.monitor.performance.metric
+
+
+def _metric_problem(metric: Metric, path: tuple[str | int, ...], config: ModelConfig) -> str | None:
+    allowed = METRICS_OF[config.task]
+    if metric not in allowed:
+        return f"metric {metric!r} does not fit task {config.task}; use one of {', '.join(sorted(allowed))}"
+    if metric not in config.evaluation.metrics:
+        return f"{path[0]} needs {metric!r}, which evaluation.metrics does not compute; add it there"
+    return None

@@ -17,7 +17,12 @@ StepName = Literal[
 
 @dataclass(frozen=True, slots=True)
 class TaskNode:
-    """One task. ``group`` is the task group it stands in, ``doc`` what the UI says of it."""
+    """One task. ``group`` is the task group it stands in, ``doc`` (Markdown) what the UI says of it.
+
+    ``upstream`` names tasks by ``full_id``. ``settings`` holds small JSON values: ``weight`` of a canary
+    step, ``verdicts`` (full ids of the stages whose verdicts conclude and roll_back read). ``emits`` is
+    the name of the asset that the task's outlet updates.
+    """
 
     task_id: str
     step: StepName

@@ -1,0 +1,92 @@
+"""The presets of the three levels, and what a level needs the rest of the file to say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from airflow_mlops.config.models import Cause, ModelConfig
+from airflow_mlops.config.problems import KeyPath
+from airflow_mlops.core.windows import Period
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """What a level fills in where the file is silent."""
+
+    automatic: bool
+    approval: bool
+    retraining: bool
+
+
+PRESETS: dict[int, Preset] = {
+    1: Preset(automatic=False, approval=True, retraining=False),
+    2: Preset(automatic=True, approval=False, retraining=False),
+    3: Preset(automatic=True, approval=False, retraining=True),
+}
+
+
+def with_presets(config: ModelConfig) -> ModelConfig:
+    """A copy in which deploy.automatic, deploy.approval and retraining.enabled are given. A cause that was
+    not asked for by name is left out where monitoring could never see it.
+    """
+    preset = PRESETS[config.level]
+    deploy, retraining = config.deploy, config.retraining
+    causes: tuple[Cause, ...] = retraining.causes
+    if "causes" not in retraining.model_fields_set and config.monitor.performance is None:
+        causes = ("drift",)
+    return config.model_copy(
+        update={
+            "deploy": deploy.model_copy(
+                update={
+                    "automatic": _given(deploy.automatic, preset.automatic),
+                    "approval": _given(deploy.approval, preset.approval),
+                }
+            ),
+            "retraining": retraining.model_copy(
+                update={"enabled": _given(retraining.enabled, preset.retraining), "causes": causes}
+            ),
+        }
+    )
+
+
+def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
+    """What is wrong between the parts of a file whose parts are each right; presets are filled in."""
+    monitor, retraining, gates = config.monitor, config.retraining, config.gates
+    if retraining.enabled and monitor.cron is None:
+        at: KeyPath = ("retraining", "enabled") if config.level < 3 else ("level",)
+        yield (
+            at,
+            "retraining by policy needs monitor.cron, or nobody looks; give it, or retraining.enabled: false",
+        )
+    if retraining.enabled and "decay" in retraining.causes and monitor.performance is None:
+        yield (
+            ("retraining", "causes"),
+            "decay is seen only by monitor.performance; give it, or leave decay out",
+        )
+    if monitor.performance is not None and monitor.labels is None:
+        yield ("monitor", "performance"), "needs monitor.labels, the place where true labels land"
+    if monitor.cron is not None and config.schedule.start is None:
+        yield ("monitor", "cron"), "a cron needs schedule.start, the moment the first interval begins"
+    if gates.bootstrap == "thresholds_only" and all(rule.type != "threshold" for rule in gates.rules):
+        yield (
+            ("gates", "rules"),
+            "no threshold: a first model, which has no champion to beat, would be judged by nothing; "
+            "add a rule of type threshold, or bootstrap: refuse",
+        )
+    window, holdout = config.data.window, config.data.holdout
+    if window.length is not None and not _shorter(holdout.length, window.length):
+        yield (
+            ("data", "holdout", "length"),
+            f"a holdout of {holdout.length} leaves nothing of the window of {window.length} to train on",
+        )
+
+
+def _given(value: bool | None, preset: bool) -> bool:
+    return preset if value is None else value
+
+
+def _shorter(one: str, other: str) -> bool:
+    moment = datetime(2001, 3, 1, tzinfo=timezone.utc)  # after the shortest month: one month is 28 days
+    return Period.parse(one).before(moment) > Period.parse(other).before(moment)

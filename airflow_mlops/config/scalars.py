@@ -1,0 +1,75 @@
+"""What a bare word in YAML means: YAML 1.2's core schema, and the words older readers take otherwise."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trap:
+    """A word that two YAML readers would read as two things."""
+
+    message: str
+    hint: str
+
+
+_WORDS: dict[str, Scalar] = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+}  # fmt: skip
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,39})")
+_FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+
+_QUOTE = "quote it if text is meant"
+_TRAPS: tuple[tuple[re.Pattern[str], str, str], ...] = (
+    (
+        re.compile(r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|[yYnN]"),
+        "{} is true or false to some YAML readers and text to others",
+        f"write true or false, or {_QUOTE}",
+    ),
+    (
+        re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"),
+        "{} is a number in base 60 to some YAML readers",
+        _QUOTE,
+    ),
+    (
+        re.compile(r"[-+]?0[0-9_]+"),
+        "{} has a leading zero: an octal number to some YAML readers",
+        f"leave the zero out, or {_QUOTE}",
+    ),
+    (
+        re.compile(r"[-+]?0(x[0-9a-fA-F_]+|o[0-7_]+|b[01_]+)"),
+        "{} is a number only to some YAML readers",
+        f"write it in base 10, or {_QUOTE}",
+    ),
+    (
+        re.compile(r"[-+]?[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?"),
+        "{} is a number only to some YAML readers",
+        f"leave the underscores out, or {_QUOTE}",
+    ),
+    (
+        re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
+        "{} is not a number that JSON can hold",
+        f"give a finite number, or {_QUOTE}",
+    ),
+    (re.compile(r"<<"), "merge keys (<<) are not read", "write the keys out"),
+)
+
+
+def resolve(text: str) -> Scalar | Trap:
+    """An unquoted scalar's value. Dates stay text: which of them are moments is for the models to say."""
+    if text in _WORDS:
+        return _WORDS[text]
+    for pattern, message, hint in _TRAPS:
+        if pattern.fullmatch(text):
+            return Trap(message.format(repr(text)), hint)
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        number = float(text)
+        return number if math.isfinite(number) else Trap(f"{text!r} is too large a number", _QUOTE)
+    return text

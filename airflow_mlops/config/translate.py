@@ -1,0 +1,190 @@
+"""Pydantic's errors as problems of the file: position, path without union tags, words, nearest name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from airflow_mlops.config.models import Mistakes, ModelConfig
+from airflow_mlops.config.problems import KeyPath, Problem, dotted, nearest
+from airflow_mlops.config.source import Document
+
+_KINDS: dict[str, str] = {
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "datetime_type": "must be a moment such as 2013-01-01 or 2013-01-01T06:00Z",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping of keys",
+    "model_type": "must be a mapping of keys",
+    "model_attributes_type": "must be a mapping of keys",
+}
+_SHAPES: dict[str, str] = {
+    "model": "lower-case letters, digits and _, a letter first, at most 64, as in flight_delay",
+    "callable": "package.module:function, as in flight_delay.training:train",
+    "estimator": "the full path of a class, as in sklearn.ensemble.HistGradientBoostingClassifier",
+    "type": "Great Expectations' own name, as in expect_column_values_to_not_be_null",
+}
+
+
+def problems_of(error: ValidationError, document: Document) -> Iterator[Problem]:
+    """Every error of a validation, at the key or value it is about."""
+    for found in error.errors(include_url=False):
+        path, owner = _locate(found["loc"])
+        yield from _translate(dict(found), path, owner, document)
+
+
+def _translate(
+    found: dict[str, Any], path: KeyPath, owner: type[BaseModel] | None, document: Document
+) -> Iterator[Problem]:
+    context, given = found.get("ctx", {}), found["input"]
+    at_value = document.value_place(path)
+    match found["type"]:
+        case "missing":
+            yield document.problem(document.key_place(path), path, "missing", _purpose(owner, path))
+        case "union_tag_not_found":
+            path = (*path, context["discriminator"].strip("'"))
+            hint = f"give one of {', '.join(_tags(owner, path[-2]))}" if len(path) > 1 else ""
+            yield document.problem(document.key_place(path), path, "missing", hint)
+        case "extra_forbidden":
+            hint = _where_instead(str(path[-1]), owner)
+            yield document.problem(document.key_place(path), path, "unknown key", hint)
+        case "literal_error":
+            message = f"{_said(given)} is not one of {context['expected']}"
+            yield document.problem(at_value, path, message, _nearest_literal(given, context["expected"]))
+        case "union_tag_invalid":
+            path = (*path, context["discriminator"].strip("'"))
+            message = f"{context['tag']!r} is not one of {context['expected_tags']}"
+            hint = _nearest_literal(context["tag"], context["expected_tags"])
+            yield document.problem(document.value_place(path), path, message, hint)
+        case "value_error":
+            yield from _own(context["error"], path, document)
+        case "string_pattern_mismatch":
+            hint = f"write {_SHAPES.get(str(path[-1]), 'text that matches ' + context['pattern'])}"
+            yield document.problem(at_value, path, f"{_said(given)} has the wrong form", hint)
+        case "too_short" if given:
+            return  # each entry has a problem of its own; none is left to count
+        case "too_short":
+            yield document.problem(at_value, path, f"needs at least {context['min_length']} entry, has none")
+        case kind if kind in _KINDS:
+            hint = "quote it" if kind == "string_type" and isinstance(given, int | float) else ""
+            yield document.problem(at_value, path, f"{_KINDS[kind]}, not {_said(given)}", hint)
+        case _:
+            said = found["msg"].replace("Input should be", "must be")
+            yield document.problem(at_value, path, f"{said}, not {_said(given)}")
+
+
+def _own(error: ValueError, path: KeyPath, document: Document) -> Iterator[Problem]:
+    """A validator of ours: at the values it names, else where the checked value or part is."""
+    if isinstance(error, Mistakes):
+        for below, message in error.found:
+            full = (*path, *below)
+            yield document.problem(document.value_place(full), full, message)
+        return
+    is_part = isinstance(_value_at(document, path), dict | list)
+    place = document.key_place(path) if is_part else document.value_place(path)
+    yield document.problem(place, path, str(error))
+
+
+def _value_at(document: Document, path: KeyPath) -> Any:
+    node = document.root
+    for part in path:
+        if part not in node.children:
+            return None
+        node = node.children[part]
+    return node.value
+
+
+def _locate(loc: Sequence[str | int]) -> tuple[KeyPath, type[BaseModel] | None]:
+    """The keys of the file in a pydantic location, and the model that owns the last one."""
+    path: list[str | int] = []
+    annotation: Any = ModelConfig
+    owner: type[BaseModel] | None = None
+    for part in loc:
+        if part == "[key]":  # pydantic's mark for an error in a mapping's key
+            break
+        parts = _parts(annotation)
+        if len(parts) > 1:  # a tagged union: this part of the location is the tag, no key
+            annotation = next((one for one in parts if part in _tag_values(one)), Any)
+            continue
+        path.append(part)
+        owner, annotation = _below(parts[0] if parts else Any, part)
+    return tuple(path), owner
+
+
+def _below(annotation: Any, part: str | int) -> tuple[type[BaseModel] | None, Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        field = annotation.model_fields.get(str(part))
+        return annotation, field.annotation if field else Any
+    arguments = get_args(annotation)
+    if get_origin(annotation) is tuple:
+        return None, arguments[0]
+    return None, arguments[1] if get_origin(annotation) is dict else Any
+
+
+def _parts(annotation: Any) -> list[Any]:
+    """The models that may stand here: none, one, or the members of a tagged union."""
+    if get_origin(annotation) is Annotated:
+        return _parts(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [part for one in get_args(annotation) if one is not NoneType for part in _parts(one)]
+    return [annotation]
+
+
+def _tag_values(model: Any) -> tuple[Any, ...]:
+    return get_args(model.model_fields["type"].annotation)
+
+
+def _tags(owner: type[BaseModel] | None, part: str | int) -> list[str]:
+    if owner is None:
+        return []
+    _, annotation = _below(owner, part)
+    return [tag for model in _parts(annotation) for tag in _tag_values(model)]
+
+
+def _purpose(owner: type[BaseModel] | None, path: KeyPath) -> str:
+    field = owner.model_fields.get(str(path[-1])) if owner else None
+    return f"it says: {field.description}" if field and field.description else ""
+
+
+def _where_instead(key: str, owner: type[BaseModel] | None) -> str:
+    """The nearest key of this part; else the part of the file in which such a key exists."""
+    known = list(owner.model_fields) if owner else []
+    hint = nearest(key, known)
+    if hint:
+        return hint
+    homes = sorted({dotted(path) for path in _all_keys(ModelConfig) if path[-1] == key})
+    if homes:
+        return f"it belongs in {' or '.join(homes[:3])}"
+    return f"known here: {', '.join(known)}" if len(known) <= 12 else ""
+
+
+def _all_keys(model: type[BaseModel], above: KeyPath = ()) -> Iterator[KeyPath]:
+    for name, field in model.model_fields.items():
+        yield (*above, name)
+        for part in _parts(field.annotation):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from _all_keys(part, (*above, name))
+
+
+def _nearest_literal(given: Any, expected: str) -> str:
+    return nearest(given, re.findall(r"'([^']*)'", expected)) if isinstance(given, str) else ""
+
+
+def _said(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping"
+        case bool():
+            return str(value).lower()
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,126 @@
+"""A model's configuration to the picture of its DAGs. Equal configurations give equal plans."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.plan.docs import dag_doc
+from airflow_mlops.plan.graph import DagPlan, DagRole, Plan, StepName, TaskNode, Trigger
+from airflow_mlops.plan.step_docs import step_doc
+
+
+def compile_plan(config: ModelConfig, digest: str) -> Plan:
+    """The DAGs of one model: train and deploy; monitor from level 2 on, or where it is given a cron.
+
+    ``config`` comes from ``load_model``, so its level's presets are filled in.
+    """
+    dags = [
+        _dag(config, "train", _train_trigger(config), _train_tasks(config)),
+        _dag(config, "deploy", _deploy_trigger(config), _deploy_tasks(config)),
+    ]
+    if config.level >= 2 or config.monitor.cron is not None:
+        dags.append(_dag(config, "monitor", _monitor_trigger(config), _monitor_tasks(config)))
+    return Plan(config.model, digest, tuple(dags))
+
+
+def _dag(config: ModelConfig, role: DagRole, trigger: Trigger, tasks: tuple[TaskNode, ...]) -> DagPlan:
+    return DagPlan(
+        dag_id=f"{config.model}.{role}",
+        role=role,
+        trigger=trigger,
+        tasks=tasks,
+        doc=dag_doc(config, role, trigger),
+        tags=tuple(dict.fromkeys(["mlops", config.model, *config.tags])),
+    )
+
+
+def _train_trigger(config: ModelConfig) -> Trigger:
+    schedule = config.schedule
+    return Trigger(
+        cron=schedule.cron,
+        timezone=schedule.timezone,
+        start=schedule.start,
+        end=schedule.end,
+        catchup=schedule.catchup,
+        assets=(f"{config.model}/retrain",) if config.retraining.enabled else (),
+    )
+
+
+def _deploy_trigger(config: ModelConfig) -> Trigger:
+    return Trigger(
+        timezone=config.schedule.timezone,
+        assets=(f"{config.model}/challenger",) if config.deploy.automatic else (),
+    )
+
+
+def _monitor_trigger(config: ModelConfig) -> Trigger:
+    """Windows missed while the DAG was paused are not made up for: nothing can be done about them now."""
+    schedule = config.schedule
+    return Trigger(
+        cron=config.monitor.cron, timezone=schedule.timezone, start=schedule.start, end=schedule.end
+    )
+
+
+def _train_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
+    tasks = [_task("snapshot"), _task("validate", after=("snapshot",))]
+    if config.level >= 2:
+        tasks.append(_task("preflight", "sample_run", group="preflight", after=("snapshot",)))
+    return (
+        *tasks,
+        _task("train", after=tuple(task.full_id for task in tasks[1:])),
+        _task("evaluate", after=("train",)),
+        _task("gate", after=("evaluate",)),
+        _task("register", after=("gate",)),
+        _task("announce_challenger", after=("register",), emits=f"{config.model}/challenger"),
+    )
+
+
+def _deploy_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
+    stages = [_task("take_challenger"), _task("smoke_serve", after=("take_challenger",))]
+    if config.deploy.approval:
+        stages.append(_task("approve", after=("smoke_serve",)))
+    stages.append(_task("shadow", after=(stages[-1].full_id,)))
+    for weight in config.deploy.canary.steps:
+        name = f"weight_{100 * weight:g}".replace(".", "_")
+        stages.append(_task("canary", name, group="canary", after=(stages[-1].full_id,), weight=weight))
+    verdicts = [stage.full_id for stage in stages[1:]]
+    return (
+        *stages,
+        _task("conclude", after=(stages[-1].full_id,), verdicts=verdicts),
+        _task("promote", after=("conclude",)),
+        _task("roll_back", after=("conclude",), verdicts=verdicts),
+        _task("announce_champion", after=("promote",), emits=f"{config.model}/champion"),
+    )
+
+
+def _monitor_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
+    checks = [_task("data_quality", after=("collect",)), _task("drift", after=("collect",))]
+    if config.monitor.performance is not None:
+        checks.append(_task("performance", after=("collect",)))
+    decide = _task("decide", after=tuple(task.full_id for task in checks))
+    tasks = (_task("collect"), *checks, decide)
+    if not config.retraining.enabled:
+        return tasks
+    request = _task("request_retraining", after=("decide",), emits=f"{config.model}/retrain")
+    return (*tasks, request)
+
+
+def _task(
+    step: StepName,
+    task_id: str | None = None,
+    *,
+    group: str | None = None,
+    after: tuple[str, ...] = (),
+    emits: str | None = None,
+    **settings: Any,
+) -> TaskNode:
+    return TaskNode(
+        task_id=task_id or step,
+        step=step,
+        upstream=after,
+        group=group,
+        doc=step_doc(step, settings.get("weight")),
+        settings=settings,
+        emits=emits,
+    )

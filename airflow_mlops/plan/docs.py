@@ -1,0 +1,91 @@
+"""What the UI says of each DAG, written for the person who is paged at night."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow_mlops.config.cron import cron_in_words
+from airflow_mlops.config.models import ChampionGate, Gate, ModelConfig, ThresholdGate
+from airflow_mlops.plan.graph import DagRole, Trigger
+
+_LEVELS: Mapping[int, str] = {
+    1: "continuous training",
+    2: "automatic delivery",
+    3: "autonomous retraining",
+}
+
+
+def dag_doc(config: ModelConfig, role: DagRole, trigger: Trigger) -> str:
+    """A DAG's own page: what the model is, when this DAG runs, what it must prove, who owns it."""
+    about = config.description.strip() or f"A model for {config.task.replace('_', ' ')}."
+    parts = [
+        f"### {config.model}: {role}",
+        about,
+        f"**Runs** {trigger_in_words(trigger)}.",
+        *_ROLE_DOCS[role](config),
+        f"**Owner**: {config.owner}. **Level** {config.level}: {_LEVELS[config.level]}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def trigger_in_words(trigger: Trigger) -> str:
+    """``every month on day 1 at 00:00 (UTC), or when flight_delay/retrain is updated``."""
+    ways: list[str] = []
+    if trigger.cron is not None:
+        ways.append(f"{cron_in_words(trigger.cron)} ({trigger.timezone})")
+    if trigger.assets:
+        ways.append(f"when `{'` or `'.join(trigger.assets)}` is updated")
+    return ", or ".join(ways) if ways else "by hand only"
+
+
+def _train_doc(config: ModelConfig) -> list[str]:
+    window = config.data.window
+    rows = f"the last {window.length}" if window.start is None else f"all rows since {window.start:%Y-%m-%d}"
+    gates = "\n".join(f"- {_gate_in_words(rule)}" for rule in config.gates.rules)
+    first = {
+        "thresholds_only": "A first model is judged by the thresholds alone.",
+        "refuse": "A first model is refused.",
+    }[config.gates.bootstrap]
+    return [
+        f"**Trains** on {rows}; the newest {config.data.holdout.length} are held out.",
+        f"**Gates**, on at least {config.gates.minimum_rows} holdout rows:\n\n{gates}\n\n{first}",
+    ]
+
+
+def _deploy_doc(config: ModelConfig) -> list[str]:
+    deploy = config.deploy
+    steps = ", ".join(f"{100 * step:g} %" for step in deploy.canary.steps)
+    asked = "after a person has approved" if deploy.approval else "without asking anybody"
+    late = "rolls back" if deploy.on_deadline == "roll_back" else "promotes if nothing bad was seen"
+    return [
+        f"**Rolls out** {asked}: shadow, then {steps} of the rows, then all. "
+        f"A stage without a verdict after {deploy.deadline} {late}."
+    ]
+
+
+def _monitor_doc(config: ModelConfig) -> list[str]:
+    policy, drift = config.retraining, config.monitor.drift
+    told = (
+        f"**Retrains** on {' or '.join(policy.causes)} in {policy.k} of the last {policy.n} windows, at most "
+        f"once per {policy.cooldown} and {policy.budget} times per {policy.budget_period}."
+        if policy.enabled
+        else "**Reports only**: retraining by policy is off."
+    )
+    share = f"{100 * drift.share:g} %"
+    return [f"**Watches** for {drift.method} of {drift.threshold:g} or more in {share} of the columns.", told]
+
+
+_ROLE_DOCS = {"train": _train_doc, "deploy": _deploy_doc, "monitor": _monitor_doc}
+
+
+def _gate_in_words(rule: Gate) -> str:
+    match rule:
+        case ThresholdGate():
+            bounds = [
+                f"{word} {bound:g}"
+                for word, bound in (("at least", rule.minimum), ("at most", rule.maximum))
+                if bound is not None
+            ]
+            return f"{rule.metric} is {' and '.join(bounds)}"
+        case ChampionGate():
+            return f"{rule.metric} is not worse than the champion's by more than {rule.margin:g}"

@@ -1,0 +1,105 @@
+"""What the UI says of each task: what it does, what its failure means, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow_mlops.plan.graph import StepName
+
+STEP_DOCS: Mapping[StepName, str] = {
+    "snapshot": (
+        "Reads the run's window of rows and keeps it as one immutable, versioned Parquet object. A "
+        "failure means that the source is away, or has too few rows or wrong columns; the champion keeps "
+        "serving. Mend the source and clear this task."
+    ),
+    "validate": (
+        "Holds the snapshot against the file's expectations. A failure names the expectations and the "
+        "rows at fault, and nothing is trained. Mend the data upstream, or the expectation if the world "
+        "has changed; a retry alone will not help."
+    ),
+    "preflight": (
+        "Trains on a small sample, saves and loads the model, and compares the answers before and after. "
+        "A failure is a fault of the training code, found before hours are spent. Read the log, mend the "
+        "code."
+    ),
+    "train": (
+        "Trains on all rows before the holdout and logs the model whole to MLflow. A failure leaves the "
+        "champion as it is; the log ends with the training code's own error. A retry starts from the same "
+        "snapshot."
+    ),
+    "evaluate": (
+        "Scores the new model and the champion on the same holdout rows, with confidence intervals. A "
+        "failure means that a metric cannot be computed or MLflow is away; it says nothing about the "
+        "model."
+    ),
+    "gate": (
+        "Judges the evaluation by the file's gates. A verdict of fail is a result, no fault: the run "
+        "stays green, what follows is skipped, and the reasons stand in the log and in the ledger. A red "
+        "task means that the verdict could not be recorded; clear it."
+    ),
+    "register": (
+        "Registers the model that passed as the challenger. Clearing it is safe: a run registers one "
+        "version, however often it is tried."
+    ),
+    "announce_challenger": (
+        "Emits the asset that starts the deployment, unless it is started by hand. Skipped when nothing "
+        "was registered, and in backfills."
+    ),
+    "take_challenger": (
+        "Claims the oldest challenger that no rollout has taken, and finishes or undoes a promotion that "
+        "an earlier run left half-done. Skipped when nothing is pending, or another rollout is open."
+    ),
+    "smoke_serve": (
+        "Loads the challenger on the serving side, off the live path, and asks it for known rows. A "
+        "failure means that it cannot be served; no traffic has moved."
+    ),
+    "approve": (
+        "Waits for a person to approve the rollout in Airflow. A rejection, or no answer in time, ends "
+        "the rollout with the champion untouched."
+    ),
+    "shadow": (
+        "Copies live requests to the challenger and looks at errors, latency and disagreement; nobody "
+        "sees its answers. Too few requests is no failure: it waits until the deadline."
+    ),
+    "canary": (
+        "Lets the challenger answer {share} of the rows and looks at errors and latency. A bad verdict "
+        "leads to roll_back by itself. If this task is red, check that the endpoint answers."
+    ),
+    "conclude": "Reads all verdicts and chooses promote or roll_back.",
+    "promote": (
+        "Makes the challenger the champion: alias, traffic and ledger, in an order that a crash cannot "
+        "spoil. If it is red, clear it: it goes on where it stopped."
+    ),
+    "roll_back": (
+        "Gives all traffic back to the champion and records why. If it is red, the endpoint may still "
+        "send rows to the challenger: clear it at once, and look at the endpoint's traffic if it stays "
+        "red."
+    ),
+    "announce_champion": "Emits the asset that says a new champion serves. Skipped after a rollback.",
+    "collect": (
+        "Keeps the window's part of the inference log as one Parquet object. Skipped when nothing was "
+        "served. A failure means that the log or the store cannot be read."
+    ),
+    "data_quality": (
+        "Holds the served rows against the file's expectations. Findings are reported, and explain what "
+        "drift finds; a red task means that the check could not be run."
+    ),
+    "drift": (
+        "Compares the served inputs with what the champion was trained on, column by column. Drift is a "
+        "finding, not a failure; the report names the columns that moved."
+    ),
+    "performance": (
+        "Joins answers with the labels that have landed and holds the metric against the promise made at "
+        "promotion. Too few labels is inconclusive, not a failure."
+    ),
+    "decide": (
+        "Applies the retraining policy to this window and those before it, and records the decision. If "
+        "it is red, nothing was requested."
+    ),
+    "request_retraining": "Emits the asset that starts training. Skipped unless the decision was to retrain.",
+}
+
+
+def step_doc(step: StepName, weight: float | None = None) -> str:
+    """A task's own page."""
+    return STEP_DOCS[step].replace("{share}", f"{100 * (weight or 0):g} %")
