@@ -1,0 +1,164 @@
+"""The monitor, step by step: what was asked and answered, against the reference and the labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from airflow_mlops.core.ledger import pending_requests
+from airflow_mlops.steps.catalog import dump_request, run_step
+from airflow_mlops.steps.collect import collect
+from airflow_mlops.steps.data_quality import data_quality
+from airflow_mlops.steps.decide import decide
+from airflow_mlops.steps.drift import drift
+from airflow_mlops.steps.evaluate import evaluate
+from airflow_mlops.steps.gate import gate
+from airflow_mlops.steps.performance import performance
+from airflow_mlops.steps.register import register
+from airflow_mlops.steps.requests import (
+    CollectedRequest,
+    CollectRequest,
+    DatasetRequest,
+    DecideRequest,
+    EvaluateRequest,
+    GateRequest,
+    RegisterRequest,
+    SnapshotRequest,
+)
+from airflow_mlops.steps.snapshot import snapshot
+from airflow_mlops.steps.train import train
+
+START = datetime(2024, 1, 1, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def serving_model(config, backends, make_run):
+    """A champion trained as of day 40."""
+    run = make_run(40)
+    taken = snapshot(SnapshotRequest(config, run), backends)
+    trained = train(DatasetRequest(config, run, taken), backends)
+    evaluation = evaluate(EvaluateRequest(config, run, taken, trained), backends)
+    verdict = gate(GateRequest(config, run, taken, trained, evaluation), backends)
+    model = register(RegisterRequest(config, run, taken, trained, evaluation, verdict), backends)
+    backends.tracking.set_alias("churn", "champion", model.version)
+    return backends.tracking.load(f"models:/churn/{model.version}")
+
+
+@pytest.fixture
+def served(serving_model, root):
+    """``served(change, labels=True)``: days 40 to 50 were asked of the endpoint, and labels landed."""
+
+    def make(change=lambda rows: rows, *, labels=True, flip=False):
+        rows = pd.read_parquet(root / "rows" / "all.parquet")
+        rows = rows[(rows["at"] >= START + timedelta(days=40)) & (rows["at"] < START + timedelta(days=50))]
+        asked = change(rows.copy())
+        log = asked.drop(columns=["churned", "at", "id"]).assign(
+            request_id="q",
+            key=rows["id"],
+            event_time=rows["at"],
+            received_at=rows["at"],
+            version="1",
+            role="champion",
+            mode="none",
+            weight=0.0,
+            rollout_id=None,
+            error=None,
+            latency_seconds=0.001,
+            prediction=serving_model.predict(asked.fillna(0.0)[["age", "spend", "plan"]]),
+        )
+        folder = root / "inference" / "churn" / "date=2025-01-01"
+        folder.mkdir(parents=True, exist_ok=True)
+        log.astype({"rollout_id": "string", "error": "string"}).to_parquet(folder / "part.parquet")
+        if labels:
+            landed = rows[["id", "at", "churned"]]
+            if flip:
+                landed = landed.assign(churned=1 - landed["churned"])
+            landed.to_parquet(root / "labels" / "landed.parquet")
+
+    return make
+
+
+def look(config, run, backends):
+    collected = collect(CollectRequest(config, run), backends)
+    assert collected is not None
+    asked = CollectedRequest(config, run, collected)
+    return DecideRequest(
+        config,
+        run,
+        collected,
+        data_quality(asked, backends),
+        drift(asked, backends),
+        performance(asked, backends),
+    )
+
+
+def test_a_quiet_window_keeps_the_champion(config, backends, make_run, served):
+    served()
+    request = look(config, make_run(50, dag="monitor"), backends)
+    assert request.performance.summary["outcome"] == "pass", request.performance.summary
+    assert request.performance.summary["labels"] == 200
+    assert request.performance.summary["coverage"] == 1.0
+    assert decide(request, backends).decision.action == "keep"
+    assert pending_requests(backends.ledger.entries("churn")) == []
+
+
+def test_decay_asks_for_retraining_once_and_carries_its_cause(config, backends, make_run, served):
+    served(flip=True)
+    request = look(config, make_run(50, dag="monitor"), backends)
+    decided = decide(request, backends)
+    assert (decided.decision.action, decided.decision.cause) == ("retrain", "decay")
+    assert decide(request, backends) == decided
+    (pending,) = pending_requests(backends.ledger.entries("churn"))
+    assert pending.subject == decided.request_id
+    assert pending.window.end == START + timedelta(days=50)
+    assert any("roc_auc" in reason for reason in pending.reasons)
+
+
+def test_drift_names_the_columns_that_moved_and_keeps_the_page(config, backends, make_run, served):
+    served(lambda rows: rows.assign(age=rows["age"] + 3, spend=rows["spend"] * 10 + 5))
+    report = look(config, make_run(50, dag="monitor"), backends).drift
+    assert report.summary["drifted"] is True
+    assert list(report.summary["columns"])[-1] == "plan"
+    assert b"<html" in backends.store.local_path(report.uri).read_bytes()[:2000].lower()
+
+
+def test_a_broken_feed_blocks_retraining_and_is_named(config, backends, make_run, served):
+    served(lambda rows: rows.assign(age=np.nan))
+    request = look(config, make_run(50, dag="monitor"), backends)
+    decided = decide(request, backends)
+    assert decided.decision.action == "refuse"
+    assert any("age" in reason for reason in decided.decision.reasons)
+    assert pending_requests(backends.ledger.entries("churn")) == []
+
+
+def test_without_labels_the_answers_are_not_judged(config, backends, make_run, served):
+    served(labels=False)
+    report = look(config, make_run(50, dag="monitor"), backends).performance
+    assert report.summary["outcome"] == "inconclusive"
+    assert "0 labels have landed" in report.summary["reasons"][0]
+
+
+def test_no_champion_or_no_requests_is_nothing_to_do(config, backends, make_run):
+    assert collect(CollectRequest(config, make_run(50, dag="monitor")), backends) is None
+
+
+def test_shadow_answers_are_left_out(config, backends, make_run, served, root):
+    served()
+    path = root / "inference" / "churn" / "date=2025-01-01" / "part.parquet"
+    rows = pd.read_parquet(path)
+    rows.assign(role="shadow", prediction=0.5).to_parquet(path.with_name("shadow.parquet"))
+    collected = collect(CollectRequest(config, make_run(50, dag="monitor")), backends)
+    assert collected.rows == 200
+
+
+def test_a_step_runs_on_plain_json_and_answers_plain_json(config, backends, make_run, served):
+    served()
+    request = dump_request(CollectRequest(config, make_run(50, dag="monitor")))
+    result = run_step("collect", request, backends)
+    assert result["champion"] == {"name": "churn", "version": "1", "url": None}
+    nothing = replace(make_run(12, dag="monitor"))
+    assert run_step("collect", dump_request(CollectRequest(config, nothing)), backends) is None

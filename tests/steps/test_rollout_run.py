@@ -1,0 +1,180 @@
+"""The rollout, step by step: one at a time, verified, and finished or undone by whoever comes next."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_mlops.core.ledger import Entry, champion_at, open_rollout
+from airflow_mlops.core.values import ArmObservation, ModelRef, RunRef, Traffic
+from airflow_mlops.exceptions import BackendUnavailable
+from airflow_mlops.steps.approval import record_approval
+from airflow_mlops.steps.promote import promote
+from airflow_mlops.steps.requests import (
+    ApprovalRequest,
+    RollBackRequest,
+    RolloutRequest,
+    StageRequest,
+    TakeChallengerRequest,
+)
+from airflow_mlops.steps.roll_back import roll_back
+from airflow_mlops.steps.smoke_serve import smoke_serve
+from airflow_mlops.steps.stage import judge_stage, open_stage
+from airflow_mlops.steps.take_challenger import take_challenger
+
+
+@pytest.fixture
+def registered(backends, make_run):
+    """``registered(n)``: versions 1 to n stand in the registry and the ledger as challengers."""
+
+    def make(count: int) -> None:
+        for version in range(1, count + 1):
+            run = make_run(40 + version, run_id=f"t{version}")
+            backends.tracking.runs[f"run{version}"] = {
+                "tags": {},
+                "files": {},
+                "metrics": {},
+                "estimator": None,
+            }
+            backends.tracking.register("churn", RunRef(f"run{version}", "runs:/x"), {})
+            backends.tracking.set_alias("churn", "challenger", str(version))
+            backends.ledger.append(
+                Entry("churn", "registered", str(version), run.now, "churn.train", run.key.run_id,
+                      version=str(version), data={"role": "challenger", "causes": ["drift"]})
+            )  # fmt: skip
+
+    return make
+
+
+def take(config, run, backends):
+    return take_challenger(TakeChallengerRequest(config, run), backends)
+
+
+def test_the_newest_challenger_is_taken_and_the_older_are_superseded(config, backends, make_run, registered):
+    registered(3)
+    rollout = take(config, make_run(50, dag="deploy"), backends)
+    assert rollout.candidate == ModelRef("churn", "3")
+    rejected = {
+        item.subject: item.reasons for item in backends.ledger.entries("churn") if item.kind == "rejected"
+    }
+    assert rejected == {"1": ("superseded by version 3",), "2": ("superseded by version 3",)}
+
+
+def test_nothing_pending_is_nothing_to_do_and_a_retry_keeps_its_own(config, backends, make_run, registered):
+    assert take(config, make_run(50, dag="deploy"), backends) is None
+    registered(1)
+    run = make_run(51, dag="deploy", run_id="d1")
+    first = take(config, run, backends)
+    assert take(config, run, backends) == first
+
+
+def test_promotion_moves_alias_and_traffic_and_says_why(config, backends, make_run, registered):
+    registered(1)
+    run = make_run(50, dag="deploy")
+    rollout = take(config, run, backends)
+    promote(RolloutRequest(config, run, rollout), backends)
+    assert backends.tracking.aliases == {"champion": "1"}
+    assert backends.serving.traffic().champion == ModelRef("churn", "1")
+    reign = champion_at(backends.ledger.entries("churn"))
+    assert reign.version == "1"
+    assert "first champion" in reign.reasons[-1]
+    assert reign.data["causes"] == ["drift"]
+
+
+def test_a_crash_after_the_intent_is_finished_by_the_next_run(config, backends, make_run, registered):
+    registered(1)
+    run = make_run(50, dag="deploy", run_id="d1")
+    rollout = take(config, run, backends)
+
+    class Killed(BaseException):
+        pass
+
+    def killed(rollout_id, candidate):
+        raise Killed
+
+    working = backends.serving.promote
+    backends.serving.promote = killed
+    with pytest.raises(Killed):
+        promote(RolloutRequest(config, run, rollout), backends)
+    backends.serving.promote = working
+    assert take(config, make_run(51, dag="deploy", run_id="d2"), backends) is None
+    assert backends.serving.traffic().champion == ModelRef("churn", "1")
+    assert open_rollout(backends.ledger.entries("churn")) is None
+    assert champion_at(backends.ledger.entries("churn")).version == "1"
+
+
+def test_a_run_that_died_in_its_canary_is_undone_by_the_next(config, backends, make_run, registered):
+    backends.serving.state = Traffic(champion=ModelRef("churn", "1"))
+    registered(2)
+    backends.tracking.set_alias("churn", "champion", "1")
+    run = make_run(50, dag="deploy", run_id="d1")
+    rollout = take(config, run, backends)
+    open_stage(StageRequest(config, run, rollout, "canary", 0.1), backends)
+    assert take(config, make_run(51, dag="deploy", run_id="d2"), backends) is None
+    assert backends.serving.traffic() == Traffic(champion=ModelRef("churn", "1"))
+    undone = [item for item in backends.ledger.entries("churn") if item.kind == "rolled_back"]
+    assert undone[0].reasons == ("the run d1 ended in the middle of the rollout",)
+    assert backends.tracking.aliases == {"champion": "1"}
+
+
+def test_a_server_that_does_not_do_as_told_is_no_promotion(config, backends, make_run, registered):
+    registered(1)
+    run = make_run(50, dag="deploy")
+    rollout = take(config, run, backends)
+    backends.serving.promote = lambda rollout_id, candidate: Traffic(champion=ModelRef("churn", "9"))
+    with pytest.raises(BackendUnavailable, match="says it serves churn version 9"):
+        promote(RolloutRequest(config, run, rollout), backends)
+    assert champion_at(backends.ledger.entries("churn")) is None
+
+
+def test_a_harmful_canary_is_rolled_back_with_its_numbers(config, backends, make_run, registered):
+    backends.serving.state = Traffic(champion=ModelRef("churn", "1"))
+    registered(2)
+    backends.tracking.set_alias("churn", "champion", "1")
+    run = make_run(50, dag="deploy")
+    rollout = take(config, run, backends)
+    stage = StageRequest(config, run, rollout, "canary", 0.1)
+    open_stage(stage, backends)
+    backends.serving.seen = {
+        "champion": ArmObservation("1", rows=900, errors=0),
+        "challenger": ArmObservation("2", rows=300, errors=90),
+    }
+    verdict = judge_stage(stage, backends)
+    assert verdict.outcome == "fail"
+    roll_back(RollBackRequest(config, run, rollout, verdict.reasons), backends)
+    last = [item for item in backends.ledger.entries("churn") if item.kind == "rolled_back"][-1]
+    assert any("90" in reason for reason in last.reasons)
+    assert backends.tracking.aliases == {"champion": "1"}
+    assert backends.serving.traffic() == Traffic(champion=ModelRef("churn", "1"))
+
+
+def test_too_few_requests_hold_the_stage_and_record_nothing(config, backends, make_run, registered):
+    registered(1)
+    run = make_run(50, dag="deploy")
+    rollout = take(config, run, backends)
+    stage = StageRequest(config, run, rollout, "shadow", 0.0)
+    open_stage(stage, backends)
+    backends.serving.seen = {"challenger": ArmObservation("1", rows=3, errors=0)}
+    before = len(backends.ledger.entries("churn"))
+    assert judge_stage(stage, backends).outcome == "inconclusive"
+    assert len(backends.ledger.entries("churn")) == before
+
+
+def test_a_model_the_server_cannot_load_is_a_failed_smoke_test(config, backends, make_run, registered):
+    registered(1)
+    run = make_run(50, dag="deploy")
+    rollout = take(config, run, backends)
+    backends.tracking.log_file("run1", "smoke.json", b'{"rows": [], "predictions": []}')
+    backends.serving.broken = "untrusted type my.Model"
+    verdict = smoke_serve(RolloutRequest(config, run, rollout), backends)
+    assert verdict.outcome == "fail"
+    assert "untrusted type my.Model" in verdict.reasons[0]
+
+
+def test_a_rejection_has_its_person_and_reason(config, backends, make_run, registered):
+    registered(1)
+    run = make_run(50, dag="deploy")
+    rollout = take(config, run, backends)
+    said = ApprovalRequest(config, run, rollout, approved=False, person="ada", reason="wrong season")
+    assert record_approval(said, backends).outcome == "fail"
+    entry = next(item for item in backends.ledger.entries("churn") if item.kind == "declined")
+    assert (entry.actor, entry.reasons) == ("ada", ("rejected by ada: wrong season",))

@@ -1,0 +1,264 @@
+"""The training pipeline, step by step: what goes through, and what is refused before anything is trained."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.windows import Window
+from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
+from airflow_mlops.steps.evaluate import evaluate
+from airflow_mlops.steps.gate import gate
+from airflow_mlops.steps.preflight import preflight
+from airflow_mlops.steps.register import register
+from airflow_mlops.steps.requests import (
+    DatasetRequest,
+    EvaluateRequest,
+    GateRequest,
+    RegisterRequest,
+    SnapshotRequest,
+)
+from airflow_mlops.steps.snapshot import snapshot
+from airflow_mlops.steps.train import train
+from airflow_mlops.steps.validate import validate
+
+START = datetime(2024, 1, 1, tzinfo=timezone.utc)
+
+
+def whole_run(config, run, backends):
+    """Snapshot to gate."""
+    taken = snapshot(SnapshotRequest(config, run), backends)
+    assert taken is not None
+    validate(DatasetRequest(config, run, taken), backends)
+    trained = train(DatasetRequest(config, run, taken), backends)
+    evaluation = evaluate(EvaluateRequest(config, run, taken, trained), backends)
+    verdict = gate(GateRequest(config, run, taken, trained, evaluation), backends)
+    return RegisterRequest(config, run, taken, trained, evaluation, verdict)
+
+
+def change_rows(root, change):
+    path = root / "rows" / "all.parquet"
+    rows = pd.read_parquet(path)
+    change(rows).to_parquet(path)
+
+
+def test_a_first_model_goes_from_rows_to_challenger(config, backends, make_run):
+    run = make_run(40)
+    request = whole_run(config, run, backends)
+    assert request.verdict.outcome == "pass", request.verdict.reasons
+    model = register(request, backends)
+    assert backends.tracking.aliases == {"challenger": model.version}
+    kinds = [item.kind for item in backends.ledger.entries("churn")]
+    assert sorted(kinds) == ["gated", "registered"]
+
+
+def test_a_retry_of_every_step_changes_nothing(config, backends, make_run):
+    run = make_run(40)
+    first = whole_run(config, run, backends)
+    register(first, backends)
+    second = whole_run(config, run, backends)
+    assert second.snapshot == first.snapshot
+    assert register(second, backends).version == "1"
+    assert len(backends.ledger.entries("churn")) == 2
+
+
+def test_the_snapshot_is_as_of_the_window_and_its_holdout_the_newest_slice(config, backends, make_run):
+    taken = snapshot(SnapshotRequest(config, make_run(40)), backends)
+    holdout = backends.datasets.load(taken.dataset, "holdout")
+    training = backends.datasets.load(taken.dataset, "train")
+    assert training["at"].max() < holdout["at"].min()
+    assert holdout["at"].min() == pd.Timestamp(START + timedelta(days=30))
+    assert holdout["at"].max() < pd.Timestamp(START + timedelta(days=40))
+    assert (len(training), len(holdout)) == (600, 200)
+
+
+def test_equal_rows_have_one_version_and_another_row_has_another(config, backends, make_run, root):
+    first = snapshot(SnapshotRequest(config, make_run(40)), backends)
+    again = snapshot(SnapshotRequest(config, make_run(40, run_id="r2")), backends)
+    assert first.dataset.version == again.dataset.version
+
+    def one_value_changed(rows):
+        rows.loc[3, "age"] += 1
+        return rows
+
+    change_rows(root, one_value_changed)
+    assert snapshot(SnapshotRequest(config, make_run(40)), backends).dataset.version != first.dataset.version
+
+
+def one_class(rows):
+    return rows.assign(churned=0)
+
+
+def null_labels(rows):
+    return rows.assign(churned=pd.array([None] * len(rows), dtype="Int64"))
+
+
+def text_in_a_number(rows):
+    return rows.assign(age=["old"] * len(rows))
+
+
+def repeated_keys(rows):
+    return rows.assign(id="same")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.drop(columns="plan"), "plan"),
+        (text_in_a_number, "age is"),
+        (lambda rows: rows.iloc[:0], "no rows with at in 2024-01-01 to 2024-02-10"),
+        (null_labels, r"null label \('churned'\)"),
+        (one_class, "one class only: churned is always 0"),
+        (repeated_keys, "repeat a 'id'"),
+        (lambda rows: rows.iloc[:30], "data.minimum_rows asks for 100"),
+        (lambda rows: rows[rows["at"] < START + timedelta(days=29)], "no labelled rows in the holdout"),
+    ],
+    ids=[
+        "missing column", "wrong type", "empty window", "null labels", "one class", "keys repeat",
+        "too few rows", "empty holdout",
+    ],
+)  # fmt: skip
+def test_bad_rows_are_refused_with_what_is_wrong(config, backends, make_run, root, change, message):
+    change_rows(root, change)
+    with pytest.raises(DataRefused, match=message):
+        snapshot(SnapshotRequest(config, make_run(40)), backends)
+
+
+def test_a_failed_expectation_stops_the_run_and_keeps_values_out_of_the_message(
+    config, backends, make_run, root
+):
+    def holes(rows):
+        rows.loc[:9, "age"] = np.nan
+        rows.loc[:4, "spend"] = -123.25
+        return rows
+
+    change_rows(root, holes)
+    run = make_run(40)
+    taken = snapshot(SnapshotRequest(config, run), backends)
+    with pytest.raises(DataRefused) as caught:
+        validate(DatasetRequest(config, run, taken), backends)
+    message = str(caught.value)
+    assert "1 of 2 expectations failed" in message
+    assert "expect_column_values_to_not_be_null on age: 10 of 800 rows" in message
+    assert "-123.25" not in message
+    page = backends.store.local_path(message.rsplit("Sample rows: ", 1)[1]).read_text()
+    assert "-123.25" in page
+
+
+def test_a_warning_is_reported_and_stops_nothing(config, backends, make_run, root):
+    def negative(rows):
+        rows.loc[:4, "spend"] = -1.0
+        return rows
+
+    change_rows(root, negative)
+    run = make_run(40)
+    taken = snapshot(SnapshotRequest(config, run), backends)
+    report = validate(DatasetRequest(config, run, taken), backends)
+    assert report.summary["success"] is True
+    assert report.summary["failed"][0]["severity"] == "warning"
+
+
+def test_preflight_trains_saves_loads_and_compares(config, backends, make_run):
+    run = make_run(40)
+    taken = snapshot(SnapshotRequest(config, run), backends)
+    assert preflight(DatasetRequest(config, run, taken), backends).summary["largest_difference"] == 0.0
+
+
+def test_preflight_catches_a_model_that_answers_otherwise_after_loading(config, backends, make_run):
+    run = make_run(40)
+    taken = snapshot(SnapshotRequest(config, run), backends)
+
+    class Skewed:
+        def __init__(self, estimator):
+            self.estimator = estimator
+
+        def predict(self, features):
+            return self.estimator.predict_proba(features)[:, 1] + 0.1
+
+    backends.tracking.round_trip = lambda estimator, **_: Skewed(estimator)
+    with pytest.raises(TrainingFailed, match=r"training-serving skew.*0\.1"):
+        preflight(DatasetRequest(config, run, taken), backends)
+
+
+def test_a_worse_challenger_is_held_and_nothing_is_registered(config, backends, make_run, root):
+    first = whole_run(config, make_run(40), backends)
+    backends.tracking.set_alias("churn", "champion", register(first, backends).version)
+
+    def noise(rows):
+        early = rows["at"] < START + timedelta(days=45)
+        rows.loc[early, "age"] = np.random.default_rng(1).normal(size=int(early.sum()))
+        return rows
+
+    change_rows(root, noise)
+    request = whole_run(config, make_run(55, run_id="r2"), backends)
+    assert request.verdict.outcome == "fail"
+    assert any("worse than champion" in reason for reason in request.verdict.reasons), request.verdict.reasons
+    with pytest.raises(ModelRefused, match="only a model that passed is registered"):
+        register(request, backends)
+    assert backends.tracking.versions == ["run-churn.train|r1|-1"]
+
+
+def test_a_champion_that_has_seen_the_holdout_is_not_compared(config, backends, make_run):
+    first = whole_run(config, make_run(55), backends)
+    backends.tracking.set_alias("churn", "champion", register(first, backends).version)
+    request = whole_run(config, make_run(40, run_id="r2"), backends)
+    assert "trained on rows until" in request.evaluation.champion_problem
+    assert request.verdict.outcome == "inconclusive"
+
+
+def test_a_backfill_registers_beside_the_champion_and_touches_no_alias(config, backends, make_run):
+    first = whole_run(config, make_run(55), backends)
+    backends.tracking.set_alias("churn", "champion", register(first, backends).version)
+    before = dict(backends.tracking.aliases)
+    request = whole_run(config, make_run(40, kind="backfill", run_id="b1"), backends)
+    model = register(request, backends)
+    assert model.version == "2"
+    assert backends.tracking.aliases == before
+    entry = [item for item in backends.ledger.entries("churn") if item.kind == "registered"][-1]
+    assert {item.data["role"] for item in backends.ledger.entries("churn") if item.kind == "registered"} == {
+        "challenger", "backfill",
+    }  # fmt: skip
+    assert entry.version in {"1", "2"}
+
+
+def requested(subject: str, day: int) -> Entry:
+    end = START + timedelta(days=day)
+    return Entry(
+        model="churn",
+        kind="retrain_requested",
+        subject=subject,
+        at=datetime(2025, 1, 1, tzinfo=timezone.utc),
+        dag_id="churn.monitor",
+        run_id=f"m{day}",
+        reasons=(f"decay on day {day}",),
+        window=Window(end - timedelta(days=10), end),
+    )
+
+
+def test_an_asset_run_works_off_all_that_is_pending_and_its_window_is_the_newest(config, backends, make_run):
+    for subject, day in (("a", 35), ("b", 45)):
+        backends.ledger.append(requested(subject, day))
+    taken = snapshot(SnapshotRequest(config, make_run(59, kind="asset")), backends)
+    assert taken.requests == ("a", "b")
+    assert taken.causes == ("decay on day 35", "decay on day 45")
+    assert taken.dataset.window.end == START + timedelta(days=45)
+
+
+def test_a_request_is_acted_on_once_and_a_retry_keeps_its_own(config, backends, make_run):
+    backends.ledger.append(requested("a", 45))
+    mine = make_run(59, kind="asset", run_id="first")
+    assert snapshot(SnapshotRequest(config, mine), backends).requests == ("a",)
+    assert snapshot(SnapshotRequest(config, mine), backends).requests == ("a",)
+    assert snapshot(SnapshotRequest(config, make_run(59, kind="asset", run_id="second")), backends) is None
+
+
+def test_a_backfill_takes_no_request(config, backends, make_run):
+    backends.ledger.append(requested("a", 45))
+    assert snapshot(SnapshotRequest(config, make_run(40, kind="backfill")), backends).requests == ()
+    assert snapshot(SnapshotRequest(config, make_run(40, kind="asset", run_id="x")), backends).requests == (
+        "a",
+    )
