@@ -67,10 +67,13 @@ def load_folders(folders: Iterable[Path]) -> Loaded:
     dags: dict[str, DAG] = {}
     problems: list[Problem] = []
     owners: dict[str, Path] = {}
+    paths: list[Path] = []
     for folder in folders:
-        if not folder.is_dir():
-            problems.append(Problem(folder, f"{folder}: no such folder; see [mlops] configs_folder"))
-    for path in _each_once(path for folder in folders for path in find_configs(folder)):
+        try:
+            paths += find_configs(folder)
+        except ConfigError as error:
+            problems.append(Problem(folder, str(error)))
+    for path in _each_once(paths):
         try:
             made = load_file(path, taken=owners)
         except ConfigError as error:
@@ -133,13 +136,17 @@ def _folders(own: Path) -> list[Path]:
 
 def _candidates(folders: Iterable[Path], model: str) -> Iterator[Path]:
     """Files that seem to describe the model: a cheap look at the text, which loading then confirms."""
-    paths = _each_once(
-        path for folder in folders for suffix in ("yaml", "yml") for path in folder.rglob(f"*.{suffix}")
-    )
+    paths = _each_once(path for folder in folders for path in _yaml_files(folder))
     says_so = re.compile(rf"""\bmodel['"]?\s*:\s*['"]?{re.escape(model)}(?!\w)""")
     for path in sorted(paths, key=lambda path: path.stem != model):
         if says_so.search(path.read_text(encoding="utf-8", errors="replace")):
             yield path
+
+
+def _yaml_files(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(root, name) for name in files if name.endswith((".yaml", ".yml")))
 
 
 def _each_once(paths: Iterable[Path]) -> Sequence[Path]:

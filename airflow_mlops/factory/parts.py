@@ -18,14 +18,14 @@ Rule = Literal["all_success", "all_done", "none_failed_min_one_success"]
 @dataclass(frozen=True, slots=True)
 class Part:
     """One step's task. ``takes`` maps an argument of the operator to the step whose result fills it
-    (``None`` where the plan has no such step); ``gathers`` are the steps whose results become its
-    ``verdicts``, in the plan's order; ``settings`` are the arguments that the plan itself sets. ``rule``
-    is Airflow's trigger rule. A part that does not run a step is not handed the model.
+    (``None`` where the plan has no such step), ``names`` to the step whose task id it is told;
+    ``settings`` are the arguments that the plan sets. ``rule`` is Airflow's trigger rule. A part that
+    does not run a step is not handed the model.
     """
 
     operator: str
     takes: Mapping[str, StepName] = field(default_factory=dict)
-    gathers: tuple[StepName, ...] = ()
+    names: Mapping[str, StepName] = field(default_factory=dict)
     rule: Rule = "all_success"
     settings: tuple[str, ...] = ()
     runs_step: bool = True
@@ -37,8 +37,6 @@ class Part:
         found: type[BaseOperator] = getattr(import_module(f"airflow_mlops.operators.{module}"), name)
         return found
 
-
-_STAGES: tuple[StepName, ...] = ("smoke_serve", "approve", "shadow", "canary")
 
 PARTS: Mapping[StepName, Part] = {
     "snapshot": Part("training:SnapshotOperator"),
@@ -61,9 +59,14 @@ PARTS: Mapping[StepName, Part] = {
     "canary": Part("rollout:CanaryStepOperator", {"rollout": "take_challenger"}, settings=("weight",)),
     # A stage that errored must still lead to a decision, and so must a decision that errored: traffic may
     # have moved by then. Both operators skip themselves where no rollout was taken.
-    "conclude": Part("rollout:ConcludeRolloutOperator", {"rollout": "take_challenger"}, _STAGES, "all_done"),
+    "conclude": Part(
+        "rollout:ConcludeRolloutOperator",
+        {"rollout": "take_challenger"},
+        {"promote_task_id": "promote", "roll_back_task_id": "roll_back"},
+        rule="all_done",
+    ),
     "promote": Part("rollout:PromoteModelOperator", {"rollout": "take_challenger"}),
-    "roll_back": Part("rollout:RollBackModelOperator", {"rollout": "take_challenger"}, _STAGES, "all_done"),
+    "roll_back": Part("rollout:RollBackModelOperator", {"rollout": "take_challenger"}, rule="all_done"),
     "announce_champion": Part("announce:AnnounceOperator", {"value": "promote"}, runs_step=False),
     "collect": Part("monitoring:CollectOperator"),
     "data_quality": Part("monitoring:DataQualityOperator", {"collected": "collect"}),

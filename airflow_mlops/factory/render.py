@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -45,8 +45,8 @@ def _render_dag(dag_plan: DagPlan, plan: Plan, config: ModelConfig) -> DAG:
     trigger = dag_plan.trigger
     dag = DAG(
         dag_plan.dag_id,
-        description=_first_sentence(dag_plan.doc),
-        doc_md=_page(dag_plan, plan, config),
+        description=_in_one_line(dag_plan, config),
+        doc_md=_page(dag_plan, plan),
         schedule=_schedule(trigger),
         start_date=trigger.start,
         end_date=trigger.end,
@@ -94,7 +94,7 @@ def _fill(dag: DAG, dag_plan: DagPlan, plan: Plan, config: ModelConfig) -> None:
         if name is not None
     }
     made: dict[str, BaseOperator] = {}
-    for node in _upstream_first(dag_plan.tasks):
+    for node in dag_plan.tasks:
         part = PARTS[node.step]
         made[node.full_id] = part.load()(
             dag=dag,
@@ -107,8 +107,7 @@ def _fill(dag: DAG, dag_plan: DagPlan, plan: Plan, config: ModelConfig) -> None:
             **_own(part, node, plan, config),
             **_inputs(part, node, dag_plan, made),
         )
-    for node in dag_plan.tasks:
-        made[node.full_id].set_upstream([made[name] for name in _full_ids(node.upstream, dag_plan)])
+        made[node.full_id].set_upstream([made[name] for name in node.upstream])
 
 
 def _patience(node: TaskNode, dag_plan: DagPlan, config: ModelConfig) -> dict[str, Any]:
@@ -123,68 +122,28 @@ def _patience(node: TaskNode, dag_plan: DagPlan, config: ModelConfig) -> dict[st
 
 
 def _own(part: Part, node: TaskNode, plan: Plan, config: ModelConfig) -> dict[str, Any]:
-    settings = {name: node.settings[name] for name in part.settings if name in node.settings}
+    settings = {name: node.settings[name] for name in part.settings}
     return {"model": config, "config_digest": plan.config_digest, **settings} if part.runs_step else settings
 
 
 def _inputs(
     part: Part, node: TaskNode, dag_plan: DagPlan, made: Mapping[str, BaseOperator]
 ) -> dict[str, Any]:
+    """Results of other tasks. A step that the plan leaves out gives ``None``."""
+    ids = {other.step: other.full_id for other in dag_plan.tasks}
     inputs: dict[str, Any] = {
-        name: next(iter(_results([step], dag_plan, made)), None) for name, step in part.takes.items()
+        name: made[ids[step]].output if step in ids else None for name, step in part.takes.items()
     }
-    if part.gathers:
-        inputs["verdicts"] = _results(part.gathers, dag_plan, made)
-    if node.step == "conclude":
-        inputs["promote_task_id"] = _id_of("promote", dag_plan)
-        inputs["roll_back_task_id"] = _id_of("roll_back", dag_plan)
-    return inputs
+    if "verdicts" in node.settings:
+        inputs["verdicts"] = [made[name].output for name in node.settings["verdicts"]]
+    return {**inputs, **{name: ids[step] for name, step in part.names.items()}}
 
 
-def _results(steps: Iterable[str], dag_plan: DagPlan, made: Mapping[str, BaseOperator]) -> list[Any]:
-    return [
-        made[node.full_id].output
-        for step in steps
-        for node in dag_plan.tasks
-        if node.step == step and node.full_id in made
-    ]
+def _in_one_line(dag_plan: DagPlan, config: ModelConfig) -> str:
+    about = config.description.strip().partition("\n")[0] or config.task.replace("_", " ")
+    return f"{dag_plan.role.capitalize()}: {about}"
 
 
-def _id_of(step: str, dag_plan: DagPlan) -> str:
-    return next(node.full_id for node in dag_plan.tasks if node.step == step)
-
-
-def _upstream_first(nodes: Iterable[TaskNode]) -> list[TaskNode]:
-    """The nodes so that each comes after those it waits for; else in the order given."""
-    waiting, placed = list(nodes), list[TaskNode]()
-    while waiting:
-        behind = {name for node in waiting for name in (node.task_id, node.full_id)}
-        ready = [node for node in waiting if behind.isdisjoint(node.upstream)]
-        if not ready:
-            raise ValueError(f"tasks wait for one another: {', '.join(node.full_id for node in waiting)}")
-        placed += ready
-        waiting = [node for node in waiting if node not in ready]
-    return placed
-
-
-def _full_ids(names: Iterable[str], dag_plan: DagPlan) -> list[str]:
-    full = {name: node.full_id for node in dag_plan.tasks for name in (node.task_id, node.full_id)}
-    return [full[name] for name in names]
-
-
-def _first_sentence(text: str) -> str | None:
-    line = text.strip().partition("\n")[0]
-    return line.partition(". ")[0].rstrip(".") or None
-
-
-def _page(dag_plan: DagPlan, plan: Plan, config: ModelConfig) -> str:
-    """Says which configuration the DAG came from: the digest is checked again by each task."""
-    rows = {
-        "Model": f"`{config.model}`",
-        "Owner": config.owner,
-        "Level": config.level,
-        "Configuration": f"`{plan.config_digest[:12]}`",
-    }
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
-    parts = [dag_plan.doc, config.description, f"| | |\n|---|---|\n{table}"]
-    return "\n\n".join(part.strip() for part in parts if part.strip())
+def _page(dag_plan: DagPlan, plan: Plan) -> str:
+    """Says also which configuration the DAG came from; each task checks that it is still this one."""
+    return f"{dag_plan.doc.rstrip()}\n\n**Configuration** `{plan.config_digest[:12]}`.\n"
