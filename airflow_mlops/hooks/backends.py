@@ -15,7 +15,9 @@ def store_root() -> str:
     """Where ``[mlops] store`` says the store is. Raises ``ConfigError`` where it is set to nothing."""
     root: str = conf.get("mlops", "store", fallback="") or ""
     if not root:
-        raise ConfigError("[mlops] store is empty; set it in airflow.cfg or by AIRFLOW__MLOPS__STORE=/a/folder")
+        raise ConfigError(
+            "[mlops] store is empty; set it in airflow.cfg or by AIRFLOW__MLOPS__STORE=/a/folder"
+        )
     return root
 
 
@@ -25,9 +27,7 @@ def endpoints(config: ModelConfig, *, needs_serving: bool = False) -> Endpoints:
     A model that only trains needs no gateway, so a missing gateway connection is an error only
     where ``needs_serving``. Raises ``ConfigError`` with the command that adds a missing connection.
     """
-    tracking = MlflowHook(
-        config.tracking.conn_id, wanted_by=f"tracking.conn_id of model {config.model}"
-    )
+    tracking = MlflowHook(config.tracking.conn_id, wanted_by=f"tracking.conn_id of model {config.model}")
     serving = GatewayHook(
         config.deploy.target.conn_id, wanted_by=f"deploy.target.conn_id of model {config.model}"
     )

@@ -47,7 +47,10 @@ class GatewayHook(BaseHook):
         except httpx.HTTPError as error:
             return False, f"the gateway at {self.url} does not answer: {error}"
         if answer.status_code in (401, 403):
-            return False, f"the gateway at {self.url} refuses the token; put its --token into the password field"
+            return (
+                False,
+                f"the gateway at {self.url} refuses the token; put its --token into the password field",
+            )
         if answer.is_error:
             return False, f"the gateway at {self.url} answers {answer.status_code}: {answer.text[:200]}"
         return True, f"the gateway at {self.url} answers"

@@ -1,1 +1,98 @@
-"""One operator per step of the loop, and the ones that hold a rollout together."""
+"""One operator per step of the loop, and the ones that hold a rollout together.
+
+``from airflow_mlops.operators import TrainOperator`` imports that operator's module and no other: the
+approval brings Airflow's human-in-the-loop operators with it, which every task would pay for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_mlops.operators.announce import AnnounceOperator
+    from airflow_mlops.operators.approval import ApproveRolloutOperator
+    from airflow_mlops.operators.conclude import ConcludeRolloutOperator
+    from airflow_mlops.operators.deploy import (
+        PromoteModelOperator,
+        RollBackModelOperator,
+        SmokeServeOperator,
+        TakeChallengerOperator,
+    )
+    from airflow_mlops.operators.monitor import (
+        CollectOperator,
+        DataQualityOperator,
+        DecideRetrainingOperator,
+        DriftOperator,
+        PerformanceOperator,
+    )
+    from airflow_mlops.operators.stages import CanaryStepOperator, ShadowOperator
+    from airflow_mlops.operators.train import (
+        EvaluateOperator,
+        GateOperator,
+        PreflightOperator,
+        RegisterModelOperator,
+        SnapshotOperator,
+        TrainOperator,
+        ValidateDataOperator,
+    )
+
+__all__ = [
+    "AnnounceOperator",
+    "ApproveRolloutOperator",
+    "CanaryStepOperator",
+    "CollectOperator",
+    "ConcludeRolloutOperator",
+    "DataQualityOperator",
+    "DecideRetrainingOperator",
+    "DriftOperator",
+    "EvaluateOperator",
+    "GateOperator",
+    "PerformanceOperator",
+    "PreflightOperator",
+    "PromoteModelOperator",
+    "RegisterModelOperator",
+    "RollBackModelOperator",
+    "ShadowOperator",
+    "SmokeServeOperator",
+    "SnapshotOperator",
+    "TakeChallengerOperator",
+    "TrainOperator",
+    "ValidateDataOperator",
+]
+
+_MODULES = {
+    "announce": ("AnnounceOperator",),
+    "approval": ("ApproveRolloutOperator",),
+    "conclude": ("ConcludeRolloutOperator",),
+    "deploy": (
+        "PromoteModelOperator",
+        "RollBackModelOperator",
+        "SmokeServeOperator",
+        "TakeChallengerOperator",
+    ),
+    "monitor": (
+        "CollectOperator",
+        "DataQualityOperator",
+        "DecideRetrainingOperator",
+        "DriftOperator",
+        "PerformanceOperator",
+    ),
+    "stages": ("CanaryStepOperator", "ShadowOperator"),
+    "train": (
+        "EvaluateOperator",
+        "GateOperator",
+        "PreflightOperator",
+        "RegisterModelOperator",
+        "SnapshotOperator",
+        "TrainOperator",
+        "ValidateDataOperator",
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,46 @@
+"""Tells the next pipeline: an asset event that carries the value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from airflow_mlops.operators.base import bare
+
+
+class AnnounceOperator(BaseOperator):
+    """Emits an event of each of its ``outlets`` with ``value`` as the event's extra.
+
+    Skipped, and then Airflow emits no event, where there is nothing to announce: no value, a decision other
+    than to retrain, or a backfill, whose versions never go further.
+    """
+
+    template_fields = ("value",)
+
+    def __init__(self, *, value: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.value = value
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Put the value into the events; Airflow emits them when the task succeeds."""
+        if reason := self._nothing(context):
+            raise AirflowSkipException(f"nothing to announce: {reason}")
+        extra: dict[str, Any] = bare(self.value)
+        for outlet in self.outlets:
+            context["outlet_events"][outlet].extra.update(extra)
+        names = ", ".join(str(outlet.name) for outlet in self.outlets)
+        self.log.info("Announced on %s: %s", names, extra)
+        return extra
+
+    def _nothing(self, context: Any) -> str | None:
+        run_type = context["dag_run"].run_type
+        if getattr(run_type, "value", run_type) == "backfill":
+            return "a backfill's versions are neither promoted nor deployed"
+        if not self.value:
+            return "upstream made nothing"
+        decision = self.value.get("decision")
+        if decision is not None and decision["action"] != "retrain":
+            return f"the decision was to {decision['action']}: {'; '.join(decision['reasons'])}"
+        return None

@@ -1,0 +1,189 @@
+"""The operator that runs one step: request from the context, result to XCom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+from pydantic import TypeAdapter
+
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.core.identity import content_hash
+from airflow_mlops.core.values import RunInfo
+from airflow_mlops.core.windows import Period
+from airflow_mlops.exceptions import ConfigChanged
+from airflow_mlops.operators.errors import airflow_errors
+from airflow_mlops.operators.other_python import OtherPython
+from airflow_mlops.operators.run_info import run_info
+from airflow_mlops.operators.summary import summary
+
+DIGEST_KEY = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The configuration a task runs with, and the digest that its result carries."""
+
+    config: ModelConfig
+    digest: str
+
+
+class StepOperator(BaseOperator):
+    """Runs one step of the loop. Subclasses say which, and what it takes from upstream.
+
+    ``model`` is a configuration, or the path of a YAML that is read when the task runs. The result goes to
+    XCom as plain JSON under the digest of the configuration, and a task refuses inputs that another
+    configuration made: Airflow reads the YAML anew for each task, so an edit could reach half a run.
+
+    Raises ``AirflowSkipException`` where there is nothing to do, ``AirflowFailException`` where
+    a retry cannot help, ``AirflowException`` where it can.
+    """
+
+    step: ClassVar[str]
+    inputs: ClassVar[tuple[str, ...]] = ()
+    optional_inputs: ClassVar[tuple[str, ...]] = ()
+    needs_serving: ClassVar[bool] = False
+    clock: ClassVar[Literal["training", "monitoring"]] = "training"
+    template_fields: Sequence[str] = ()
+
+    def __init__(
+        self, *, model: ModelConfig | str | Path, config_digest: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.config_digest = config_digest
+        self.result: dict[str, Any] | None = None
+        self._elsewhere: OtherPython | None = None
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Build the request, run the step, hand back its result."""
+        with airflow_errors():
+            configured = self.configured()
+            self.skip_without_inputs()
+            request = self.request(context, configured)
+            result = self.run_step(self.step, request, configured)
+            return self.finish(result, configured)
+
+    def on_kill(self) -> None:
+        """End the step where it runs in a process of its own."""
+        if self._elsewhere is not None:
+            self._elsewhere.kill()
+
+    def configured(self) -> Configured:
+        """The configuration in force. Raises ``ConfigChanged`` where an input was made with another,
+        ``ConfigError`` where the YAML is wrong."""
+        configured = self._read()
+        for name in self.inputs:
+            for value in _flat(getattr(self, name)):
+                started_with = value.get(DIGEST_KEY)
+                if started_with is not None and started_with != configured.digest:
+                    raise _changed(configured.config.model, started_with, configured.digest)
+        return configured
+
+    def skip_without_inputs(self) -> None:
+        """Nothing upstream, nothing to do."""
+        for name in self.inputs:
+            if getattr(self, name) is None and name not in self.optional_inputs:
+                raise AirflowSkipException(f"nothing to do: there is no {name} to work on")
+
+    def request(self, context: Any, configured: Configured, **more: Any) -> dict[str, Any]:
+        """The step's request as JSON values; ``more`` are fields that do not come from upstream."""
+        run = TypeAdapter(RunInfo).dump_python(self.run_info(context, configured), mode="json")
+        config = configured.config.model_dump(mode="json")
+        inputs = {name: bare(getattr(self, name)) for name in self.inputs}
+        return {"config": config, "run": run, **inputs, **more}
+
+    def run_info(self, context: Any, configured: Configured) -> RunInfo:
+        """The run as the step sees it."""
+        return run_info(
+            context,
+            now=datetime.now(timezone.utc),
+            config_digest=configured.digest,
+            start_before=lambda end: self._start_before(configured.config, end),
+        )
+
+    def run_step(
+        self, step: str, request: Mapping[str, Any], configured: Configured
+    ) -> dict[str, Any] | None:
+        """Run a step here, or in ``compute.python`` where that is set."""
+        # Imported at the first use: a DAG file that names an operator pays for no step and no hook.
+        from airflow_mlops.hooks import backends
+        from airflow_mlops.steps.catalog import run_step
+
+        config = configured.config
+        if config.compute.python is None:
+            connected = backends.connect_backends(config, needs_serving=self.needs_serving)
+            return run_step(step, dict(request), connected)
+        endpoints = backends.endpoints(config, needs_serving=self.needs_serving)
+        self._elsewhere = OtherPython(config.compute.python)
+        return self._elsewhere.run(step, request, endpoints, lambda line: self.log.info("%s", line))
+
+    def finish(self, result: Mapping[str, Any] | None, configured: Configured) -> dict[str, Any]:
+        """Log the result, keep it for the links, and mark it with the configuration's digest."""
+        if result is None:
+            raise AirflowSkipException(f"nothing to do: step {self.step} found nothing to work on")
+        self.result = sanitised(dict(result))
+        self.log.info("%s", "\n".join([f"{self.step} of {configured.config.model}:", *summary(self.result)]))
+        return {DIGEST_KEY: configured.digest, **self.result}
+
+    def _read(self) -> Configured:
+        if isinstance(self.model, ModelConfig):
+            digest = self.config_digest or content_hash(
+                TypeAdapter(Any).validate_json(self.model.model_dump_json())
+            )
+            return Configured(self.model, digest)
+        from airflow_mlops.config.load import load_model
+
+        loaded = load_model(Path(self.model))
+        if self.config_digest is not None and self.config_digest != loaded.digest:
+            raise _changed(loaded.config.model, self.config_digest, loaded.digest)
+        return Configured(loaded.config, loaded.digest)
+
+    def _start_before(self, config: ModelConfig, end: datetime) -> datetime:
+        if self.clock == "monitoring":
+            return Period.parse(config.monitor.window).before(end)
+        window = config.data.window
+        if window.start is not None:
+            return window.start
+        return Period.parse(str(window.length)).before(end)
+
+
+def bare(value: Any) -> Any:
+    """A value from XCom without the digest that ``finish`` put on it."""
+    if isinstance(value, Mapping):
+        return {key: item for key, item in value.items() if key != DIGEST_KEY}
+    if isinstance(value, (list, tuple)):
+        return [bare(item) for item in value]
+    return value
+
+
+def sanitised(value: Any) -> Any:
+    """JSON values that Airflow's XCom takes: it refuses NaN and infinities, so they become the words
+    that ``pydantic`` reads back as numbers."""
+    match value:
+        case float() if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
+        case Mapping():
+            return {str(key): sanitised(item) for key, item in value.items()}
+        case list() | tuple():
+            return [sanitised(item) for item in value]
+        case _:
+            return value
+
+
+def _flat(value: Any) -> list[Mapping[str, Any]]:
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return [item for item in values if isinstance(item, Mapping)]
+
+
+def _changed(model: str, started_with: str, now: str) -> ConfigChanged:
+    return ConfigChanged(
+        f"the YAML of {model} changed while this run was under way (started with {started_with[:12]}, now "
+        f"{now[:12]}): clear the run from its first task, or start a new run"
+    )

@@ -1,0 +1,82 @@
+"""The branch at the end of a rollout: promote or roll back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.providers.standard.operators.branch import BranchMixIn
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from pydantic import TypeAdapter
+
+from airflow_mlops.core.values import Verdict
+from airflow_mlops.operators.base import StepOperator, bare
+from airflow_mlops.operators.errors import airflow_errors
+
+
+class ConcludeRolloutOperator(StepOperator, BranchMixIn):
+    """Follows ``promote_task_id`` where every stage passed, else ``roll_back_task_id``.
+
+    It runs whatever became of the stages (``all_done``); a stage without a verdict, because its task failed
+    or was never reached, counts against the challenger. Where no challenger was taken there is nothing
+    to conclude: both branches are skipped, and where taking it failed this task fails too, since the run
+    would else end green.
+    """
+
+    step = "conclude"
+    inputs = ("rollout", "verdicts")
+    template_fields = ("rollout", "verdicts")
+    inherits_from_skipmixin = True
+
+    def __init__(
+        self,
+        *,
+        rollout: Any,
+        verdicts: Sequence[Any],
+        promote_task_id: str,
+        roll_back_task_id: str,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("trigger_rule", "all_done")
+        super().__init__(**kwargs)
+        self.rollout = rollout
+        self.verdicts = verdicts
+        self.promote_task_id = promote_task_id
+        self.roll_back_task_id = roll_back_task_id
+
+    def execute(self, context: Any) -> Any:
+        """Decide, leave the decision in XCom, and follow the branch."""
+        from airflow_mlops.core.rollout import conclude
+
+        with airflow_errors():
+            if self.rollout is None:
+                self._refuse_or_skip(context)
+            configured = self.configured()
+            verdicts = [_verdict(value) for value in self.verdicts]
+            decision = conclude(verdicts)
+            result = self.finish({"decision": decision, "reasons": _reasons(verdicts)}, configured)
+        # Branching ends the task with an exception where it skips something, so nothing is returned then.
+        context["ti"].xcom_push(key="return_value", value=result)
+        return self.do_branch(
+            context, self.promote_task_id if decision == "promote" else self.roll_back_task_id
+        )
+
+    def _refuse_or_skip(self, context: Any) -> None:
+        run = context["dag_run"]
+        states = context["ti"].get_task_states(
+            dag_id=run.dag_id, task_ids=sorted(self.upstream_task_ids), run_ids=[run.run_id]
+        )
+        failed = [task for task, state in states.get(run.run_id, {}).items() if str(state).endswith("failed")]
+        if failed:
+            raise AirflowFailException(f"no rollout was begun: {', '.join(failed)} failed")
+        raise AirflowSkipException("nothing to conclude: no challenger was taken")
+
+
+def _verdict(value: Any) -> Verdict | None:
+    return None if value is None else TypeAdapter(Verdict).validate_python(bare(value))
+
+
+def _reasons(verdicts: Sequence[Verdict | None]) -> list[str]:
+    reasons = [reason for verdict in verdicts if verdict for reason in verdict.reasons]
+    missing = sum(verdict is None for verdict in verdicts)
+    return [*reasons, f"{missing} of {len(verdicts)} stages gave no verdict"] if missing else reasons

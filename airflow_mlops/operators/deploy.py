@@ -1,0 +1,74 @@
+"""The two ends of a rollout: take and smoke-serve the challenger, then promote it or roll it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_mlops.operators.base import Configured, StepOperator
+from airflow_mlops.operators.links import ModelVersionLink
+
+
+class TakeChallengerOperator(StepOperator):
+    """Claims the pending challenger for this run, after settling a rollout that was left open.
+    Skipped where no challenger is pending."""
+
+    step = "take_challenger"
+    needs_serving = True
+    operator_extra_links = (ModelVersionLink(),)
+
+
+class SmokeServeOperator(StepOperator):
+    """Has the endpoint load the challenger off the live path and predict a few rows with it."""
+
+    step = "smoke_serve"
+    inputs = template_fields = ("rollout",)
+    needs_serving = True
+
+    def __init__(self, *, rollout: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rollout = rollout
+
+
+class PromoteModelOperator(StepOperator):
+    """Makes the challenger the champion, in the registry and at the endpoint."""
+
+    step = "promote"
+    inputs = template_fields = ("rollout",)
+    needs_serving = True
+    operator_extra_links = (ModelVersionLink(),)
+
+    def __init__(self, *, rollout: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rollout = rollout
+
+
+class RollBackModelOperator(StepOperator):
+    """Gives all traffic back to the champion, with the verdicts' reasons.
+
+    It runs whatever became of the stages (``all_done``): a stage that failed left traffic behind. Where
+    the branch upstream chose to promote, Airflow skips it.
+    """
+
+    step = "roll_back"
+    inputs = ("rollout",)
+    template_fields = ("rollout", "verdicts")
+    needs_serving = True
+
+    def __init__(self, *, rollout: Any, verdicts: Sequence[Any], **kwargs: Any) -> None:
+        kwargs.setdefault("trigger_rule", "all_done")
+        super().__init__(**kwargs)
+        self.rollout = rollout
+        self.verdicts = verdicts
+
+    def request(self, context: Any, configured: Configured, **more: Any) -> dict[str, Any]:
+        return super().request(context, configured, reasons=self._reasons(), **more)
+
+    def finish(self, result: Any, configured: Configured) -> dict[str, Any]:
+        """The champion that serves; an empty result where there has never been one."""
+        return super().finish(result or {}, configured)
+
+    def _reasons(self) -> list[str]:
+        held = [verdict for verdict in self.verdicts if verdict is not None and verdict["outcome"] != "pass"]
+        reasons = [reason for verdict in held for reason in verdict["reasons"]]
+        return reasons or ["a stage of the rollout ended without a verdict: its task failed or was stopped"]

@@ -1,0 +1,61 @@
+"""Links beside a task: its MLflow run, its model version, its report.
+
+Airflow calls ``get_link`` in the worker after the task, with the operator that was executed, and keeps
+the answer in XCom; the web server shows what is there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from airflow.sdk import BaseOperatorLink
+
+
+class _ResultLink(BaseOperatorLink):
+    """A URL found in the task's result; the first of ``paths`` that leads to one."""
+
+    paths: ClassVar[tuple[tuple[str, ...], ...]] = ()
+
+    @property
+    def name(self) -> str:
+        raise NotImplementedError
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 (Airflow's signature)
+        """The URL, or nothing where the task failed or its result has none."""
+        for path in self.paths:
+            value: Any = getattr(operator, "result", None)
+            for key in path:
+                value = value.get(key) if isinstance(value, dict) else None
+            if isinstance(value, str):
+                return value
+        return ""
+
+
+class TrainingRunLink(_ResultLink):
+    """The MLflow run of a training."""
+
+    paths = (("training", "url"), ("url",))
+
+    @property
+    def name(self) -> str:
+        return "MLflow run"
+
+
+class ModelVersionLink(_ResultLink):
+    """The version in MLflow's registry."""
+
+    paths = (("candidate", "url"), ("url",))
+
+    @property
+    def name(self) -> str:
+        return "Model version"
+
+
+class ReportLink(_ResultLink):
+    """The page that a check left in the store."""
+
+    paths = (("report", "uri"), ("uri",))
+
+    @property
+    def name(self) -> str:
+        return "Report"

@@ -1,0 +1,113 @@
+"""What a step is told of the Airflow run it belongs to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from airflow_mlops.core.values import RunInfo, RunKey, RunKind
+from airflow_mlops.core.windows import Period, Window, WindowSources
+from airflow_mlops.exceptions import DataRefused
+
+_KINDS: Mapping[str, RunKind] = {
+    "scheduled": "scheduled",
+    "manual": "manual",
+    "operator_triggered": "manual",
+    "asset_materialization": "manual",
+    "asset_triggered": "asset",
+    "backfill": "backfill",
+}
+_PARTITIONS = (
+    (re.compile(r"^\d{4}$"), "-01-01", Period(months=12)),
+    (re.compile(r"^\d{4}-\d\d$"), "-01", Period(months=1)),
+    (re.compile(r"^\d{4}-\d\d-\d\d$"), "", Period(seconds=86_400)),
+    (re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d$"), ":00", Period(seconds=3_600)),
+)
+
+
+def run_info(
+    context: Mapping[str, Any],
+    *,
+    now: datetime,
+    config_digest: str,
+    start_before: Callable[[datetime], datetime],
+) -> RunInfo:
+    """The run as its steps see it.
+
+    ``start_before`` gives the start of a window for which only ``window_end`` is given. Raises
+    ``DataRefused`` where the run's ``window_start`` or ``window_end`` is no date.
+    """
+    dag_run, instance = context["dag_run"], context["ti"]
+    map_index = instance.map_index if instance.map_index is not None else -1
+    return RunInfo(
+        key=RunKey(dag_run.dag_id, dag_run.run_id, map_index),
+        kind=_KINDS[str(getattr(dag_run.run_type, "value", dag_run.run_type))],
+        sources=WindowSources(
+            partition=partition_window(getattr(dag_run, "partition_key", None)),
+            data_interval=_interval(dag_run.data_interval_start, dag_run.data_interval_end),
+            params=_params_window(context.get("params") or {}, start_before),
+            run_after=dag_run.run_after,
+        ),
+        now=now,
+        actor=getattr(dag_run, "triggering_user_name", None) or "airflow",
+        config_digest=config_digest,
+        code_version=getattr(getattr(instance, "bundle_instance", None), "version", None),
+    )
+
+
+def partition_window(key: str | None) -> Window | None:
+    """The period that a partition key names: a year, month, day or hour in UTC, as in ``2026-03``.
+
+    A key that names no period (a region, a moment to the second) says nothing about time: None.
+    """
+    for pattern, rest, length in _PARTITIONS:
+        if key is not None and pattern.match(key):
+            try:
+                start = datetime.fromisoformat(key + rest).replace(tzinfo=timezone.utc)
+            except ValueError:
+                return None
+            return Window(start, length.after(start))
+    return None
+
+
+def _interval(start: datetime | None, end: datetime | None) -> Window | None:
+    """None for the zero-width interval of a bare cron or a run by hand."""
+    if start is None or end is None or start >= end:
+        return None
+    return Window(_utc(start), _utc(end))
+
+
+def _params_window(params: Mapping[str, Any], start_before: Callable[[datetime], datetime]) -> Window | None:
+    start, end = _moment(params, "window_start"), _moment(params, "window_end")
+    if end is None:
+        if start is not None:
+            raise DataRefused("the run has a window_start but no window_end; give both, or only window_end")
+        return None
+    start = start or start_before(end)
+    if start >= end:
+        raise DataRefused(
+            f"the run's window is empty: window_start {start.isoformat()} is not before "
+            f"window_end {end.isoformat()}; start a new run with other params"
+        )
+    return Window(start, end)
+
+
+def _moment(params: Mapping[str, Any], name: str) -> datetime | None:
+    value = params.get(name)
+    if value in (None, ""):
+        return None
+    try:
+        return _utc(datetime.fromisoformat(str(value)))
+    except ValueError as error:
+        raise DataRefused(
+            f"the run's param {name} is {value!r}, which is no date; write it as in 2026-03-01"
+        ) from error
+
+
+def _utc(moment: datetime) -> datetime:
+    """In UTC; a moment without a zone is taken to be UTC already."""
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=timezone.utc)
+    return datetime.fromtimestamp(moment.timestamp(), timezone.utc)

@@ -1,0 +1,113 @@
+"""The watched stages of a rollout: shadow, and each step of the canary."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, ClassVar, Literal
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from airflow_mlops.operators.base import DIGEST_KEY, Configured, StepOperator
+from airflow_mlops.operators.errors import airflow_error, airflow_errors
+from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger, StageWatch, verdict_json
+
+
+class StageOperator(StepOperator):
+    """Opens a stage, looks at it once, and waits (deferred, if ``deferrable``) until there is a verdict.
+
+    A verdict against the challenger does not fail the task: it is the result, and the end of the rollout
+    decides on all of them. ``after`` holds the verdicts of earlier stages; the stage is skipped unless all
+    passed. Without a champion there is nothing to compare with: the stage is skipped too, but leaves a
+    passed verdict in XCom, so that a first model is promoted.
+    """
+
+    step = "open_stage"
+    inputs = ("rollout",)
+    template_fields = ("rollout", "after")
+    needs_serving = True
+    mode: ClassVar[Literal["shadow", "canary"]]
+
+    def __init__(
+        self,
+        *,
+        rollout: Any,
+        weight: float,
+        after: Sequence[Any] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        # An earlier stage that was skipped (a first model) must not skip this one before it can say why.
+        kwargs.setdefault("trigger_rule", "none_failed")
+        super().__init__(**kwargs)
+        self.rollout = rollout
+        self.weight = weight
+        self.after = after
+        self.deferrable = deferrable
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Open, look once, then wait."""
+        with airflow_errors():
+            configured = self.configured()
+            self.skip_without_inputs()
+            self._skip_first_model(context, configured)
+            skip_unless_all_passed(self.after)
+            request = self.request(context, configured, mode=self.mode, weight=self.weight)
+            self.run_step("open_stage", request, configured)
+            watch = StageWatch.begin(request, since=datetime.now(timezone.utc))
+            poll_interval = configured.config.deploy.poll_interval_seconds
+            verdict = self._wait(watch, poll_interval)
+            return self.finish(verdict, configured)
+
+    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """Resumed by the trigger with the verdict, or with the error that ended its watch."""
+        if "error" in event:
+            raise airflow_error(str(event["error"]), retry=bool(event["retry"]))
+        with airflow_errors():
+            return self.finish(event["verdict"], self.configured())
+
+    def _wait(self, watch: StageWatch, poll_interval: float) -> dict[str, Any]:
+        backends = watch.connect()
+        while True:
+            waited = watch.look(backends, datetime.now(timezone.utc))
+            if waited.done:
+                return verdict_json(waited.verdict)
+            self.log.info("Not decided yet: %s", "; ".join(waited.verdict.reasons))
+            if self.deferrable:
+                trigger = RolloutStageTrigger.of(watch, poll_interval=poll_interval)
+                self.defer(trigger=trigger, method_name="execute_complete")
+            time.sleep(poll_interval)
+
+    def _skip_first_model(self, context: Any, configured: Configured) -> None:
+        if self.rollout.get("champion") is not None:
+            return
+        reason = f"{self.mode} skipped: a first model has no champion to be compared with"
+        verdict = {DIGEST_KEY: configured.digest, "outcome": "pass", "reasons": [reason]}
+        context["ti"].xcom_push(key="return_value", value=verdict)
+        raise AirflowSkipException(reason)
+
+
+class ShadowOperator(StageOperator):
+    """The challenger answers copies of the requests; nobody sees its answers."""
+
+    mode = "shadow"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(weight=0.0, **kwargs)
+
+
+class CanaryStepOperator(StageOperator):
+    """The challenger answers ``weight`` (0 to 1) of the rows."""
+
+    mode = "canary"
+
+
+def skip_unless_all_passed(earlier: Sequence[Mapping[str, Any] | None]) -> None:
+    """Raises ``AirflowSkipException`` where an earlier stage held the challenger or gave no verdict."""
+    for verdict in earlier:
+        if verdict is None:
+            raise AirflowSkipException("an earlier stage of this rollout gave no verdict")
+        if verdict["outcome"] != "pass":
+            reasons = "; ".join(verdict["reasons"])
+            raise AirflowSkipException(f"an earlier stage held this challenger: {reasons}")

@@ -1,0 +1,102 @@
+"""The train pipeline: snapshot, validate, preflight, train, evaluate, gate, register."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from airflow_mlops.operators.base import StepOperator
+from airflow_mlops.operators.links import ModelVersionLink, ReportLink, TrainingRunLink
+
+
+class SnapshotOperator(StepOperator):
+    """Freezes the rows of the run's window. Skipped where an asset woke the run and nothing is pending."""
+
+    step = "snapshot"
+
+
+class ValidateDataOperator(StepOperator):
+    """Checks the snapshot against the model's expectations; a critical one that fails ends the run."""
+
+    step = "validate"
+    inputs = template_fields = ("snapshot",)
+    operator_extra_links = (ReportLink(),)
+
+    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+
+
+class PreflightOperator(StepOperator):
+    """A sample run before the real one: trains on few rows, saves, loads, and compares the predictions."""
+
+    step = "preflight"
+    inputs = template_fields = ("snapshot",)
+    operator_extra_links = (ReportLink(),)
+
+    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+
+
+class TrainOperator(StepOperator):
+    """Trains on the snapshot's training part and logs the model to MLflow."""
+
+    step = "train"
+    inputs = template_fields = ("snapshot",)
+    operator_extra_links = (TrainingRunLink(),)
+
+    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+
+
+class EvaluateOperator(StepOperator):
+    """Scores challenger and champion on the same holdout rows."""
+
+    step = "evaluate"
+    inputs = template_fields = ("snapshot", "training")
+    operator_extra_links = (ReportLink(),)
+
+    def __init__(self, *, snapshot: Any, training: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+        self.training = training
+
+
+class GateOperator(StepOperator):
+    """Judges the evaluation. A challenger that is held leaves the task green: the gate did its work, and
+    the registration downstream is what is skipped."""
+
+    step = "gate"
+    inputs = template_fields = ("snapshot", "training", "evaluation")
+
+    def __init__(self, *, snapshot: Any, training: Any, evaluation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+        self.training = training
+        self.evaluation = evaluation
+
+
+class RegisterModelOperator(StepOperator):
+    """Registers the challenger. Skipped, with the gate's reasons, where its verdict did not pass."""
+
+    step = "register"
+    inputs = template_fields = ("snapshot", "training", "evaluation", "verdict")
+    operator_extra_links = (ModelVersionLink(),)
+
+    def __init__(self, *, snapshot: Any, training: Any, evaluation: Any, verdict: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+        self.training = training
+        self.evaluation = evaluation
+        self.verdict = verdict
+
+    def skip_without_inputs(self) -> None:
+        super().skip_without_inputs()
+        if self.verdict["outcome"] != "pass":
+            reasons = "; ".join(self.verdict["reasons"])
+            raise AirflowSkipException(
+                f"the gate held this challenger ({self.verdict['outcome']}): {reasons}"
+            )

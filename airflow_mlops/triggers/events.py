@@ -1,0 +1,34 @@
+"""The events and the base that triggers share, with types where Airflow has none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_mlops.exceptions import MlopsError
+
+
+class Trigger(BaseTrigger):
+    """A trigger whose constructor arguments are its attributes of the same names."""
+
+    arguments: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's constructor has no types
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """What Airflow keeps of the trigger, to make it again in the triggerer."""
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, {name: getattr(self, name) for name in self.arguments}
+
+
+def event(payload: Mapping[str, Any]) -> TriggerEvent:
+    """The event that resumes the task."""
+    return TriggerEvent(dict(payload))  # type: ignore[no-untyped-call]  # Airflow's constructor has no types
+
+
+def error_event(error: MlopsError) -> TriggerEvent:
+    """The event that fails the task, now or after its retries."""
+    return event({"error": str(error), "retry": error.retry_can_help})

@@ -1,0 +1,66 @@
+"""The wait for something pending in a model's ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal
+
+from airflow.triggers.base import TriggerEvent
+
+from airflow_mlops.core.ledger import Entry, pending_challengers, pending_requests
+from airflow_mlops.exceptions import BackendUnavailable, MlopsError
+from airflow_mlops.hooks.backends import connect_store
+from airflow_mlops.triggers.events import Trigger, error_event, event
+
+Pending = Literal["challenger", "retrain"]
+_QUESTIONS = MappingProxyType({"challenger": pending_challengers, "retrain": pending_requests})
+
+
+def pending(kind: Pending, entries: Sequence[Entry]) -> dict[str, Any] | None:
+    """The decision that sensor and trigger share: the oldest entry that waits, in JSON values, or None."""
+    waiting = _QUESTIONS[kind](entries)
+    if not waiting:
+        return None
+    oldest = waiting[0]
+    return {
+        "subject": oldest.subject,
+        "at": oldest.at.isoformat(),
+        "reasons": list(oldest.reasons),
+        "pending": len(waiting),
+    }
+
+
+def look(model: str, kind: Pending) -> dict[str, Any] | None:
+    """Read the ledger once and decide. Raises ``StoreUnavailable``."""
+    return pending(kind, connect_store().ledger.entries(model))
+
+
+class LedgerTrigger(Trigger):
+    """Looks at the ledger from the triggerer until something waits in it."""
+
+    arguments = ("model", "kind", "poll_interval")
+
+    def __init__(self, *, model: str, kind: Pending, poll_interval: float) -> None:
+        super().__init__()
+        self.model = model
+        self.kind: Pending = kind
+        self.poll_interval = poll_interval
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """One event: ``{"found": ...}``, or ``{"error": ..., "retry": ...}``.
+
+        A store that is away is looked at again: the sensor's own timeout bounds the wait.
+        """
+        found: Mapping[str, Any] | None = None
+        while found is None:
+            await asyncio.sleep(self.poll_interval)
+            try:
+                found = await asyncio.to_thread(look, self.model, self.kind)
+            except BackendUnavailable as error:
+                self.log.warning("The ledger cannot be read: %s", error)
+            except MlopsError as error:
+                yield error_event(error)
+                return
+        yield event({"found": dict(found)})

@@ -1,0 +1,104 @@
+"""The wait for a stage's verdict: one decision, fed by the operator's loop and by the trigger's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from airflow.triggers.base import TriggerEvent
+from pydantic import TypeAdapter
+
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.core.values import Verdict
+from airflow_mlops.core.waiting import Waited, wait
+from airflow_mlops.core.windows import Period
+from airflow_mlops.exceptions import BackendUnavailable, MlopsError
+from airflow_mlops.hooks.backends import connect_backends
+from airflow_mlops.steps.requests import StageRequest
+from airflow_mlops.steps.stage import judge_stage, record_stage
+from airflow_mlops.triggers.events import Trigger, error_event, event
+
+
+@dataclass(frozen=True, slots=True)
+class StageWatch:
+    """A stage that is being looked at since a moment."""
+
+    request: StageRequest
+    since: datetime
+
+    @classmethod
+    def begin(cls, request: Mapping[str, Any], *, since: datetime) -> StageWatch:
+        """From a request in JSON values."""
+        return cls(TypeAdapter(StageRequest).validate_json(json.dumps(dict(request))), since)
+
+    def connect(self) -> Backends:
+        """The backends that ``look`` needs; connections are resolved here, in the process that looks."""
+        return connect_backends(self.request.config, needs_serving=True)
+
+    def look(self, backends: Backends, now: datetime) -> Waited:
+        """Judge once. An endpoint that cannot be reached is looked at again until the deadline, and then
+        the challenger is rolled back, whatever ``on_deadline`` says: nobody saw that it did no harm.
+        """
+        deploy = self.request.config.deploy
+        request = replace(self.request, run=replace(self.request.run, now=now))
+        on_deadline = deploy.on_deadline
+        try:
+            verdict = judge_stage(request, backends)
+        except BackendUnavailable as error:
+            verdict, on_deadline = Verdict("inconclusive", (str(error),)), "roll_back"
+        waited = wait(
+            verdict,
+            since=self.since,
+            now=now,
+            deadline=Period.parse(deploy.deadline),
+            on_deadline=on_deadline,
+        )
+        if waited.done and verdict.outcome == "inconclusive":
+            record_stage(request, waited.verdict, backends)
+        return waited
+
+
+class RolloutStageTrigger(Trigger):
+    """Watches a stage from the triggerer. It carries the request and connection ids, never a secret."""
+
+    arguments = ("request", "since", "poll_interval")
+
+    def __init__(self, *, request: dict[str, Any], since: str, poll_interval: float) -> None:
+        super().__init__()
+        self.request = request
+        self.since = since
+        self.poll_interval = poll_interval
+
+    @classmethod
+    def of(cls, watch: StageWatch, *, poll_interval: float) -> RolloutStageTrigger:
+        """The trigger that goes on with a watch."""
+        request = TypeAdapter(StageRequest).dump_python(watch.request, mode="json")
+        return cls(request=request, since=watch.since.isoformat(), poll_interval=poll_interval)
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """One event: ``{"verdict": ...}``, or ``{"error": ..., "retry": ...}``.
+
+        It sleeps before the first look: the operator has just looked, and a task that is resumed within
+        moments of its deferral can be marked failed (https://github.com/apache/airflow/issues/67287).
+        """
+        try:
+            watch = StageWatch.begin(self.request, since=datetime.fromisoformat(self.since))
+            backends = await asyncio.to_thread(watch.connect)
+            while True:
+                await asyncio.sleep(self.poll_interval)
+                waited = await asyncio.to_thread(watch.look, backends, datetime.now(timezone.utc))
+                if waited.done:
+                    break
+        except MlopsError as error:
+            yield error_event(error)
+            return
+        yield event({"verdict": verdict_json(waited.verdict)})
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as it goes to XCom."""
+    return {"outcome": verdict.outcome, "reasons": list(verdict.reasons)}
