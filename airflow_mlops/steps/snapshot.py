@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import Data, ModelConfig
-from airflow_mlops.core.ledger import Entry, pending_requests
+from airflow_mlops.core.ledger import Entry, in_order, pending_requests
 from airflow_mlops.core.values import DatasetRef, RunInfo
 from airflow_mlops.core.windows import Period, Window, resolve_window
 from airflow_mlops.exceptions import DataRefused
@@ -46,7 +46,7 @@ def _take_requests(config: ModelConfig, run: RunInfo, backends: Backends) -> lis
         claim = entry(config, run, "retrain_taken", pending.subject, reasons=pending.reasons)
         if _is_ours(backends.ledger.append(claim), run):
             mine.add(pending.subject)
-    return sorted((asked[subject] for subject in mine if subject in asked), key=lambda item: item.at)
+    return in_order(asked[subject] for subject in mine if subject in asked)
 
 
 def _is_ours(item: Entry, run: RunInfo) -> bool:
@@ -142,5 +142,5 @@ def _check_rows(frame: pd.DataFrame, training: int, config: ModelConfig, window:
             values = rows[data.label].unique()
             if len(values) < 2:
                 raise DataRefused(
-                    f"the {part} in {window} have one class only: {data.label} is always {values[0]!r}"
+                    f"the {part} in {window} have one class only: {data.label} is always {values[0]}"
                 )

@@ -231,7 +231,7 @@ def requested(subject: str, day: int) -> Entry:
         model="churn",
         kind="retrain_requested",
         subject=subject,
-        at=datetime(2025, 1, 1, tzinfo=timezone.utc),
+        at=datetime(2025, 1, 1, tzinfo=timezone.utc) + timedelta(days=day),
         dag_id="churn.monitor",
         run_id=f"m{day}",
         reasons=(f"decay on day {day}",),
