@@ -1,0 +1,117 @@
+"""From scores to signals: drift of the inputs, decay of the model."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_mlops.core.drift import COLUMNS_NAMED, decay_verdict, drift_verdict
+from airflow_mlops.core.values import ColumnDrift, Estimate, Verdict
+
+
+def column(name: str, score: float, threshold: float = 0.1) -> ColumnDrift:
+    return ColumnDrift(name, "psi", score, threshold)
+
+
+def test_the_columns_that_moved_are_named_with_their_scores_worst_first() -> None:
+    verdict = drift_verdict(
+        [column("hour", 0.05), column("pressure", 0.2), column("wind_speed", 0.31), column("month", 0.01)],
+        share=0.5,
+    )
+    assert verdict.drifted
+    assert verdict.share == 0.5
+    assert verdict.columns == ("wind_speed", "pressure")
+    assert verdict.reasons == (
+        "2 of 4 columns drifted (50 %), at or above the limit 50 %",
+        "wind_speed: psi 0.3100, threshold 0.1000",
+        "pressure: psi 0.2000, threshold 0.1000",
+    )
+
+
+def test_worst_is_relative_to_each_columns_threshold() -> None:
+    verdict = drift_verdict([column("a", 3.0, threshold=2.0), column("b", 0.9, threshold=0.1)], share=1.0)
+    assert verdict.columns == ("b", "a")
+
+
+def test_a_share_below_the_limit_is_no_drift_and_still_names_the_columns() -> None:
+    verdict = drift_verdict([column("a", 0.2), column("b", 0.0), column("c", 0.0)], share=0.5)
+    assert not verdict.drifted
+    assert verdict.columns == ("a",)
+    assert verdict.reasons[0] == "1 of 3 columns drifted (33.3 %), below the limit 50 %"
+
+
+def test_three_of_ten_meet_a_limit_of_thirty_percent() -> None:
+    columns = [column(str(number), 1.0 if number < 3 else 0.0) for number in range(10)]
+    assert drift_verdict(columns, share=0.3).drifted
+
+
+def test_a_limit_of_zero_still_needs_one_drifted_column() -> None:
+    assert not drift_verdict([column("a", 0.0)], share=0.0).drifted
+    assert drift_verdict([column("a", 0.1), column("b", 0.0)], share=0.0).drifted
+
+
+def test_hundreds_of_drifted_columns_do_not_flood_the_reasons() -> None:
+    verdict = drift_verdict([column(f"c{number:03}", 1.0) for number in range(300)], share=0.3)
+    assert len(verdict.columns) == 300
+    assert len(verdict.reasons) == COLUMNS_NAMED + 2
+    assert verdict.reasons[-1] == "and 280 more columns"
+
+
+def test_no_column_at_all_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no column was compared"):
+        drift_verdict([], share=0.3)
+
+
+def decay(
+    observed: Estimate, *, metric: str = "roc_auc", promised: float = 0.72, labels: int = 900
+) -> Verdict:
+    promise = Estimate(promised, promised - 0.01, promised + 0.01)
+    return decay_verdict(metric, observed, promise, tolerance=0.02, labels=labels, minimum_labels=200)
+
+
+def test_a_metric_wholly_below_the_tolerance_has_decayed() -> None:
+    assert decay(Estimate(0.65, 0.63, 0.67)) == Verdict(
+        "fail",
+        (
+            "roc_auc 0.6500 (0.6300 to 0.6700) on 900 labels; 0.7200 was promised, and all of the interval "
+            "is worse than the limit 0.7000 (tolerance 0.0200)",
+        ),
+    )
+
+
+def test_a_metric_whose_interval_reaches_the_tolerance_is_not_surely_decayed() -> None:
+    verdict = decay(Estimate(0.69, 0.67, 0.71))
+    assert verdict.outcome == "inconclusive"
+    assert "worse than the limit 0.7000 (tolerance 0.0200), but the interval reaches it" in verdict.reasons[0]
+
+
+def test_a_metric_within_the_tolerance_or_better_has_not_decayed() -> None:
+    assert decay(Estimate(0.71, 0.66, 0.76)).passed
+    assert decay(Estimate(0.80, 0.79, 0.81)).passed
+
+
+def test_for_a_loss_metric_a_rise_is_decay() -> None:
+    assert decay(Estimate(0.50, 0.49, 0.51), metric="log_loss", promised=0.44).outcome == "fail"
+    assert decay(Estimate(0.47, 0.45, 0.49), metric="log_loss", promised=0.44).outcome == "inconclusive"
+    assert decay(Estimate(0.40, 0.39, 0.41), metric="log_loss", promised=0.44).passed
+    assert "the limit 0.4600" in decay(Estimate(0.5, 0.4, 0.6), metric="log_loss", promised=0.44).reasons[0]
+
+
+def test_too_few_labels_decide_nothing() -> None:
+    assert decay(Estimate(0.1, 0.0, 0.2), labels=199) == Verdict(
+        "inconclusive", ("199 of 200 labels have landed",)
+    )
+
+
+def test_a_metric_of_unknown_direction_is_refused_even_without_labels() -> None:
+    with pytest.raises(ValueError, match="nobody knows"):
+        decay(Estimate(0.1, 0.0, 0.2), metric="rocauc", labels=0)
+
+
+@given(value=st.floats(0, 1), half=st.floats(0, 0.3), drop=st.floats(0, 0.5))
+def test_a_lower_value_never_looks_healthier(value: float, half: float, drop: float) -> None:
+    gravity = {"fail": 0, "inconclusive": 1, "pass": 2}
+    before = decay(Estimate(value, value - half, value + half)).outcome
+    after = decay(Estimate(value - drop, value - drop - half, value - drop + half)).outcome
+    assert gravity[after] <= gravity[before]
