@@ -1,0 +1,142 @@
+"""Snapshots: immutable Parquet objects whose version is the hash of what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_mlops.backends import parquet_bytes
+from airflow_mlops.backends.base import ObjectStore
+from airflow_mlops.core.identity import content_hash
+from airflow_mlops.core.values import DatasetRef
+from airflow_mlops.core.windows import Window
+from airflow_mlops.exceptions import DataRefused, StoreUnavailable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class ParquetDatasets:
+    """``snapshots/<model>/<version>.parquet`` and its manifest ``<version>.json``.
+
+    The version is the sha256 of the manifest, the manifest holds the sha256 of the bytes: whoever knows
+    the version can prove the rows. Equal rows give the equal version with one version of pyarrow; another
+    pyarrow may write other bytes for the same rows, and then the version differs although nothing else does.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def save(
+        self,
+        frame: pd.DataFrame,
+        *,
+        model: str,
+        window: Window,
+        time_column: str,
+        holdout_start: datetime,
+    ) -> DatasetRef:
+        """Keep a frame. Raises ``DataRefused`` where its times are missing or are no times."""
+        table = parquet_bytes.as_table(frame)
+        body = parquet_bytes.to_bytes(table)
+        manifest = {
+            "sha256": hashlib.sha256(body).hexdigest(),
+            "size": len(body),
+            "rows": table.num_rows,
+            "holdout_rows": _rows_from(table, time_column, holdout_start),
+            "schema": {field.name: str(field.type) for field in table.schema},
+            "schema_hash": parquet_bytes.schema_hash(table),
+            "window": [_utc(window.start), _utc(window.end)],
+            "time_column": time_column,
+            "holdout_start": _utc(holdout_start),
+        }
+        version = content_hash(manifest)
+        uri = self._store.put(f"snapshots/{model}/{version}.parquet", body)
+        self._store.put(f"snapshots/{model}/{version}.json", json.dumps(manifest, indent=2).encode())
+        return DatasetRef(
+            uri=uri,
+            version=version,
+            rows=table.num_rows,
+            holdout_rows=manifest["holdout_rows"],
+            window=window,
+            holdout_start=holdout_start,
+            schema_hash=manifest["schema_hash"],
+        )
+
+    def load(self, dataset: DatasetRef, part: Literal["all", "train", "holdout"]) -> pd.DataFrame:
+        """The rows as they were saved, proven by the version, numbered from 0.
+
+        Raises ``DataRefused`` where the object or its manifest was changed or is gone.
+        """
+        manifest = self._manifest(dataset)
+        body = self._bytes(dataset.uri)
+        if hashlib.sha256(body).hexdigest() != manifest["sha256"]:
+            raise _changed(dataset, "its bytes are not the ones that were saved")
+        frame = parquet_bytes.from_bytes(body)
+        if part == "all":
+            return frame
+        is_holdout = frame[manifest["time_column"]] >= dataset.holdout_start
+        return frame[is_holdout if part == "holdout" else ~is_holdout].reset_index(drop=True)
+
+    def save_frame(self, key: str, frame: pd.DataFrame) -> str:
+        """Keep any frame under a key; its URI."""
+        return self._store.put(key, parquet_bytes.to_bytes(parquet_bytes.as_table(frame)))
+
+    def load_frame(self, uri: str) -> pd.DataFrame:
+        """A frame kept by ``save`` or ``save_frame``, not proven. Raises ``DataRefused`` where it is gone
+        or cannot be read."""
+        import pyarrow as pa
+
+        body = self._bytes(uri)
+        try:
+            return parquet_bytes.from_bytes(body)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataRefused(f"{uri} cannot be read as Parquet: {error}") from error
+
+    def _manifest(self, dataset: DatasetRef) -> dict[str, Any]:
+        body = self._bytes(dataset.uri.removesuffix(".parquet") + ".json")
+        try:
+            manifest: dict[str, Any] = json.loads(body)
+        except ValueError as error:
+            raise _changed(dataset, "its manifest is not JSON") from error
+        if content_hash(manifest) != dataset.version:
+            raise _changed(dataset, "its manifest is not the one that was saved")
+        return manifest
+
+    def _bytes(self, uri: str) -> bytes:
+        try:
+            return self._store.local_path(uri).read_bytes()
+        except KeyError as error:
+            raise DataRefused(
+                f"{uri} is gone from the store; run the step that made it again, or restore it from a backup"
+            ) from error
+        except OSError as error:
+            raise StoreUnavailable(f"{uri} cannot be read: {error}. Is the disk healthy?") from error
+
+
+def _rows_from(table: Any, time_column: str, moment: datetime) -> int:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if time_column not in table.column_names:
+        raise DataRefused(f"no time column {time_column!r}; there are: {', '.join(table.column_names)}")
+    times = table[time_column]
+    if not pa.types.is_timestamp(times.type):
+        raise DataRefused(f"the time column {time_column!r} holds {times.type}, not times")
+    if times.null_count:
+        raise DataRefused(f"{times.null_count} of {len(times)} rows have no {time_column!r}")
+    later = pc.greater_equal(times, pa.scalar(moment, times.type))
+    return int(pc.sum(later).as_py() or 0)
+
+
+def _changed(dataset: DatasetRef, what: str) -> DataRefused:
+    return DataRefused(
+        f"snapshot {dataset.version[:12]} at {dataset.uri} was changed after it was saved: {what}. "
+        "Take a new snapshot (clear the run from its snapshot task on); never edit one"
+    )
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(timezone.utc).isoformat()
