@@ -15,6 +15,7 @@ from airflow_mlops.config.levels import cross_checks, with_presets
 from airflow_mlops.config.models import API_VERSION, ModelConfig
 from airflow_mlops.config.problems import InvalidConfig, Problem
 from airflow_mlops.config.source import MAX_BYTES, Document, read_source
+from airflow_mlops.config.suite import with_suite
 from airflow_mlops.config.translate import problems_of
 from airflow_mlops.core.identity import content_hash
 
@@ -37,8 +38,18 @@ def load_model(path: Path) -> LoadedModel:
 
     Results are kept by content, so a folder that is parsed again costs one read per file.
     """
-    config, digest = _parsed(str(path), _read_text(path))
-    return LoadedModel(config, digest, path)
+    text = _read_text(path)
+    config, digest = _parsed(str(path), text)
+    if config.validation.suite is None:
+        return LoadedModel(config, digest, path)
+    try:
+        config = with_suite(config, path)
+    except ValueError as error:
+        at = ("validation", "suite")
+        document = read_source(text, str(path))
+        message = f"{config.validation.suite} {error}"
+        raise InvalidConfig([document.problem(document.value_place(at), at, message)]) from error
+    return LoadedModel(config, _digest(config), path)
 
 
 def find_configs(folder: Path) -> list[Path]:
@@ -93,7 +104,11 @@ def _parsed(path: str, text: str) -> tuple[ModelConfig, str]:
     problems = [document.problem(document.key_place(at), at, message) for at, message in cross_checks(config)]
     if problems or document.problems:
         raise InvalidConfig(_merged(document, problems))
-    return config, content_hash(config.model_dump(mode="json"))
+    return config, _digest(config)
+
+
+def _digest(config: ModelConfig) -> str:
+    return content_hash(config.model_dump(mode="json"))
 
 
 def _merged(document: Document, problems: Iterable[Problem]) -> list[Problem]:

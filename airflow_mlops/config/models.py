@@ -202,7 +202,9 @@ class Validation(_Part):
         (), strict=False, description="Great Expectations expectations, checked on every snapshot."
     )
     suite: str | None = Field(
-        None, description="A Great Expectations suite as a JSON file, relative to this YAML."
+        None,
+        min_length=1,
+        description="A Great Expectations suite, a JSON file beside this YAML; its expectations go first.",
     )
 
 

@@ -14,12 +14,18 @@ _LEVELS: Mapping[int, str] = {
     3: "autonomous retraining",
 }
 
+_PURPOSES: Mapping[DagRole, str] = {
+    "train": "Trains, judges and registers",
+    "deploy": "Rolls out the newest challenger of",
+    "monitor": "Watches the champion of",
+}
+
 
 def dag_doc(config: ModelConfig, role: DagRole, trigger: Trigger) -> str:
     """A DAG's own page: what the model is, when this DAG runs, what it must prove, who owns it."""
     about = config.description.strip() or f"A model for {config.task.replace('_', ' ')}."
     parts = [
-        f"### {config.model}: {role}",
+        f"{_PURPOSES[role]} `{config.model}`.",
         about,
         f"**Runs** {trigger_in_words(trigger)}.",
         *_ROLE_DOCS[role](config),

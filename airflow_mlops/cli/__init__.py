@@ -1,0 +1,1 @@
+"""The ``airflow-mlops`` command. A command imports what it needs when it is called, and no more."""

@@ -1,0 +1,56 @@
+"""The command group: a table of names, each imported when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import click
+
+from airflow_mlops import __version__
+from airflow_mlops.exceptions import MlopsError
+
+# name -> where it is, and what it does in a few words (so that --help imports none of them)
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "lint": ("airflow_mlops.cli.lint:command", "Check models' YAML files."),
+    "plan": ("airflow_mlops.cli.plan:command", "Show the DAGs that a YAML file becomes."),
+    "schema": ("airflow_mlops.cli.schema:command", "Print the JSON Schema for editors."),
+    "history": ("airflow_mlops.cli.history:command", "Show which version was champion when, and why."),
+    "serve": ("airflow_mlops.cli.serve:command", "Serve a model's champion over HTTP."),
+    "step": ("airflow_mlops.cli.step:command", "Run one step on a JSON request."),
+    "demo": ("airflow_mlops.cli.demo:command", "Replay a year of flights on this machine."),
+}
+
+
+class LazyGroup(click.Group):
+    """Commands of the table; errors of this package end as one message, not as a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Those that are installed here."""
+        del ctx
+        return [name for name, (place, _) in COMMANDS.items() if find_spec(place.partition(":")[0])]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MlopsError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="airflow-mlops")
+def main() -> None:
+    """Continuous training on Apache Airflow: one YAML file per model."""

@@ -1,0 +1,60 @@
+"""``airflow-mlops plan``: the DAGs of one file as a tree, without Airflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from airflow_mlops.config.load import load_model
+from airflow_mlops.plan.compile import compile_plan
+from airflow_mlops.plan.docs import trigger_in_words
+from airflow_mlops.plan.graph import DagPlan, Plan, TaskNode
+
+
+@click.command("plan")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def command(file: Path) -> None:
+    """Show the DAGs that FILE becomes: what starts them, their tasks in order, the assets they update."""
+    loaded = load_model(file)
+    for line in tree(compile_plan(loaded.config, loaded.digest)):
+        click.echo(line)
+
+
+def tree(plan: Plan) -> Iterator[str]:
+    """Lines of a tree: a DAG with what starts it, its tasks, and after ``<-`` what each task waits for,
+    where that is not simply the task above it."""
+    yield f"{plan.model} (configuration {plan.config_digest[:12]})"
+    for dag in plan.dags:
+        is_last = dag is plan.dags[-1]
+        trigger = trigger_in_words(dag.trigger).replace("`", "")
+        yield f"{'└──' if is_last else '├──'} {dag.dag_id}  runs {trigger}"
+        for line in _tasks(dag):
+            yield f"{'    ' if is_last else '│   '}{line}"
+
+
+def _tasks(dag: DagPlan) -> Iterator[str]:
+    group: str | None = None
+    for index, task in enumerate(dag.tasks):
+        later = dag.tasks[index + 1 :]
+        closing = all(after.group == task.group and task.group is not None for after in later)
+        top = "└──" if closing else "├──"
+        if task.group is not None and task.group != group:
+            yield f"{top} {task.group}"
+        group = task.group
+        above = dag.tasks[index - 1].full_id if index else None
+        if task.group is None:
+            yield f"{top} {_line(task, above)}"
+            continue
+        inner = "├──" if any(after.group == task.group for after in later) else "└──"
+        yield f"{'    ' if closing else '│   '}{inner} {_line(task, above)}"
+
+
+def _line(task: TaskNode, above: str | None) -> str:
+    text = task.task_id
+    if task.upstream and task.upstream != (above,):
+        text += f"  <- {', '.join(task.upstream)}"
+    if task.emits is not None:
+        text += f"  => asset {task.emits}"
+    return text
