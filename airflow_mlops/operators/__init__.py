@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from airflow_mlops.operators.announce import AnnounceOperator
     from airflow_mlops.operators.approval import ApproveRolloutOperator
     from airflow_mlops.operators.conclude import ConcludeRolloutOperator
-    from airflow_mlops.operators.deploy import (
+    from airflow_mlops.operators.rollout import (
         PromoteModelOperator,
         RollBackModelOperator,
         SmokeServeOperator,
         TakeChallengerOperator,
     )
-    from airflow_mlops.operators.monitor import (
+    from airflow_mlops.operators.monitoring import (
         CollectOperator,
         DataQualityOperator,
         DecideRetrainingOperator,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         PerformanceOperator,
     )
     from airflow_mlops.operators.stages import CanaryStepOperator, ShadowOperator
-    from airflow_mlops.operators.train import (
+    from airflow_mlops.operators.training import (
         EvaluateOperator,
         GateOperator,
         PreflightOperator,
@@ -65,13 +65,13 @@ _MODULES = {
     "announce": ("AnnounceOperator",),
     "approval": ("ApproveRolloutOperator",),
     "conclude": ("ConcludeRolloutOperator",),
-    "deploy": (
+    "rollout": (
         "PromoteModelOperator",
         "RollBackModelOperator",
         "SmokeServeOperator",
         "TakeChallengerOperator",
     ),
-    "monitor": (
+    "monitoring": (
         "CollectOperator",
         "DataQualityOperator",
         "DecideRetrainingOperator",
@@ -79,7 +79,7 @@ _MODULES = {
         "PerformanceOperator",
     ),
     "stages": ("CanaryStepOperator", "ShadowOperator"),
-    "train": (
+    "training": (
         "EvaluateOperator",
         "GateOperator",
         "PreflightOperator",

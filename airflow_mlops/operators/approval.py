@@ -15,7 +15,7 @@ from airflow_mlops.core.windows import Period
 from airflow_mlops.operators.base import Configured, StepOperator
 from airflow_mlops.operators.errors import airflow_errors
 from airflow_mlops.operators.links import TrainingRunLink
-from airflow_mlops.operators.stages import skip_unless_all_passed
+from airflow_mlops.operators.stages import earlier_verdicts, skip_unless_all_passed
 
 APPROVE, REJECT = "Approve", "Reject"
 _EVIDENCE = frozenset({"gated", "registered", "smoke_served"})
@@ -32,10 +32,11 @@ class ApproveRolloutOperator(StepOperator, HITLOperator):
 
     step = "record_approval"
     inputs = ("rollout",)
+    gives_verdict = True
     template_fields = ("rollout", "after", "subject", "body")
     operator_extra_links = (TrainingRunLink(),)
 
-    def __init__(self, *, rollout: Any, after: Sequence[Any] = (), **kwargs: Any) -> None:
+    def __init__(self, *, rollout: Any, after: Sequence[Any] | None = None, **kwargs: Any) -> None:
         kwargs.setdefault("subject", "Approve the rollout of a challenger")
         super().__init__(options=[APPROVE, REJECT], defaults=[REJECT], **kwargs)
         self.rollout = rollout
@@ -46,7 +47,7 @@ class ApproveRolloutOperator(StepOperator, HITLOperator):
         with airflow_errors():
             configured = self.configured()
             self.skip_without_inputs()
-            skip_unless_all_passed(self.after)
+            skip_unless_all_passed(earlier_verdicts(self, self.after, context))
             now = datetime.now(timezone.utc)
             timeout = Period.parse(configured.config.deploy.approval_timeout)
             self.response_timeout = timeout.after(now) - now

@@ -49,6 +49,7 @@ class StepOperator(BaseOperator):
     inputs: ClassVar[tuple[str, ...]] = ()
     optional_inputs: ClassVar[tuple[str, ...]] = ()
     needs_serving: ClassVar[bool] = False
+    gives_verdict: ClassVar[bool] = False
     clock: ClassVar[Literal["training", "monitoring"]] = "training"
     template_fields: Sequence[str] = ()
 
@@ -134,9 +135,8 @@ class StepOperator(BaseOperator):
 
     def _read(self) -> Configured:
         if isinstance(self.model, ModelConfig):
-            digest = self.config_digest or content_hash(
-                TypeAdapter(Any).validate_json(self.model.model_dump_json())
-            )
+            # The same digest as the loader's, so that a path and its configuration are one and the same.
+            digest = self.config_digest or content_hash(self.model.model_dump(mode="json"))
             return Configured(self.model, digest)
         from airflow_mlops.config.load import load_model
 

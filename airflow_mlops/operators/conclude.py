@@ -13,6 +13,8 @@ from airflow_mlops.core.values import Verdict
 from airflow_mlops.operators.base import StepOperator, bare
 from airflow_mlops.operators.errors import airflow_errors
 
+_FAILED = frozenset({"failed", "upstream_failed"})
+
 
 class ConcludeRolloutOperator(StepOperator, BranchMixIn):
     """Follows ``promote_task_id`` where every stage passed, else ``roll_back_task_id``.
@@ -53,7 +55,7 @@ class ConcludeRolloutOperator(StepOperator, BranchMixIn):
                 self._refuse_or_skip(context)
             configured = self.configured()
             verdicts = [_verdict(value) for value in self.verdicts]
-            decision = conclude(verdicts)
+            decision = conclude(verdicts, has_champion=self._must_be_complete(context))
             result = self.finish({"decision": decision, "reasons": _reasons(verdicts)}, configured)
         # Branching ends the task with an exception where it skips something, so nothing is returned then.
         context["ti"].xcom_push(key="return_value", value=result)
@@ -61,15 +63,23 @@ class ConcludeRolloutOperator(StepOperator, BranchMixIn):
             context, self.promote_task_id if decision == "promote" else self.roll_back_task_id
         )
 
+    def _must_be_complete(self, context: Any) -> bool:
+        """A first model is compared with nobody, so its stages are skipped; but one that broke counts."""
+        return self.rollout.get("champion") is not None or bool(self._failed(context))
+
     def _refuse_or_skip(self, context: Any) -> None:
+        if failed := self._failed(context):
+            raise AirflowFailException(f"no rollout was begun: {', '.join(failed)} failed")
+        raise AirflowSkipException("nothing to conclude: no challenger was taken")
+
+    def _failed(self, context: Any) -> list[str]:
+        """Tasks directly upstream that failed, or were never reached because of one that did."""
         run = context["dag_run"]
         states = context["ti"].get_task_states(
             dag_id=run.dag_id, task_ids=sorted(self.upstream_task_ids), run_ids=[run.run_id]
         )
-        failed = [task for task, state in states.get(run.run_id, {}).items() if str(state).endswith("failed")]
-        if failed:
-            raise AirflowFailException(f"no rollout was begun: {', '.join(failed)} failed")
-        raise AirflowSkipException("nothing to conclude: no challenger was taken")
+        ended = states.get(run.run_id, {})
+        return [task for task, state in ended.items() if getattr(state, "value", state) in _FAILED]
 
 
 def _verdict(value: Any) -> Verdict | None:

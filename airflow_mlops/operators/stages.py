@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, ClassVar, Literal
 
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_mlops.operators.base import DIGEST_KEY, Configured, StepOperator
@@ -18,8 +19,8 @@ class StageOperator(StepOperator):
     """Opens a stage, looks at it once, and waits (deferred, if ``deferrable``) until there is a verdict.
 
     A verdict against the challenger does not fail the task: it is the result, and the end of the rollout
-    decides on all of them. ``after`` holds the verdicts of earlier stages; the stage is skipped unless all
-    passed. Without a champion there is nothing to compare with: the stage is skipped too, but leaves a
+    decides on all of them. ``after`` holds the verdicts of earlier stages (those of the tasks directly
+    upstream, if left out); the stage is skipped unless all passed. Without a champion there is nothing to compare with: the stage is skipped too, but leaves a
     passed verdict in XCom, so that a first model is promoted.
     """
 
@@ -27,6 +28,7 @@ class StageOperator(StepOperator):
     inputs = ("rollout",)
     template_fields = ("rollout", "after")
     needs_serving = True
+    gives_verdict = True
     mode: ClassVar[Literal["shadow", "canary"]]
 
     def __init__(
@@ -34,7 +36,7 @@ class StageOperator(StepOperator):
         *,
         rollout: Any,
         weight: float,
-        after: Sequence[Any] = (),
+        after: Sequence[Any] | None = None,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -52,10 +54,10 @@ class StageOperator(StepOperator):
             configured = self.configured()
             self.skip_without_inputs()
             self._skip_first_model(context, configured)
-            skip_unless_all_passed(self.after)
+            skip_unless_all_passed(earlier_verdicts(self, self.after, context))
             request = self.request(context, configured, mode=self.mode, weight=self.weight)
             self.run_step("open_stage", request, configured)
-            watch = StageWatch.begin(request, since=datetime.now(timezone.utc))
+            watch = StageWatch.begin(request)
             poll_interval = configured.config.deploy.poll_interval_seconds
             verdict = self._wait(watch, poll_interval)
             return self.finish(verdict, configured)
@@ -69,6 +71,7 @@ class StageOperator(StepOperator):
 
     def _wait(self, watch: StageWatch, poll_interval: float) -> dict[str, Any]:
         backends = watch.connect()
+        watch = watch.opened(backends, datetime.now(timezone.utc))
         while True:
             waited = watch.look(backends, datetime.now(timezone.utc))
             if waited.done:
@@ -101,6 +104,20 @@ class CanaryStepOperator(StageOperator):
     """The challenger answers ``weight`` (0 to 1) of the rows."""
 
     mode = "canary"
+
+
+def earlier_verdicts(
+    operator: BaseOperator, after: Sequence[Any] | None, context: Any
+) -> Sequence[Mapping[str, Any] | None]:
+    """``after``, or what the verdict-giving tasks directly upstream left in XCom (None where nothing)."""
+    if after is not None:
+        return after
+    upstream = operator.get_direct_relatives(upstream=True)
+    return [
+        context["ti"].xcom_pull(task_ids=task.task_id)
+        for task in upstream
+        if getattr(task, "gives_verdict", False)
+    ]
 
 
 def skip_unless_all_passed(earlier: Sequence[Mapping[str, Any] | None]) -> None:

@@ -33,12 +33,16 @@ class LedgerSensor(BaseSensorOperator):
         """Look once; then wait in the triggerer, or poke."""
         if not self.deferrable:
             return super().execute(context)
-        if found := self._look():
-            return found
-        trigger = LedgerTrigger(model=self._name(), kind=self.kind, poll_interval=float(self.poke_interval))
-        self.defer(
-            trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=float(self.timeout))
-        )
+        found = self._look()
+        if found is None:
+            self.defer(
+                trigger=LedgerTrigger(
+                    model=self._name(), kind=self.kind, poll_interval=float(self.poke_interval)
+                ),
+                method_name="execute_complete",
+                timeout=timedelta(seconds=float(self.timeout)),
+            )
+        return found
 
     def poke(self, context: Any) -> PokeReturnValue:  # noqa: ARG002 (Airflow's signature)
         """The same look as the trigger's."""

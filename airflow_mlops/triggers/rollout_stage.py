@@ -31,9 +31,15 @@ class StageWatch:
     since: datetime
 
     @classmethod
-    def begin(cls, request: Mapping[str, Any], *, since: datetime) -> StageWatch:
-        """From a request in JSON values."""
-        return cls(TypeAdapter(StageRequest).validate_json(json.dumps(dict(request))), since)
+    def begin(cls, request: Mapping[str, Any], since: datetime | None = None) -> StageWatch:
+        """From a request in JSON values; since the task began, if nothing is said."""
+        typed = TypeAdapter(StageRequest).validate_json(json.dumps(dict(request)))
+        return cls(typed, since or typed.run.now)
+
+    def opened(self, backends: Backends, now: datetime) -> StageWatch:
+        """The same watch since the endpoint opened the stage, so that a retry does not move the deadline.
+        Raises ``BackendUnavailable``."""
+        return replace(self, since=min(now, backends.serving.observe(self.request.rollout.id).since))
 
     def connect(self) -> Backends:
         """The backends that ``look`` needs; connections are resolved here, in the process that looks."""
@@ -86,7 +92,7 @@ class RolloutStageTrigger(Trigger):
         moments of its deferral can be marked failed (https://github.com/apache/airflow/issues/67287).
         """
         try:
-            watch = StageWatch.begin(self.request, since=datetime.fromisoformat(self.since))
+            watch = StageWatch.begin(self.request, datetime.fromisoformat(self.since))
             backends = await asyncio.to_thread(watch.connect)
             while True:
                 await asyncio.sleep(self.poll_interval)

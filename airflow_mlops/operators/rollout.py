@@ -24,6 +24,7 @@ class SmokeServeOperator(StepOperator):
     step = "smoke_serve"
     inputs = template_fields = ("rollout",)
     needs_serving = True
+    gives_verdict = True
 
     def __init__(self, *, rollout: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
