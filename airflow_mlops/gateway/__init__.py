@@ -1,0 +1,1 @@
+"""The embedded model server: champion, challenger, shadow, split and inference log in one process."""

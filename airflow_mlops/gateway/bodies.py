@@ -1,0 +1,46 @@
+"""The bodies that the admin routes accept."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AdminBody(BaseModel):
+    """What every admin body may say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str | None = Field(
+        default=None, description="The model that the caller means; refused if the gateway serves another."
+    )
+
+
+class TrafficChange(AdminBody):
+    """Open a rollout, or change the mode or weight of the open one."""
+
+    rollout_id: str = Field(min_length=1, description="Names the rollout; the same on every retry.")
+    version: str = Field(min_length=1, description="The registered version that challenges the champion.")
+    mode: Literal["shadow", "canary"] = Field(description="Shadow answers nobody; canary answers its share.")
+    weight: float = Field(default=0.0, ge=0.0, le=1.0, description="The challenger's share of rows.")
+
+
+class Smoke(AdminBody):
+    """Predict some rows with a version that serves nobody."""
+
+    version: str = Field(min_length=1)
+    rows: list[dict[str, Any]] = Field(min_length=1)
+
+
+class Promotion(AdminBody):
+    """Make a version the champion and close its rollout."""
+
+    rollout_id: str = Field(min_length=1)
+    version: str = Field(min_length=1)
+
+
+class RollBack(AdminBody):
+    """Close a rollout; the champion answers every row."""
+
+    rollout_id: str = Field(min_length=1)

@@ -1,0 +1,137 @@
+"""What the gateway saw of a rollout's current stage: counters that stay small however long it lasts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from airflow_mlops.core.values import ArmObservation, Observation, RolloutMode, TaskKind
+
+BINS = 20
+BINARY_TOLERANCE = 0.2
+RELATIVE_TOLERANCE = 0.1
+_PER_DECADE = 40
+_SMALLEST_SECONDS = 1e-5
+_BUCKETS = 7 * _PER_DECADE
+
+
+@dataclass(slots=True)
+class Latencies:
+    """A histogram with logarithmic buckets from 10 microseconds to 100 seconds: each is 6 % wide, so a
+    quantile is off by 3 % at most. A reservoir of samples would lose the tail that p99 is about.
+    """
+
+    counts: list[int] = field(default_factory=lambda: [0] * _BUCKETS)
+
+    def add(self, seconds: float) -> None:
+        place = int(_PER_DECADE * math.log10(max(seconds, _SMALLEST_SECONDS) / _SMALLEST_SECONDS))
+        self.counts[min(place, _BUCKETS - 1)] += 1
+
+    def quantile(self, share: float) -> float | None:
+        """Seconds that ``share`` of the calls stayed within; None without a call."""
+        total = sum(self.counts)
+        if not total:
+            return None
+        wanted, seen = share * total, 0
+        for place, count in enumerate(self.counts):
+            seen += count
+            if count and seen >= wanted:
+                return float(_SMALLEST_SECONDS * 10 ** ((place + 0.5) / _PER_DECADE))
+        raise AssertionError("the counts add up to their total")
+
+
+@dataclass(slots=True)
+class Arm:
+    """One version's share of a stage. ``rows`` counts the rows given to it, those in error too."""
+
+    version: str
+    task: TaskKind | None = None
+    rows: int = 0
+    errors: int = 0
+    score_sum: float = 0.0
+    scored: int = 0
+    scores: list[int] = field(default_factory=lambda: [0] * BINS)
+    latencies: Latencies = field(default_factory=Latencies)
+
+    def answered(self, scores: Sequence[float], seconds: float) -> None:
+        """Count one call's predictions: probabilities, values or class numbers."""
+        self.rows += len(scores)
+        self.scored += len(scores)
+        self.score_sum += math.fsum(scores)
+        self.latencies.add(seconds)
+        if self.task == "binary_classification":
+            for score in scores:
+                self.scores[min(max(int(score * BINS), 0), BINS - 1)] += 1
+
+    def failed(self, rows: int) -> None:
+        """Count rows that the version raised on."""
+        self.rows += rows
+        self.errors += rows
+
+    def seen(self) -> ArmObservation:
+        return ArmObservation(
+            version=self.version,
+            rows=self.rows,
+            errors=self.errors,
+            latency_p50_seconds=self.latencies.quantile(0.5),
+            latency_p99_seconds=self.latencies.quantile(0.99),
+            mean_score=self.score_sum / self.scored if self.scored else None,
+            scores=tuple(self.scores) if self.task == "binary_classification" else (),
+        )
+
+
+@dataclass(slots=True)
+class Stage:
+    """The stretch of a rollout between two traffic changes. Touched only on the event loop."""
+
+    rollout_id: str
+    mode: RolloutMode
+    weight: float
+    since: datetime
+    champion: Arm
+    challenger: Arm
+    disagreements: int = 0
+
+    def compare(self, champion: Sequence[float], challenger: Sequence[float]) -> None:
+        """Count the rows on which the two disagree, paired by row."""
+        task = self.champion.task
+        self.disagreements += sum(
+            disagree(left, right, task) for left, right in zip(champion, challenger, strict=True)
+        )
+
+    def observation(self) -> Observation:
+        return Observation(
+            rollout_id=self.rollout_id,
+            mode=self.mode,
+            weight=self.weight,
+            since=self.since,
+            champion=self.champion.seen(),
+            challenger=self.challenger.seen(),
+            disagreements=self.disagreements,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything counted, to be taken up again by ``from_json`` after a restart."""
+        return {**asdict(self), "since": self.since.isoformat()}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Stage:
+        """Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything that ``to_json`` did not give."""
+        arms = {
+            name: Arm(**{**value[name], "latencies": Latencies(**value[name]["latencies"])})
+            for name in ("champion", "challenger")
+        }
+        return cls(**{**value, **arms, "since": datetime.fromisoformat(value["since"])})
+
+
+def disagree(champion: float, challenger: float, task: TaskKind | None) -> bool:
+    """Whether two answers to one row differ enough to count: probabilities by more than 0.2, classes at
+    all, values (also of a task that the model does not name) by more than a tenth of the larger one."""
+    if task == "binary_classification":
+        return abs(champion - challenger) > BINARY_TOLERANCE
+    if task == "multiclass_classification":
+        return champion != challenger
+    return abs(champion - challenger) > RELATIVE_TOLERANCE * max(abs(champion), abs(challenger))

@@ -1,0 +1,142 @@
+"""The API described for its callers, with the champion's signature as the schema of a row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_mlops.gateway.validation import Signature
+
+_KINDS: dict[str, list[str]] = {
+    "numeric": ["number", "boolean", "null"],
+    "categorical": ["string", "integer", "boolean", "null"],
+}
+
+
+def openapi(model: str, signature: Signature | None, *, max_rows: int) -> dict[str, Any]:
+    """An OpenAPI 3.1 document. Without a champion a row is any object."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"{model} gateway", "version": "1"},
+        "paths": {
+            "/predict": {"post": _predict(max_rows)},
+            "/health": {"get": _simple("The process lives")},
+            "/ready": {"get": _simple("A champion is loaded", "503", "No champion is loaded")},
+            "/metrics": {"get": _simple("Prometheus metrics")},
+            "/admin/traffic": {
+                "get": _admin("What is being served"),
+                "put": _admin("Open a rollout or change its stage", "TrafficChange"),
+            },
+            "/admin/observations/{rollout_id}": {"get": _admin("What was seen in the open stage")},
+            "/admin/smoke": {"post": _admin("Predict with a version off the live path", "Smoke")},
+            "/admin/promote": {"post": _admin("Make a version the champion", "Promotion")},
+            "/admin/rollback": {"post": _admin("All rows to the champion", "RollBack")},
+            "/admin/flush": {"post": _admin("Write the inference log now")},
+            "/admin/refresh": {"post": _admin("Look at the registry's champion alias now")},
+        },
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {"Row": _row(signature), **_admin_schemas()},
+        },
+    }
+
+
+def _row(signature: Signature | None) -> dict[str, Any]:
+    if signature is None:
+        return {"type": "object", "description": "No model is loaded yet."}
+    properties: dict[str, Any] = {name: {"type": _KINDS[kind]} for name, kind in signature.columns.items()}
+    if signature.key_column:
+        properties.setdefault(
+            signature.key_column,
+            {
+                "type": ["string", "integer", "null"],
+                "description": "Rows with one key stay with one version.",
+            },
+        )
+    if signature.time_column:
+        properties[signature.time_column] = {"type": ["string", "null"], "format": "date-time"}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(signature.columns),
+        "additionalProperties": False,
+    }
+
+
+def _predict(max_rows: int) -> dict[str, Any]:
+    rows = {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": max_rows,
+        "items": {"$ref": "#/components/schemas/Row"},
+    }
+    prediction = {
+        "type": "object",
+        "properties": {
+            "key": {"type": "string"},
+            "prediction": {
+                "description": "Probability of the positive class, class probabilities, or the value."
+            },
+            "version": {"type": "string"},
+            "role": {"enum": ["champion", "challenger"]},
+        },
+    }
+    answer = {
+        "type": "object",
+        "properties": {
+            "request_id": {"type": "string"},
+            "model": {"type": "string"},
+            "predictions": {"type": "array", "items": prediction},
+        },
+    }
+    return {
+        "summary": "Predict rows; each is answered by the champion or, in a canary, by the challenger",
+        "parameters": [{"name": "X-Request-Id", "in": "header", "schema": {"type": "string"}}],
+        "requestBody": {
+            "required": True,
+            "content": _json({"type": "object", "properties": {"rows": rows}, "required": ["rows"]}),
+        },
+        "responses": {
+            "200": {"description": "One prediction per row, in order", "content": _json(answer)},
+            "413": {"description": "The body is too large"},
+            "422": {"description": "The rows do not fit the model; each problem names its row and field"},
+            "500": {"description": "The champion raised"},
+            "503": {"description": "No champion is loaded, or too many requests are under way"},
+        },
+    }
+
+
+def _admin(summary: str, body: str | None = None) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "summary": summary,
+        "security": [{"token": []}],
+        "responses": {
+            "200": {"description": summary},
+            "401": {"description": "The token is missing or wrong"},
+            "409": {"description": "The state of the rollout does not allow it"},
+            "422": {"description": "The version cannot be loaded or served"},
+            "503": {"description": "The registry or the disk is away"},
+        },
+    }
+    if body is not None:
+        described["requestBody"] = {
+            "required": True,
+            "content": _json({"$ref": f"#/components/schemas/{body}"}),
+        }
+    return described
+
+
+def _simple(summary: str, code: str | None = None, otherwise: str = "") -> dict[str, Any]:
+    responses = {"200": {"description": summary}}
+    if code is not None:
+        responses[code] = {"description": otherwise}
+    return {"summary": summary, "responses": responses}
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _admin_schemas() -> dict[str, Any]:
+    from airflow_mlops.gateway.bodies import Promotion, RollBack, Smoke, TrafficChange
+
+    return {one.__name__: one.model_json_schema() for one in (TrafficChange, Smoke, Promotion, RollBack)}

@@ -1,0 +1,121 @@
+"""The parts of a gateway put together, its background work, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from airflow_mlops.core.values import Traffic
+from airflow_mlops.exceptions import MlopsError, ModelRefused
+from airflow_mlops.gateway.answering import Answering
+from airflow_mlops.gateway.control import TrafficControl
+from airflow_mlops.gateway.inference_log import InferenceLogWriter
+from airflow_mlops.gateway.loading import Models
+from airflow_mlops.gateway.metrics import GatewayMetrics
+from airflow_mlops.gateway.models import ModelLoader
+from airflow_mlops.gateway.settings import Settings
+from airflow_mlops.gateway.shadow import Shadow
+from airflow_mlops.gateway.state import TrafficFiles
+from airflow_mlops.gateway.validation import Signature
+
+_LONGEST_RETRY_SECONDS = 60.0
+_DRAIN_SECONDS = 10.0
+
+
+class Gateway:
+    """Everything that one process holds. ``start`` and ``stop`` run on the event loop that serves.
+
+    It serves at once and says so only when a champion is loaded: what served before a restart, else the
+    registry's ``champion`` alias, looked at every ``poll_seconds``. A version that does not load is
+    tried again after ever longer pauses, at most a minute.
+    """
+
+    def __init__(self, settings: Settings, loader: ModelLoader) -> None:
+        self.settings = settings
+        self.metrics = GatewayMetrics(settings.model)
+        self.pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
+        self._loading_pool = ThreadPoolExecutor(2, thread_name_prefix="load")
+        self.models = Models(loader, self.metrics, loading=self._loading_pool, predicting=self.pool)
+        files = TrafficFiles(settings.store, settings.model)
+        self.control = TrafficControl(settings.model, files, self.models, self.metrics)
+        self.log = InferenceLogWriter(
+            settings.store / "inference" / settings.model,
+            self.metrics,
+            flush_seconds=settings.flush_seconds,
+            flush_rows=settings.flush_rows,
+            buffer_rows=settings.log_buffer_rows,
+        )
+        self.shadow = Shadow(self.log, self.metrics, buffer_rows=settings.shadow_buffer_rows)
+        self.answering = Answering(settings.model, self.log, self.metrics)
+        self._refreshing = asyncio.Lock()
+        self._background: asyncio.Task[None] | None = None
+        self._retry_at = 0.0
+        self._retry_seconds = settings.poll_seconds
+
+    async def start(self) -> None:
+        self.log.start()
+        self.shadow.start()
+        self._background = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Nothing that was answered is lost: the shadow is drained for some seconds, counters and log are
+        written. Called when the server has finished the requests under way."""
+        if self._background is not None:
+            self._background.cancel()
+            await asyncio.gather(self._background, return_exceptions=True)
+        await self.shadow.stop(_DRAIN_SECONDS)
+        await self.control.keep()
+        await asyncio.to_thread(self.log.stop)
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        self._loading_pool.shutdown(wait=False, cancel_futures=True)
+
+    def signature(self) -> Signature | None:
+        """What a row may hold now; None while there is no champion."""
+        champion = self.control.routing.champion
+        if champion is None:
+            return None
+        return Signature(champion.model.columns, self.settings.key_column, self.settings.time_column)
+
+    def problems(self) -> dict[str, str]:
+        """What is not as it should be, by subject; requests are answered all the same."""
+        log = {} if self.log.problem is None else {"inference_log": self.log.problem}
+        return {**self.control.problems, **log}
+
+    async def refresh(self) -> Traffic:
+        """Look at the registry's alias now and follow it. Raises ``ModelRefused`` for a version that does
+        not load and another ``MlopsError`` for the registry; what served before goes on serving."""
+        async with self._refreshing:
+            return await self._refresh()
+
+    async def _refresh(self) -> Traffic:
+        control = self.control
+        try:
+            alias = await self.models.champion_version()
+            control.problems.pop("registry", None)
+            if alias is not None:
+                await control.follow(alias)
+            elif control.routing.champion is None:
+                control.problems["champion"] = (
+                    f"{self.settings.model} has no champion in the registry yet; train and promote one."
+                )
+        except ModelRefused as error:
+            control.problems["champion"] = str(error)
+            raise
+        except MlopsError as error:
+            control.problems["registry"] = str(error)
+            raise
+        return control.traffic()
+
+    async def _watch(self) -> None:
+        await self.control.recover()
+        while True:
+            if time.monotonic() >= self._retry_at:
+                try:
+                    await self.refresh()
+                    self._retry_seconds = self.settings.poll_seconds
+                except MlopsError:
+                    self._retry_at = time.monotonic() + self._retry_seconds
+                    self._retry_seconds = min(2 * self._retry_seconds, _LONGEST_RETRY_SECONDS)
+            await self.control.keep()
+            await asyncio.sleep(self.settings.poll_seconds)
