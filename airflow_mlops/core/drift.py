@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from airflow_mlops.core.gates import loss
+from airflow_mlops.core.gates import HIGHER_IS_BETTER, loss
 from airflow_mlops.core.values import ColumnDrift, Estimate, Verdict
 
 COLUMNS_NAMED = 20
@@ -72,7 +72,7 @@ def decay_verdict(
     lost = loss(metric, gap)
     if labels < minimum_labels:
         return Verdict("inconclusive", (f"{labels} of {minimum_labels} labels have landed",))
-    limit = promise.value + tolerance * (1 if lost is gap else -1)
+    limit = promise.value + (-tolerance if metric in HIGHER_IS_BETTER else tolerance)
     fact = f"{metric} {observed} on {labels} labels; {promise.value:z.4f} was promised"
     beyond = f"the limit {limit:z.4f} (tolerance {tolerance:.4f})"
     if lost.low > tolerance:

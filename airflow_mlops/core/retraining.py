@@ -129,8 +129,8 @@ def _nothing_bad(policy: Policy, latest: WindowSignals) -> tuple[str, ...]:
 
 def _recent(policy: Policy, latest: WindowSignals, earlier: Sequence[WindowSignals]) -> list[WindowSignals]:
     by_end = {signals.window.end: signals for signals in earlier}
-    before = sorted(end for end in by_end if end < latest.window.end)
-    return [*(by_end[end] for end in before[len(before) - min(policy.n - 1, len(before)) :]), latest]
+    newest_first = sorted((end for end in by_end if end < latest.window.end), reverse=True)
+    return [latest, *(by_end[end] for end in newest_first[: policy.n - 1])]
 
 
 def _standing_refusal(policy: Policy, latest: WindowSignals, request_open: bool) -> str | None:

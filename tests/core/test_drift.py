@@ -115,3 +115,25 @@ def test_a_lower_value_never_looks_healthier(value: float, half: float, drop: fl
     before = decay(Estimate(value, value - half, value + half)).outcome
     after = decay(Estimate(value - drop, value - drop - half, value - drop + half)).outcome
     assert gravity[after] <= gravity[before]
+
+
+def test_just_as_many_columns_as_are_named_leave_no_rest() -> None:
+    verdict = drift_verdict([column(f"c{number:03}", 1.0) for number in range(COLUMNS_NAMED)], share=0.3)
+    assert len(verdict.reasons) == COLUMNS_NAMED + 1
+
+
+def test_a_fall_of_exactly_the_tolerance_is_allowed() -> None:
+    def after(observed: Estimate) -> str:
+        promise = Estimate(0.75, 0.7, 0.8)
+        return decay_verdict(
+            "roc_auc", observed, promise, tolerance=0.25, labels=200, minimum_labels=200
+        ).outcome
+
+    assert after(Estimate(0.5, 0.4, 0.6)) == "pass"
+    assert after(Estimate(0.375, 0.25, 0.5)) == "inconclusive"
+    assert after(Estimate(0.25, 0.125, 0.375)) == "fail"
+
+
+def test_a_threshold_of_zero_does_not_break_the_order() -> None:
+    verdict = drift_verdict([column("a", 0.1, threshold=0.0), column("b", 0.5, threshold=0.0)], share=0.1)
+    assert verdict.columns == ("b", "a")

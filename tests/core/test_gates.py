@@ -281,3 +281,22 @@ def test_a_settled_verdict_is_its_worst_part(outcomes: list[str]) -> None:
 def test_a_threshold_alone_does_not_care_about_a_broken_champion() -> None:
     broken = replace(evaluation(), champion_problem="it cannot be loaded")
     assert verdict(AUC, on=broken).passed
+
+
+def test_exactly_the_minimum_of_rows_is_judged() -> None:
+    assert verdict(AUC, on=evaluation(rows=200)).passed
+    assert verdict(AUC, on=evaluation(rows=199)).outcome == "inconclusive"
+
+
+def test_a_loss_that_may_be_just_the_margin_is_held_and_one_of_at_most_the_margin_passes() -> None:
+    rule = AgainstChampion("log_loss", 0.25)
+    from_margin = evaluation(metric="log_loss", difference=Estimate(0.5, 0.25, 0.75))
+    to_margin = evaluation(metric="log_loss", difference=Estimate(0.0, -0.25, 0.25))
+    assert verdict(rule, on=from_margin).outcome == "inconclusive"
+    assert verdict(rule, on=to_margin).passed
+
+
+def test_an_interval_that_only_touches_the_threshold_does_not_straddle_it() -> None:
+    for estimate in (Estimate(0.75, 0.5, 0.8), Estimate(0.25, 0.2, 0.5)):
+        answer = verdict(Threshold("roc_auc", minimum=0.5), on=evaluation(auc=estimate))
+        assert "straddles" not in answer.reasons[0]

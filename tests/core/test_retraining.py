@@ -266,3 +266,10 @@ def test_a_cool_down_of_a_month_is_a_calendar_month() -> None:
     after = WindowSignals(Window(until - DAY, until), True, None)
     assert decided(before, requested=[last], policy=monthly).action == "refuse"
     assert decided(after, requested=[last], policy=monthly).action == "retrain"
+
+
+def test_without_a_cool_down_a_request_of_this_very_window_still_counts_against_the_budget() -> None:
+    once = replace(POLICY, cooldown=Period(), budget=1)
+    end = on(9).window.end
+    assert decided(on(9, drifted=True), requested=[end], policy=once).action == "refuse"
+    assert decided(on(9, drifted=True), requested=[end], policy=replace(once, budget=2)).action == "retrain"

@@ -96,6 +96,14 @@ NOT_NULL = Expectation("expect_column_values_to_not_be_null", {"column": "pressu
             "expect_column_values_to_not_be_null on pressure: 800 of 800 rows (100 %)",
         ),
         (
+            CheckedExpectation(NOT_NULL, True, rows=0, unexpected=0),
+            "expect_column_values_to_not_be_null on pressure",
+        ),
+        (
+            CheckedExpectation(NOT_NULL, False, rows=800, observed="none"),
+            "expect_column_values_to_not_be_null on pressure: observed none",
+        ),
+        (
             CheckedExpectation(NOT_NULL, False, error="no such column"),
             "expect_column_values_to_not_be_null on pressure: could not be computed: no such column",
         ),

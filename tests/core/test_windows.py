@@ -150,3 +150,37 @@ def test_without_any_other_source_the_period_that_ends_at_run_after_is_taken() -
 def test_a_run_that_knows_nothing_is_an_error() -> None:
     with pytest.raises(ValueError, match="no partition, data interval"):
         resolve_window(WindowSources(), Period.parse("1 day"))
+
+
+@pytest.mark.parametrize(
+    ("period", "text"),
+    [
+        (Period(months=1), "1 month"),
+        (Period(months=3), "3 months"),
+        (Period(seconds=86_400), "1 day"),
+        (Period(seconds=14 * 86_400), "14 days"),
+        (Period(seconds=36 * 3_600), "36 hours"),
+        (Period(seconds=90 * 60), "90 minutes"),
+        (Period(seconds=61), "61 seconds"),
+    ],
+)
+def test_a_period_prints_in_its_largest_whole_unit(period: Period, text: str) -> None:
+    assert str(period) == text
+
+
+def test_a_window_needs_a_zone_on_both_ends() -> None:
+    aware, naive = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2)
+    with pytest.raises(ValueError, match="time zones on both ends"):
+        Window(aware, naive)
+    with pytest.raises(ValueError, match="time zones on both ends"):
+        Window(naive, aware)
+
+
+def test_a_window_of_pendulum_times_as_airflow_gives_them_survives_json() -> None:
+    pendulum = pytest.importorskip("pendulum")
+    start, end = (pendulum.datetime(2026, 7, day, tz="Europe/Paris") for day in (1, 2))
+    window = Window(start, end)
+    adapter = TypeAdapter(Window)
+    plain = adapter.validate_python(adapter.dump_python(window, mode="json"))
+    assert plain == window == Window(datetime(2026, 7, 1, tzinfo=PARIS), datetime(2026, 7, 2, tzinfo=PARIS))
+    assert Period.parse("1 month").before(window.end) == datetime(2026, 6, 1, 22, tzinfo=UTC)
