@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from airflow_mlops.operators.announce import AnnounceOperator
     from airflow_mlops.operators.approval import ApproveRolloutOperator
     from airflow_mlops.operators.conclude import ConcludeRolloutOperator
-    from airflow_mlops.operators.rollout import (
-        PromoteModelOperator,
-        RollBackModelOperator,
-        SmokeServeOperator,
-        TakeChallengerOperator,
-    )
     from airflow_mlops.operators.monitoring import (
         CollectOperator,
         DataQualityOperator,
         DecideRetrainingOperator,
         DriftOperator,
         PerformanceOperator,
+    )
+    from airflow_mlops.operators.rollout import (
+        PromoteModelOperator,
+        RollBackModelOperator,
+        SmokeServeOperator,
+        TakeChallengerOperator,
     )
     from airflow_mlops.operators.stages import CanaryStepOperator, ShadowOperator
     from airflow_mlops.operators.training import (

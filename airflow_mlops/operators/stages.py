@@ -20,8 +20,9 @@ class StageOperator(StepOperator):
 
     A verdict against the challenger does not fail the task: it is the result, and the end of the rollout
     decides on all of them. ``after`` holds the verdicts of earlier stages (those of the tasks directly
-    upstream, if left out); the stage is skipped unless all passed. Without a champion there is nothing to compare with: the stage is skipped too, but leaves a
-    passed verdict in XCom, so that a first model is promoted.
+    upstream, if left out); the stage is skipped unless all passed. Without a champion there is nothing
+    to compare with: the stage is skipped too, but leaves a passed verdict in XCom, so that a first
+    model is promoted.
     """
 
     step = "open_stage"

@@ -16,9 +16,9 @@ def summary(result: Mapping[str, Any]) -> list[str]:
 def _lines(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
     for key, value in values.items():
         name = f"{prefix}{key}"
+        if value in (None, "", [], {}):
+            continue
         match value:
-            case None | "" | [] | {}:
-                continue
             case {"value": float(point), "low": float(low), "high": float(high)}:
                 yield f"{name}: {point:.4f} ({low:.4f} to {high:.4f})"
             case {"start": str(start), "end": str(end)}:
