@@ -1,87 +1,78 @@
-"""The table that says which operator does a step, what it is handed, and when it may run."""
+"""The table that says which operator does a step and what it is handed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from airflow_mlops.plan.graph import StepName
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
 
-Rule = Literal["all_success", "all_done", "none_failed_min_one_success"]
-
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One step's task. ``takes`` maps an argument of the operator to the step whose result fills it
-    (``None`` where the plan has no such step), ``names`` to the step whose task id it is told;
-    ``settings`` are the arguments that the plan sets. ``rule`` is Airflow's trigger rule. A part that
-    does not run a step is not handed the model.
+    (``None`` where the plan has no such step), ``names`` to the step whose task id it is told; ``settings``
+    are the arguments that the plan sets. A stage is handed the verdict of the stage before it; a part
+    that does not run a step is not handed the model. When each may run is its operator's own affair.
     """
 
     operator: str
     takes: Mapping[str, StepName] = field(default_factory=dict)
     names: Mapping[str, StepName] = field(default_factory=dict)
-    rule: Rule = "all_success"
     settings: tuple[str, ...] = ()
+    is_stage: bool = False
     runs_step: bool = True
 
     def load(self) -> type[BaseOperator]:
         """The operator's class. Imported here, at the first model that needs it, because every task
         process parses its DAG again and pays for each import (a human in the loop costs 0.3 s)."""
-        module, _, name = self.operator.partition(":")
-        found: type[BaseOperator] = getattr(import_module(f"airflow_mlops.operators.{module}"), name)
+        found: type[BaseOperator] = getattr(import_module("airflow_mlops.operators"), self.operator)
         return found
 
 
+_ROLLOUT: Mapping[str, StepName] = {"rollout": "take_challenger"}
+_TRAINED: Mapping[str, StepName] = {"snapshot": "snapshot", "training": "train"}
+_EVALUATED: Mapping[str, StepName] = {**_TRAINED, "evaluation": "evaluate"}
+
 PARTS: Mapping[StepName, Part] = {
-    "snapshot": Part("training:SnapshotOperator"),
-    "validate": Part("training:ValidateDataOperator", {"snapshot": "snapshot"}),
-    "preflight": Part("training:PreflightOperator", {"snapshot": "snapshot"}),
-    "train": Part("training:TrainOperator", {"snapshot": "snapshot"}),
-    "evaluate": Part("training:EvaluateOperator", {"snapshot": "snapshot", "training": "train"}),
-    "gate": Part(
-        "training:GateOperator", {"snapshot": "snapshot", "training": "train", "evaluation": "evaluate"}
-    ),
-    "register": Part(
-        "training:RegisterModelOperator",
-        {"snapshot": "snapshot", "training": "train", "evaluation": "evaluate", "verdict": "gate"},
-    ),
-    "announce_challenger": Part("announce:AnnounceOperator", {"value": "register"}, runs_step=False),
-    "take_challenger": Part("rollout:TakeChallengerOperator"),
-    "smoke_serve": Part("rollout:SmokeServeOperator", {"rollout": "take_challenger"}),
-    "approve": Part("approval:ApproveRolloutOperator", {"rollout": "take_challenger"}),
-    "shadow": Part("rollout:ShadowOperator", {"rollout": "take_challenger"}),
-    "canary": Part("rollout:CanaryStepOperator", {"rollout": "take_challenger"}, settings=("weight",)),
-    # A stage that errored must still lead to a decision, and so must a decision that errored: traffic may
-    # have moved by then. Both operators skip themselves where no rollout was taken.
+    "snapshot": Part("SnapshotOperator"),
+    "validate": Part("ValidateDataOperator", {"snapshot": "snapshot"}),
+    "preflight": Part("PreflightOperator", {"snapshot": "snapshot"}),
+    "train": Part("TrainOperator", {"snapshot": "snapshot"}),
+    "evaluate": Part("EvaluateOperator", _TRAINED),
+    "gate": Part("GateOperator", _EVALUATED),
+    "register": Part("RegisterModelOperator", {**_EVALUATED, "verdict": "gate"}),
+    "announce_challenger": Part("AnnounceOperator", {"value": "register"}, runs_step=False),
+    "take_challenger": Part("TakeChallengerOperator"),
+    "smoke_serve": Part("SmokeServeOperator", _ROLLOUT),
+    "approve": Part("ApproveRolloutOperator", _ROLLOUT, is_stage=True),
+    "shadow": Part("ShadowOperator", _ROLLOUT, is_stage=True),
+    "canary": Part("CanaryStepOperator", _ROLLOUT, settings=("weight",), is_stage=True),
     "conclude": Part(
-        "rollout:ConcludeRolloutOperator",
-        {"rollout": "take_challenger"},
-        {"promote_task_id": "promote", "roll_back_task_id": "roll_back"},
-        rule="all_done",
+        "ConcludeRolloutOperator",
+        _ROLLOUT,
+        names={"promote_task_id": "promote", "roll_back_task_id": "roll_back"},
     ),
-    "promote": Part("rollout:PromoteModelOperator", {"rollout": "take_challenger"}),
-    "roll_back": Part("rollout:RollBackModelOperator", {"rollout": "take_challenger"}, rule="all_done"),
-    "announce_champion": Part("announce:AnnounceOperator", {"value": "promote"}, runs_step=False),
-    "collect": Part("monitoring:CollectOperator"),
-    "data_quality": Part("monitoring:DataQualityOperator", {"collected": "collect"}),
-    "drift": Part("monitoring:DriftOperator", {"collected": "collect"}),
-    "performance": Part("monitoring:PerformanceOperator", {"collected": "collect"}),
-    # Labels may not have landed yet, in which case performance is skipped and the others decide.
+    "promote": Part("PromoteModelOperator", _ROLLOUT),
+    "roll_back": Part("RollBackModelOperator", _ROLLOUT),
+    "announce_champion": Part("AnnounceOperator", {"value": "promote"}, runs_step=False),
+    "collect": Part("CollectOperator"),
+    "data_quality": Part("DataQualityOperator", {"collected": "collect"}),
+    "drift": Part("DriftOperator", {"collected": "collect"}),
+    "performance": Part("PerformanceOperator", {"collected": "collect"}),
     "decide": Part(
-        "monitoring:DecideRetrainingOperator",
+        "DecideRetrainingOperator",
         {
             "collected": "collect",
             "quality": "data_quality",
             "drift": "drift",
             "performance": "performance",
         },
-        rule="none_failed_min_one_success",
     ),
-    "request_retraining": Part("announce:AnnounceOperator", {"value": "decide"}, runs_step=False),
+    "request_retraining": Part("AnnounceOperator", {"value": "decide"}, runs_step=False),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -64,11 +64,17 @@ def _render_dag(dag_plan: DagPlan, plan: Plan, config: ModelConfig) -> DAG:
 
 def _schedule(trigger: Trigger) -> Any:
     """A bare cron string would give runs a zero-width interval, and a plain list of assets waits for all."""
-    assets = AssetAny(*map(Asset, trigger.assets)) if trigger.assets else None
+    assets = _any_of([Asset(name) for name in trigger.assets])
     if trigger.cron is None:
         return assets
     timetable = CronDataIntervalTimetable(trigger.cron, timezone=trigger.timezone)
     return AssetOrTimeSchedule(timetable=timetable, assets=assets) if assets else timetable
+
+
+def _any_of(assets: Sequence[Asset]) -> Asset | AssetAny | None:
+    if len(assets) > 1:
+        return AssetAny(*assets)
+    return assets[0] if assets else None
 
 
 def _window_params() -> dict[str, Param]:
@@ -76,7 +82,8 @@ def _window_params() -> dict[str, Param]:
         name: Param(
             None,
             type=["null", "string"],
-            format="date-time",
+            format="date-time",  # for the form's calendar; jsonschema checks it only with more installed
+            pattern=r"^\d{4}-\d\d-\d\d([T ].*)?$",
             title=f"Window's {edge}",
             description=f"{told}, for a run by hand. With both empty, the model's YAML decides.",
         )
@@ -101,7 +108,6 @@ def _fill(dag: DAG, dag_plan: DagPlan, plan: Plan, config: ModelConfig) -> None:
             task_id=node.task_id,
             task_group=groups.get(node.group or "", dag.task_group),
             doc_md=node.doc or None,
-            trigger_rule=part.rule,
             outlets=[Asset(node.emits)] if node.emits else None,
             **_patience(node, dag_plan, config),
             **_own(part, node, plan, config),
@@ -134,6 +140,9 @@ def _inputs(
     inputs: dict[str, Any] = {
         name: made[ids[step]].output if step in ids else None for name, step in part.takes.items()
     }
+    if part.is_stage:
+        # Its own edge only: a stage that is skipped leaves no verdict, and so skips the one after it.
+        inputs["after"] = [made[name].output for name in node.upstream]
     if "verdicts" in node.settings:
         inputs["verdicts"] = [made[name].output for name in node.settings["verdicts"]]
     return {**inputs, **{name: ids[step] for name, step in part.names.items()}}

@@ -1,0 +1,232 @@
+"""What the DAGs of one YAML look like: tasks, edges, schedules and hand-overs, for each level."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from airflow.sdk import Asset, AssetOrTimeSchedule, CronDataIntervalTimetable
+from airflow.sdk.exceptions import ParamValidationError
+from airflow.serialization.serialized_objects import DagSerialization
+
+from airflow_mlops.config.load import load_model
+from airflow_mlops.factory import load_file, render
+from airflow_mlops.factory.parts import PARTS
+from airflow_mlops.plan.compile import compile_plan
+
+TRAIN = {
+    "snapshot": set(),
+    "validate": {"snapshot"},
+    "train": {"snapshot", "validate"},
+    "evaluate": {"snapshot", "train"},
+    "gate": {"snapshot", "train", "evaluate"},
+    "register": {"snapshot", "train", "evaluate", "gate"},
+    "announce_challenger": {"register"},
+}
+DEPLOY = {
+    "take_challenger": set(),
+    "smoke_serve": {"take_challenger"},
+    "shadow": {"take_challenger", "smoke_serve"},
+    "canary.weight_10": {"take_challenger", "shadow"},
+    "canary.weight_50": {"take_challenger", "canary.weight_10"},
+    "conclude": {"take_challenger", "smoke_serve", "shadow", "canary.weight_10", "canary.weight_50"},
+    "promote": {"take_challenger", "conclude"},
+    "roll_back": {
+        "take_challenger", "smoke_serve", "shadow", "canary.weight_10", "canary.weight_50", "conclude",
+    },
+    "announce_champion": {"promote"},
+}  # fmt: skip
+MONITOR = {
+    "collect": set(),
+    "data_quality": {"collect"},
+    "drift": {"collect"},
+    "performance": {"collect"},
+    "decide": {"collect", "data_quality", "drift", "performance"},
+    "request_retraining": {"decide"},
+}
+
+
+def edges(dag):
+    return {task.task_id: set(task.upstream_task_ids) for task in dag.tasks}
+
+
+def test_level_1_trains_by_itself_and_deploys_by_hand_once_a_person_approves(model_yaml):
+    dags = load_file(model_yaml(level=1))
+
+    assert list(dags) == ["rain.train", "rain.deploy"]
+    assert edges(dags["rain.train"]) == TRAIN
+    deploy = edges(dags["rain.deploy"])
+    assert deploy["approve"] == {"take_challenger", "smoke_serve"}
+    assert deploy["shadow"] == {"take_challenger", "approve"}
+    assert deploy["conclude"] == DEPLOY["conclude"] | {"approve"}
+    assert not dags["rain.deploy"].timetable.can_be_scheduled
+
+
+def test_level_2_adds_preflight_and_monitoring_and_deploys_when_a_challenger_is_registered(model_yaml):
+    dags = load_file(model_yaml(level=2))
+
+    assert list(dags) == ["rain.train", "rain.deploy", "rain.monitor"]
+    train = edges(dags["rain.train"])
+    assert train.pop("preflight.sample_run") == {"snapshot"}
+    assert train == TRAIN | {"train": {"snapshot", "validate", "preflight.sample_run"}}
+    assert edges(dags["rain.deploy"]) == DEPLOY
+    assert dags["rain.deploy"].timetable.asset_condition == Asset("rain/challenger")
+    assert edges(dags["rain.monitor"]).keys() == {"collect", "data_quality", "drift", "decide"}
+
+
+def test_level_3_closes_the_loop_from_the_monitor_back_to_training(model_yaml):
+    dags = load_file(model_yaml(level=3))
+
+    assert edges(dags["rain.monitor"]) == MONITOR
+    assert dags["rain.monitor"].get_task("request_retraining").outlets == [Asset("rain/retrain")]
+    schedule = dags["rain.train"].timetable
+    assert isinstance(schedule, AssetOrTimeSchedule)
+    assert schedule.asset_condition == Asset("rain/retrain")
+    assert isinstance(schedule.timetable, CronDataIntervalTimetable)
+
+
+def test_the_dags_hand_over_by_assets_named_after_the_model(model_yaml):
+    dags = load_file(model_yaml(level=2))
+
+    assert dags["rain.train"].get_task("announce_challenger").outlets == [Asset("rain/challenger")]
+    assert dags["rain.deploy"].get_task("announce_champion").outlets == [Asset("rain/champion")]
+
+
+def test_a_cron_gives_runs_a_real_interval_in_the_zone_of_the_yaml(model_yaml):
+    from airflow.serialization.encoders import coerce_to_core_timetable
+
+    path = model_yaml(more="schedule: {cron: '@monthly', start: 2026-01-01, timezone: Europe/Paris}\n")
+    dag = load_file(path)["rain.train"]
+
+    core = coerce_to_core_timetable(dag.timetable)
+    interval = core.infer_manual_data_interval(run_after=dag.start_date.add(days=70))
+    assert (interval.end - interval.start).days >= 28
+    assert str(interval.start.in_timezone("Europe/Paris").date()) == "2026-02-01"
+
+
+@pytest.mark.parametrize("role", ["train", "monitor"])
+def test_a_run_by_hand_may_be_given_a_window_and_needs_none(model_yaml, role):
+    params = load_file(model_yaml(level=3))[f"rain.{role}"].params
+
+    assert list(params) == ["window_start", "window_end"]
+    assert params.validate() == {"window_start": None, "window_end": None}
+    params["window_end"] = "2026-03-01T00:00:00+00:00"
+    assert params.validate()["window_end"] == "2026-03-01T00:00:00+00:00"
+    with pytest.raises(ParamValidationError, match="first of march"):
+        params["window_end"] = "first of march"
+        params.validate()
+
+
+def test_one_run_of_a_dag_at_a_time_and_backfills_train_one_by_one(model_yaml):
+    for dag in load_file(model_yaml(level=3)).values():
+        assert dag.max_active_runs == 1
+        limit = 1 if dag.dag_id.endswith(".train") else None
+        assert {task.max_active_tis_per_dag for task in dag.tasks} == {limit}
+
+
+def test_retries_come_from_the_yaml_and_back_off(model_yaml):
+    dags = load_file(model_yaml(level=2, more="retries: 4\n"))
+    task = dags["rain.train"].get_task("train")
+    assert (task.retries, task.retry_exponential_backoff) == (4, 2)
+    assert task.retry_delay.total_seconds() == 30
+
+
+def test_a_stage_that_waits_can_be_retried_even_where_the_yaml_says_never(model_yaml):
+    deploy = load_file(model_yaml(level=1, more="retries: 0\n"))["rain.deploy"]
+    retries = {task.task_id: task.retries for task in deploy.tasks}
+    assert {name for name, count in retries.items() if count} == {
+        "approve", "shadow", "canary.weight_10", "canary.weight_50",
+    }  # fmt: skip
+
+
+def test_every_task_knows_the_digest_of_its_yaml_and_the_page_shows_it(model_yaml):
+    path = model_yaml(level=3)
+    digest = load_model(path).digest
+    for dag in load_file(path).values():
+        assert f"`{digest[:12]}`" in dag.doc_md
+        told = {task.config_digest for task in dag.tasks if hasattr(task, "config_digest")}
+        assert told == {digest}
+
+
+def test_model_owner_and_level_are_tags_and_every_task_is_explained(model_yaml):
+    for dag in load_file(model_yaml(level=3)).values():
+        assert {"mlops", "forecasts", "rain", "weather", "level 3"} <= dag.tags
+        assert all(task.doc_md and task.owner == "weather" for task in dag.tasks)
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_two_parses_serialise_to_equal_bytes(model_yaml, level):
+    path = model_yaml(level=level)
+
+    def parse():
+        return json.dumps([DagSerialization.to_dict(dag) for dag in load_file(path).values()])
+
+    assert parse() == parse()
+
+
+def test_two_processes_serialise_to_equal_bytes(model_yaml):
+    code = (
+        "import json, sys, pathlib; from airflow_mlops.factory import load_file\n"
+        "from airflow.serialization.serialized_objects import DagSerialization\n"
+        "dags = load_file(pathlib.Path(sys.argv[1])).values()\n"
+        "print(json.dumps([DagSerialization.to_dict(dag) for dag in dags], sort_keys=True))"
+    )
+    path = str(model_yaml(level=3))
+    first, second = (
+        subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    )
+    assert first.splitlines()[-1] == second.splitlines()[-1]
+
+
+def test_only_a_model_that_asks_a_person_pays_for_the_human_in_the_loop(model_yaml):
+    code = (
+        "import sys, pathlib; from airflow_mlops.factory import load_file\n"
+        "load_file(pathlib.Path(sys.argv[1]))\n"
+        "print([name for name in sys.modules if 'hitl' in name and name.startswith('airflow.providers')])"
+    )
+
+    def loaded(level):
+        path = str(model_yaml(level=level))
+        done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()[-1]
+
+    assert loaded(2) == "[]"
+    assert "hitl" in loaded(1)
+
+
+def test_parsing_loads_no_heavy_library(model_yaml):
+    code = (
+        "import sys, pathlib; from airflow_mlops.factory import load_file\n"
+        "load_file(pathlib.Path(sys.argv[1]))\n"
+        "heavy = {'pandas', 'numpy', 'sklearn', 'mlflow', 'evidently', 'great_expectations', 'pyarrow'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    path = str(model_yaml(level=3))
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_rendering_registers_nothing_with_airflow(model_yaml):
+    from airflow.sdk.definitions._internal.contextmanager import DagContext
+
+    loaded = load_model(model_yaml(level=3))
+    DagContext.autoregistered_dags.clear()
+    render(compile_plan(loaded.config, loaded.digest), loaded.config)
+    assert not DagContext.autoregistered_dags
+
+
+def test_one_dag_can_be_rendered_alone(model_yaml):
+    assert list(load_file(model_yaml(level=3), only="rain.deploy")) == ["rain.deploy"]
+
+
+def test_every_step_of_the_plan_has_its_operator():
+    from typing import get_args
+
+    from airflow_mlops.plan.graph import StepName
+
+    assert PARTS.keys() == set(get_args(StepName))
+    for part in PARTS.values():
+        assert part.load().__name__ == part.operator
