@@ -89,14 +89,17 @@ def pending_challengers(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def open_rollout(entries: Iterable[Entry]) -> Entry | None:
-    """The ``rollout_taken`` entry of a rollout that was neither promoted, rolled back nor rejected.
+    """The ``rollout_taken`` entry of a rollout that has neither been promoted nor rolled back.
 
-    A version is rolled out once, so one closing entry closes it whatever the order of the clocks.
+    A version is taken once, so whatever ended it ended it for good; the time stamps are not asked, since
+    a retry or another machine's clock may put them in the wrong order.
     """
     entries = list(entries)
-    closed = {entry.subject for entry in entries if entry.kind in CLOSINGS}
-    taken = [entry for entry in entries if entry.kind == "rollout_taken" and entry.subject not in closed]
-    return min(taken, key=_order, default=None)
+    ended = {entry.subject for entry in entries if entry.kind in ("promoted", "rolled_back", "rejected")}
+    for entry in in_order(entries):
+        if entry.kind == "rollout_taken" and entry.subject not in ended:
+            return entry
+    return None
 
 
 def champion_at(entries: Iterable[Entry], moment: datetime | None = None) -> Entry | None:

@@ -6,7 +6,7 @@ as it would have decided day by day.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -26,7 +26,7 @@ class Policy:
     """
 
     enabled: bool
-    causes: tuple[Cause, ...]
+    causes: Collection[Cause]
     k: int
     n: int
     cooldown: Period
@@ -119,7 +119,7 @@ def _nothing_bad(policy: Policy, latest: WindowSignals) -> tuple[str, ...]:
         name for name, seen in (("drift", latest.drifted), ("decay", latest.decayed)) if seen
     ]  # seen, and yet no cause: the policy does not list it
     if ignored:
-        counted = ", ".join(policy.causes) or "nothing"
+        counted = " and ".join(sorted(policy.causes)) or "nothing"
         reason = f"{' and '.join(ignored)} in {latest.window}; the policy counts only {counted}"
         return (reason, *latest.reasons)
     decay = "no decay" if latest.decayed is False else "decay not known"

@@ -92,6 +92,16 @@ def test_a_rollout_taken_and_ended_within_one_time_stamp_is_not_open(end: EntryK
         assert open_rollout(order) is None
 
 
+def test_a_version_rejected_before_it_was_taken_is_not_open_either() -> None:
+    # A retry stamps what is left to write later than what the first try wrote.
+    assert open_rollout([entry("rejected", "3", 1), entry("rollout_taken", "3", 9)]) is None
+
+
+def test_of_several_open_rollouts_the_oldest_comes_first() -> None:
+    first, second = entry("rollout_taken", "4", 1), entry("rollout_taken", "5", 2)
+    assert open_rollout(iter([second, first])) == first
+
+
 def test_the_champion_at_a_moment_is_the_last_promoted_by_then() -> None:
     third, fourth = entry("promoted", "3", 10), entry("promoted", "4", 20)
     rolled_back = entry("rolled_back", "5", 30)
