@@ -63,7 +63,7 @@ PARTS: Mapping[str, Part] = {
         f"{_HERE}.drift_evidently:EvidentlyDriftDetector", ("evidently",), "evidently"
     ),
     "tracking.mlflow": Part(f"{_HERE}.tracking_mlflow:MlflowTracking", ("mlflow", "skops"), "mlflow"),
-    "serving.embedded": Part(f"{_HERE}.serving_embedded:EmbeddedServing"),
+    "serving.embedded": Part(f"{_HERE}.serving_embedded:EmbeddedTarget"),
 }
 
 

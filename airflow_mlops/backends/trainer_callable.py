@@ -1,0 +1,43 @@
+"""Training by a function of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_mlops.backends.import_path import load_object
+from airflow_mlops.backends.learnable import refuse_unusable_label
+from airflow_mlops.exceptions import MlopsError, TrainingFailed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class CallableTrainer:
+    """Calls ``train(features, label, params, seed)`` for a fitted estimator."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def fit(self, features: pd.DataFrame, label: pd.Series, params: Mapping[str, Any], seed: int) -> Any:
+        """What the function returned. Raises ``TrainingFailed`` with the function's own error as its cause,
+        or where the result cannot predict. The function gets copies: it may change what it is given.
+        """
+        refuse_unusable_label(label)
+        train = load_object(self._path)
+        try:
+            estimator = train(features.copy(), label.copy(), dict(params), seed)
+        except MlopsError:
+            raise
+        except Exception as error:  # training code may raise anything; its error is kept as the cause
+            raise TrainingFailed(
+                f"{self._path} raised {type(error).__name__} on {len(features)} rows: {error}"
+            ) from error
+        if not callable(getattr(estimator, "predict", None)):
+            returned = (
+                "nothing" if estimator is None else f"{type(estimator).__name__}, which has no predict()"
+            )
+            raise TrainingFailed(
+                f"{self._path} returned {returned}; return the fitted estimator, as a Pipeline"
+            )
+        return estimator
