@@ -6,7 +6,7 @@ as it would have decided day by day.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -26,7 +26,7 @@ class Policy:
     """
 
     enabled: bool
-    causes: Collection[Cause]
+    causes: tuple[Cause, ...] | frozenset[Cause]
     k: int
     n: int
     cooldown: Period

@@ -133,8 +133,9 @@ def error_evidence(errors: int, rows: int, limit: float) -> float:
         rate = limit ** (step / ALTERNATIVES)
         ratios.append(errors * log(rate / limit) + (rows - errors) * (log1p(-rate) - log1p(-limit)))
     peak = max(ratios)
-    # The cap keeps exp() finite; 700 is far beyond any decision.
-    return exp(min(peak, 700.0)) * fsum(exp(ratio - peak) for ratio in ratios) / len(ratios)
+    total = peak + log(fsum(exp(ratio - peak) for ratio in ratios) / len(ratios))
+    # The cap keeps exp() finite; it is far beyond any decision.
+    return exp(min(total, 700.0))
 
 
 _AFTER: dict[EntryKind, Literal["finish", "undo", "nothing"]] = {
