@@ -1,0 +1,75 @@
+"""The end of the demo: a table per month, a picture, and where to look next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from airflow_mlops.cli.demo.picture import draw
+from airflow_mlops.cli.demo.scores import MonthScore
+from airflow_mlops.cli.demo.stack import USER, Site
+
+
+def show_result(scores: Sequence[MonthScore], site: Site, console: Console) -> None:
+    """Print the table; keep it as text and JSON, and the picture, in the demo's folder."""
+    table = month_table(scores)
+    console.print(table)
+    console.print(_means(scores), highlight=False)
+    kept = site.home / "months.txt"
+    with kept.open("w") as file:
+        text = Console(file=file, width=140)
+        text.print(table)
+        text.print(_means(scores), highlight=False)
+    lines = json.dumps([asdict(score) for score in scores], default=str, indent=2)
+    (site.home / "months.json").write_text(lines + "\n")
+    picture = draw(scores, site.home / "auc.png")
+    console.print(f"Table: {_short(kept)}  Picture: {_short(picture)}", highlight=False, soft_wrap=True)
+
+
+def show_addresses(site: Site, console: Console) -> None:
+    """Where the user interfaces are and how to log in."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_row("Airflow", site.url("airflow"), f"user {USER}, password {escape(site.password)}")
+    table.add_row("MLflow", site.url("mlflow"), "no login")
+    table.add_row("Model server", f"{site.url('gateway')}/docs", "POST /predict needs no login")
+    console.print(table, highlight=False)
+    history = f"airflow-mlops history {site.model} --store {_short(site.store)}"
+    console.print(f"Which version was champion when, and why: {history}", highlight=False, soft_wrap=True)
+
+
+def month_table(scores: Sequence[MonthScore]) -> Table:
+    """One row per month."""
+    table = Table(title="What the loop did, month by month")
+    for name in ("Month", "Flights", "Late", "Drifted", "Frozen AUC", "Loop AUC", "Champion"):
+        table.add_column(name, justify="left" if name in ("Month", "Champion") else "right", no_wrap=True)
+    table.add_column("What was decided, and why", ratio=1)
+    for score in scores:
+        table.add_row(
+            f"{score.month:%b %Y}",
+            f"{score.flights:,}",
+            f"{score.late_share:.0%}",
+            "-" if score.drift_share is None else f"{score.drift_share:.0%}",
+            f"{score.frozen_auc:.3f}",
+            f"{score.loop_auc:.3f}",
+            " → ".join(f"v{version}" for version in score.champions),
+            escape(score.decision),
+        )
+    return table
+
+
+def _means(scores: Sequence[MonthScore]) -> str:
+    frozen = sum(score.frozen_auc for score in scores) / len(scores)
+    loop = sum(score.loop_auc for score in scores) / len(scores)
+    return f"Mean AUC: the loop {loop:.4f}, frozen {frozen:.4f}, a difference of {loop - frozen:+.4f}."
+
+
+def _short(path: Path) -> str:
+    """Relative to where the reader stands, if it is below."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
