@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import httpx
 
@@ -86,8 +86,10 @@ class MlflowRest:
                 f"{self.shown_uri!r} is not the address of an MLflow server. Models are tracked through a "
                 "server only: give the Airflow connection mlflow_default a host such as http://mlflow:5000."
             )
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        return httpx.Client(headers=headers)
+        if self._token:
+            return httpx.Client(headers={"Authorization": f"Bearer {self._token}"})
+        person = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        return httpx.Client(auth=person)
 
     def _asked(self, method: str, path: str, **request: Any) -> httpx.Response:
         """Send what may be sent twice, until it is answered or the budget is spent."""
@@ -120,7 +122,7 @@ class MlflowRest:
         left = max(deadline - time.monotonic(), 0.1)
         timeout = httpx.Timeout(read_seconds or min(READ_SECONDS, left), connect=min(CONNECT_SECONDS, left))
         try:
-            response = self._client.request(method, self._uri + path, timeout=timeout, **request)
+            response = self._client.request(method, self.shown_uri + path, timeout=timeout, **request)
         except httpx.TransportError as error:
             raise BackendUnavailable(
                 f"MLflow at {self.shown_uri} does not answer ({_cause(error)}). {self._next_step()}"

@@ -13,30 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def prediction(estimator: Any, task: TaskKind, features: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """Ask an estimator what its task promises. Raises ``TrainingFailed`` where it cannot answer."""
-    import numpy as np
-
-    if task == "regression":
-        return np.asarray(estimator.predict(features), dtype="float64")
-    if not hasattr(estimator, "predict_proba"):
-        raise TrainingFailed(
-            f"{type(estimator).__name__} has no predict_proba, and {task} needs probabilities. "
-            "Return a classifier that has it, for example wrapped in CalibratedClassifierCV."
-        )
-    probabilities = np.asarray(estimator.predict_proba(features), dtype="float64")
-    if task == "multiclass_classification":
-        return probabilities
-    if probabilities.shape[1] != 2:
-        raise TrainingFailed(
-            f"binary classification needs two classes, but {type(estimator).__name__} knows "
-            f"{probabilities.shape[1]}. Look at the label's values in the training rows."
-        )
-    return probabilities[:, 1]
-
-
 def column_kinds(features: pd.DataFrame) -> dict[str, ColumnKind]:
-    """Numbers and flags are numeric, text and categories categorical. Raises ``DataRefused`` for dates and
+    """Numbers and flags are numeric, text is categorical. Raises ``DataRefused`` for dates and
     other types that would not survive the way through JSON to the endpoint.
     """
     import pandas as pd
@@ -45,10 +23,10 @@ def column_kinds(features: pd.DataFrame) -> dict[str, ColumnKind]:
     kinds: dict[str, ColumnKind] = {}
     refused = []
     for name, dtype in features.dtypes.items():
-        is_text = types.is_string_dtype(dtype) or types.is_object_dtype(dtype)
-        if types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype):
+        values = dtype.categories.dtype if isinstance(dtype, pd.CategoricalDtype) else dtype
+        if types.is_numeric_dtype(values) and not types.is_complex_dtype(values):
             kinds[str(name)] = "numeric"
-        elif is_text or isinstance(dtype, pd.CategoricalDtype):
+        elif types.is_string_dtype(values) or types.is_object_dtype(values):
             kinds[str(name)] = "categorical"
         else:
             refused.append(f"{name} ({dtype})")
@@ -61,7 +39,11 @@ def column_kinds(features: pd.DataFrame) -> dict[str, ColumnKind]:
 
 
 def conformed(features: pd.DataFrame, columns: Mapping[str, ColumnKind]) -> pd.DataFrame:
-    """These columns in this order: numeric as float64, categorical as objects, all missing values NaN."""
+    """These columns in this order: numeric as float64, categorical as objects, all missing values NaN.
+
+    Raises ``ModelRefused`` that names columns which are missing or of the other kind: rows that an encoder
+    would take for unknown, one and all, must not pass for predictions.
+    """
     import pandas as pd
 
     missing = [name for name in columns if name not in features.columns]
@@ -85,13 +67,40 @@ def _numbers(values: pd.Series) -> np.ndarray[Any, Any]:
     try:
         return np.asarray(values.to_numpy(dtype="float64", na_value=np.nan))
     except (TypeError, ValueError) as error:
-        raise DataRefused(f"column {values.name} must hold numbers: {error}") from error
+        raise ModelRefused(f"the model needs numbers in column {values.name}: {error}") from error
 
 
 def _objects(values: pd.Series) -> np.ndarray[Any, Any]:
     """None, NaN and NA are one missing value to scikit-learn's encoders only when all are NaN."""
     import numpy as np
+    from pandas.api import types
 
+    missing = values.isna().to_numpy()
+    is_number = types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype)
+    if is_number and not missing.all():
+        raise ModelRefused(f"the model needs text in column {values.name}, but it holds {values.dtype}")
     objects = values.to_numpy(dtype=object, copy=True)
-    objects[values.isna().to_numpy()] = np.nan
+    objects[missing] = np.nan
     return np.asarray(objects, dtype=object)
+
+
+def prediction(estimator: Any, task: TaskKind, features: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """Ask an estimator what its task promises. Raises ``TrainingFailed`` where it cannot answer."""
+    import numpy as np
+
+    if task == "regression":
+        return np.asarray(estimator.predict(features), dtype="float64")
+    if not hasattr(estimator, "predict_proba"):
+        raise TrainingFailed(
+            f"{type(estimator).__name__} has no predict_proba, and {task} needs probabilities. "
+            "Return a classifier that has it, for example wrapped in CalibratedClassifierCV."
+        )
+    probabilities = np.asarray(estimator.predict_proba(features), dtype="float64")
+    if task == "multiclass_classification":
+        return probabilities
+    if probabilities.shape[1] != 2:
+        raise TrainingFailed(
+            f"binary classification needs two classes, but {type(estimator).__name__} knows "
+            f"{probabilities.shape[1]}. Look at the label's values in the training rows."
+        )
+    return probabilities[:, 1]

@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import os
+import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,9 +81,16 @@ class SkopsModel:
         """Per row: the probability of ``classes[1]`` (binary), one probability per class (multiclass), or
         the value (regression). More columns than needed are left aside, in any order.
 
-        Raises ``ModelRefused`` that names missing columns, ``DataRefused`` for text where numbers belong.
+        Raises ``ModelRefused`` that names missing columns, or says why the estimator cannot answer.
         """
-        return prediction(self.estimator, self.task, conformed(features, self.columns))
+        rows = conformed(features, self.columns)
+        try:
+            return prediction(self.estimator, self.task, rows)
+        except (ValueError, TypeError, AttributeError, IndexError) as error:
+            # What scikit-learn raises for an unknown category, or in a model of another of its versions.
+            raise ModelRefused(
+                f"the model ({type(self.estimator).__name__}) cannot predict these rows: {error}"
+            ) from error
 
 
 def save(
@@ -126,6 +134,30 @@ def save(
         )
     except MlflowException as error:
         raise _unsaved(estimator, trusted_types, error) from error
+
+
+def round_trip(
+    estimator: Any, *, example: pd.DataFrame, task: TaskKind, trusted_types: Sequence[str]
+) -> SkopsModel:
+    """The model as a server would have it: saved and loaded again. Raises what ``save`` and ``load`` do."""
+    with tempfile.TemporaryDirectory(prefix="airflow-mlops-") as parent:
+        folder = Path(parent, "model")
+        save(
+            folder,
+            estimator,
+            example=example,
+            task=task,
+            trusted_types=trusted_types,
+            run_id="none",
+            model_id="none",
+        )
+        return load(
+            (folder / DESCRIPTION_FILE).read_bytes(),
+            (folder / MODEL_FILE).read_bytes(),
+            task=task,
+            trusted_types=trusted_types,
+            unchanged=True,
+        )
 
 
 def requirements() -> list[str]:

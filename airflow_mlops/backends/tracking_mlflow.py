@@ -89,6 +89,14 @@ class MlflowTracking(MlflowRegistry):
             )
         return self.run_ref(self.run(run_id), f"models:/{model_id}")
 
+    def round_trip(
+        self, estimator: Any, *, input_example: pd.DataFrame, task: TaskKind, trusted_types: Sequence[str]
+    ) -> SkopsModel:
+        """An estimator as it comes back after being saved and loaded; nothing is logged, no server asked."""
+        return model_skops.round_trip(
+            estimator, example=input_example.head(_EXAMPLE_ROWS), task=task, trusted_types=trusted_types
+        )
+
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         """Add metrics to a run; not-a-number and infinity are kept as such."""
         now = int(time.time() * 1000)
