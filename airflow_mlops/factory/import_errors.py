@@ -48,7 +48,7 @@ class BrokenConfig(DAG):
             self._root = Path(self.fileloc.removesuffix(loader))
 
     def get_serialized_fields(self) -> Any:  # type: ignore[override]  # an instance's refusal
-        raise refusal(self.message)
+        raise _refusal(self.message)
 
 
 def broken_config(path: Path, message: str) -> BrokenConfig:
@@ -60,11 +60,10 @@ def broken_config(path: Path, message: str) -> BrokenConfig:
     return dag
 
 
-def refusal(message: str) -> Exception:
+def _refusal(message: str) -> ConfigError:
     """The error in the form that Airflow passes through as it is, without wrapping it in a second one."""
     from airflow.exceptions import SerializationError  # the processor has airflow-core; a worker may not
 
-    class ConfigProblem(ConfigError, SerializationError):
-        pass
-
-    return ConfigProblem(message)
+    kind = type("BrokenYaml", (ConfigError, SerializationError), {"__module__": __name__})
+    error: ConfigError = kind(message)
+    return error

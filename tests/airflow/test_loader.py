@@ -1,0 +1,206 @@
+"""The two-line loader: which files are read, and what one broken file does to the others."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from airflow.sdk import DAG
+
+from airflow_mlops.config import load as config_load
+from airflow_mlops.exceptions import ConfigError
+from airflow_mlops.factory import load_dags
+from airflow_mlops.factory.import_errors import BrokenConfig
+
+BAD = "levle: 2\n"
+
+
+@pytest.fixture
+def read_files(monkeypatch):
+    """Every file whose configuration is read."""
+    seen: list[str] = []
+    real = config_load.load_model
+
+    def spy(path):
+        seen.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr("airflow_mlops.factory.load.load_model", spy)
+    return seen
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Run the loader as if it were ``mlops.py`` in the test's folder; its globals."""
+
+    def run() -> dict:
+        namespace: dict = {"__file__": str(tmp_path / "mlops.py")}
+        load_dags(namespace)
+        return namespace
+
+    return run
+
+
+def dags_in(namespace):
+    return {value.dag_id for value in namespace.values() if isinstance(value, DAG)}
+
+
+@pytest.fixture
+def for_one_task(monkeypatch):
+    def parse_for(dag_id):
+        monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", dag_id)
+        monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_TASK_ID", "train")
+
+    return parse_for
+
+
+def test_every_model_beside_and_below_the_loader_is_loaded(model_yaml, load):
+    model_yaml("rain")
+    model_yaml("snow", at="winter/snow.yml")
+    model_yaml("fog", at="other/.hidden/fog.yaml")
+    assert dags_in(load()) == {"rain.train", "rain.deploy", "snow.train", "snow.deploy"}
+
+
+def test_yaml_of_others_is_left_alone(model_yaml, load, tmp_path):
+    model_yaml("rain")
+    (tmp_path / "compose.yaml").write_text("services: {web: {image: nginx}}\n")
+    (tmp_path / "deployment.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\n")
+    assert dags_in(load()) == {"rain.train", "rain.deploy"}
+
+
+@pytest.mark.parametrize("written", ["absolute", "relative"])
+def test_the_configured_folder_is_read_as_well(model_yaml, load, monkeypatch, tmp_path, written):
+    model_yaml("rain")
+    folder = model_yaml("snow", at="../configs/snow.yaml").parent.resolve()
+    monkeypatch.setenv(
+        "AIRFLOW__MLOPS__CONFIGS_FOLDER", str(folder) if written == "absolute" else "../configs"
+    )
+    assert dags_in(load()) == {"rain.train", "rain.deploy", "snow.train", "snow.deploy"}
+
+
+def test_a_configured_folder_that_is_not_there_is_told_and_hides_nothing(
+    model_yaml, load, monkeypatch, caplog
+):
+    model_yaml("rain")
+    monkeypatch.setenv("AIRFLOW__MLOPS__CONFIGS_FOLDER", "/no/such/folder")
+    with caplog.at_level(logging.WARNING):
+        assert dags_in(load()) == {"rain.train", "rain.deploy"}
+    assert "/no/such/folder: no such folder" in caplog.text
+
+
+def test_a_model_in_the_loaders_folder_and_the_configured_one_at_once_is_loaded_once(
+    model_yaml, load, monkeypatch, tmp_path, caplog
+):
+    model_yaml("rain", at="configs/rain.yaml")
+    monkeypatch.setenv("AIRFLOW__MLOPS__CONFIGS_FOLDER", str(tmp_path / "configs"))
+    assert dags_in(load()) == {"rain.train", "rain.deploy"}
+    assert "Skipped" not in caplog.text
+
+
+def test_a_broken_file_is_skipped_with_line_column_and_hint_and_hides_no_other(model_yaml, load, caplog):
+    model_yaml("rain")
+    bad = model_yaml("snow", more=BAD)
+    with caplog.at_level(logging.WARNING):
+        assert dags_in(load()) == {"rain.train", "rain.deploy"}
+    line = bad.read_text().splitlines().index(BAD.strip()) + 1
+    assert f"{bad}:{line}:1: levle" in caplog.text
+    assert "level" in caplog.text
+
+
+def test_the_second_file_of_a_model_is_a_problem_that_names_the_first(model_yaml, load, caplog):
+    first = model_yaml("rain", at="a.yaml")
+    second = model_yaml("rain", level=2, at="b.yaml")
+    with caplog.at_level(logging.WARNING):
+        assert dags_in(load()) == {"rain.train", "rain.deploy"}
+    assert f"Skipped {second}" in caplog.text
+    assert f"model 'rain' is described in {first} already" in caplog.text
+
+
+def test_a_file_that_cannot_be_rendered_hides_no_other(model_yaml, load, monkeypatch, caplog):
+    from airflow_mlops.factory import load as factory_load
+
+    model_yaml("rain")
+    model_yaml("snow")
+    real = factory_load.render
+
+    def render(plan, config, **options):
+        if config.model == "snow":
+            raise RuntimeError("boom")
+        return real(plan, config, **options)
+
+    monkeypatch.setattr(factory_load, "render", render)
+    assert dags_in(load()) == {"rain.train", "rain.deploy"}
+    assert "snow.yaml: cannot be rendered: RuntimeError: boom" in caplog.text
+
+
+def test_a_parse_for_one_task_reads_one_file_and_draws_one_dag(model_yaml, load, for_one_task, read_files):
+    for name in ("fog", "rain", "snow"):
+        model_yaml(name, level=3)
+    for_one_task("rain.deploy")
+    assert dags_in(load()) == {"rain.deploy"}
+    assert read_files == ["rain.yaml"]
+
+
+@pytest.mark.parametrize("line", ["model: rain", "model: 'rain'  # wet", '"model": rain'])
+def test_a_parse_for_one_task_finds_a_file_of_another_name(model_yaml, load, for_one_task, read_files, line):
+    model_yaml("fog")
+    path = model_yaml("rain", at="forecast.yaml")
+    path.write_text(path.read_text().replace("model: rain", line))
+    for_one_task("rain.train")
+    assert dags_in(load()) == {"rain.train"}
+    assert read_files == ["forecast.yaml"]
+
+
+def test_a_parse_for_one_task_is_not_led_astray_by_a_file_named_after_the_model(
+    model_yaml, load, for_one_task
+):
+    model_yaml("snow", at="rain.yaml")
+    model_yaml("rain", at="snow.yaml")
+    for_one_task("rain.train")
+    assert dags_in(load()) == {"rain.train"}
+
+
+def test_a_parse_for_one_task_is_not_disturbed_by_other_broken_files(model_yaml, load, for_one_task):
+    model_yaml("rain")
+    model_yaml("rainfall", more=BAD)
+    model_yaml("snow", more=BAD)
+    for_one_task("rain.train")
+    assert dags_in(load()) == {"rain.train"}
+
+
+def test_a_parse_for_a_task_of_a_broken_model_says_what_is_broken(model_yaml, load, for_one_task):
+    model_yaml("rain", more=BAD)
+    for_one_task("rain.train")
+    with pytest.raises(ConfigError, match="levle"):
+        load()
+
+
+def test_a_parse_for_somebody_elses_dag_loads_nothing(model_yaml, load, for_one_task):
+    model_yaml("rain")
+    for_one_task("hand_written")
+    assert dags_in(load()) == set()
+
+
+def test_a_broken_file_stands_in_under_its_own_path_only_while_airflow_parses_whole_files(
+    model_yaml, load, monkeypatch, tmp_path
+):
+    bad = model_yaml("snow", at="winter/snow.yaml", more=BAD)
+    assert not any(isinstance(value, BrokenConfig) for value in load().values())
+
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "client")
+    (stand_in,) = [value for value in load().values() if isinstance(value, BrokenConfig)]
+    stand_in.fileloc, stand_in.relative_fileloc = str(tmp_path / "mlops.py"), "mlops.py"
+    assert stand_in.relative_fileloc == "winter/snow.yaml"
+    stand_in.fileloc = str(tmp_path / "winter" / "dags" / "mlops.py")
+    stand_in.relative_fileloc = "dags/mlops.py"
+    assert stand_in.relative_fileloc == "snow.yaml"
+    assert stand_in.config_path == bad
+
+
+def test_the_loader_of_the_repository_is_found_by_airflows_safe_mode():
+    from airflow.utils.file import might_contain_dag
+
+    loader = Path(__file__).parents[2] / "dags" / "mlops.py"
+    assert might_contain_dag(str(loader), safe_mode=True)
+    assert len([line for line in loader.read_text().splitlines() if line]) == 2
