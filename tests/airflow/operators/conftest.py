@@ -193,9 +193,11 @@ def make_context() -> Callable[..., dict[str, Any]]:
             **given,
         }
         outlet_events: dict[Any, Any] = {}
+        instance = TaskInstance()
         return {
             "dag_run": DagRun(**told),
-            "ti": TaskInstance(),
+            "ti": instance,
+            "task_instance": instance,
             "params": params or {},
             "outlet_events": _Events(outlet_events),
         }

@@ -144,10 +144,10 @@ def test_a_monitoring_task_takes_the_start_from_the_monitoring_window(backends, 
 def test_bad_data_fails_at_once_and_an_absent_service_is_tried_again(backends, config, make_context, answer):
     operator = SnapshotOperator(task_id="snapshot", model=config)
     answer(DataRefused("all 900 rows have a null label"))
-    with pytest.raises(AirflowFailException, match="^all 900 rows have a null label$"):
+    with pytest.raises(AirflowFailException, match=r"^all 900 rows have a null label$"):
         operator.execute(make_context())
     answer(BackendUnavailable("MLflow does not answer"))
-    with pytest.raises(AirflowException, match="^MLflow does not answer$") as caught:
+    with pytest.raises(AirflowException, match=r"^MLflow does not answer$") as caught:
         operator.execute(make_context())
     assert not isinstance(caught.value, AirflowFailException)
 

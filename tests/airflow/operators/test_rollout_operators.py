@@ -1,0 +1,332 @@
+"""A rollout's stages, its approval and its end."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+    TaskDeferred,
+)
+
+from airflow_mlops.core.ledger import Entry
+from airflow_mlops.operators import (
+    CanaryStepOperator,
+    ConcludeRolloutOperator,
+    RollBackModelOperator,
+    ShadowOperator,
+    SmokeServeOperator,
+)
+from airflow_mlops.operators.approval import ApproveRolloutOperator
+from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger
+
+UTC = timezone.utc
+PASSED = {"outcome": "pass", "reasons": ["all is well"]}
+HELD = {"outcome": "fail", "reasons": ["150 of 200 rows failed"]}
+
+
+def events_of(trigger: RolloutStageTrigger) -> list[dict]:
+    async def consume():
+        return [event.payload async for event in trigger.run()]
+
+    return asyncio.run(asyncio.wait_for(consume(), timeout=5))
+
+
+def remade(trigger: RolloutStageTrigger) -> RolloutStageTrigger:
+    """As the triggerer makes it again from what Airflow kept."""
+    path, arguments = trigger.serialize()
+    assert path == "airflow_mlops.triggers.rollout_stage.RolloutStageTrigger"
+    return RolloutStageTrigger(**arguments)
+
+
+@pytest.fixture
+def shadow(config, rollout):
+    def make(**given):
+        told = {"model": config, "rollout": rollout, "after": [], **given}
+        return ShadowOperator(task_id="shadow", **told)
+
+    return make
+
+
+def test_a_stage_that_is_decided_at_the_first_look_never_defers(backends, shadow, make_context, good):
+    backends.serving.looks = [good]
+    verdict = shadow().execute(make_context())
+    assert verdict["outcome"] == "pass"
+    assert (backends.serving.state.mode, backends.serving.state.weight) == ("shadow", 0.0)
+    assert [entry.kind for entry in backends.entries()] == ["shadowed"]
+
+
+def test_a_canary_step_asks_for_its_weight(backends, config, rollout, make_context, good):
+    backends.serving.looks = [good]
+    CanaryStepOperator(task_id="c", model=config, rollout=rollout, weight=0.5, after=[PASSED]).execute(
+        make_context()
+    )
+    assert (backends.serving.state.mode, backends.serving.state.weight) == ("canary", 0.5)
+    assert backends.entries()[0].data == {"outcome": "pass", "weight": 0.5}
+
+
+def test_the_trigger_goes_on_where_the_task_stopped_and_gives_one_event(
+    backends, shadow, make_context, few, failing, away
+):
+    backends.serving.looks = [few, few, away, failing]
+    operator = shadow()
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(make_context())
+    assert deferred.value.method_name == "execute_complete"
+    (event,) = events_of(remade(deferred.value.trigger))
+    assert event["verdict"]["outcome"] == "fail"
+    verdict = operator.execute_complete(make_context(), event)
+    assert "150 of 200 rows failed" in verdict["reasons"][0]
+    assert verdict["config"]
+    assert len(backends.entries()) == 1
+
+
+def test_the_trigger_carries_no_secret(backends, shadow, make_context, few):
+    backends.serving.looks = [few]
+    with pytest.raises(TaskDeferred) as deferred:
+        shadow().execute(make_context())
+    kept = str(deferred.value.trigger.serialize())
+    assert "s3cret" not in kept
+    assert "t0ken" not in kept
+    assert backends.asked[0].serving_token == "t0ken"
+
+
+def test_a_stage_that_does_not_defer_polls_by_the_same_rule(backends, shadow, make_context, few, good):
+    backends.serving.looks = [few, few, good]
+    assert shadow(deferrable=False).execute(make_context())["outcome"] == "pass"
+
+
+def test_the_deadline_counts_from_the_opening_and_its_rollback_is_recorded(
+    backends, shadow, make_context, few
+):
+    backends.serving.looks = [few]
+    backends.serving.since = datetime.now(UTC) - timedelta(hours=2)
+    verdict = shadow().execute(make_context())
+    assert verdict["outcome"] == "fail"
+    assert "no verdict within 1 hour" in verdict["reasons"][0]
+    (entry,) = backends.entries()
+    assert entry.data["outcome"] == "fail"
+
+
+def test_an_endpoint_away_at_the_deadline_rolls_back_even_if_patience_would_promote(
+    backends, shadow, config, make_context, away
+):
+    lenient = config.model_copy(
+        update={"deploy": config.deploy.model_copy(update={"on_deadline": "promote_if_unharmed"})}
+    )
+    backends.serving.looks = [away]
+    backends.serving.since = datetime.now(UTC) - timedelta(hours=2)
+    verdict = shadow(model=lenient).execute(make_context())
+    assert verdict["outcome"] == "fail"
+    assert "does not answer" in verdict["reasons"][1]
+
+
+def test_an_error_in_the_triggerer_reaches_the_task_with_its_message(
+    backends, shadow, make_context, few, monkeypatch
+):
+    backends.serving.looks = [few]
+    operator = shadow()
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(make_context())
+    monkeypatch.delenv("AIRFLOW_CONN_MLOPS_GATEWAY_DEFAULT")
+    (event,) = events_of(remade(deferred.value.trigger))
+    with pytest.raises(AirflowFailException, match="airflow connections add mlops_gateway_default"):
+        operator.execute_complete(make_context(), event)
+    with pytest.raises(AirflowException) as again:
+        operator.execute_complete(make_context(), {"error": "the store is full", "retry": True})
+    assert not isinstance(again.value, AirflowFailException)
+
+
+def test_a_first_model_skips_its_comparisons_but_leaves_a_passed_verdict(
+    backends, shadow, rollout, make_context
+):
+    context = make_context()
+    with pytest.raises(AirflowSkipException, match="a first model has no champion"):
+        shadow(rollout={**rollout, "champion": None}).execute(context)
+    assert context["ti"].pushed["return_value"]["outcome"] == "pass"
+    assert backends.serving.state.mode == "none"
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [
+        ([PASSED, HELD], "150 of 200 rows failed"),
+        ([None], "an earlier stage of this rollout gave no verdict"),
+    ],
+)
+def test_no_traffic_moves_after_a_stage_that_did_not_pass(backends, shadow, make_context, after, reason):
+    with pytest.raises(AirflowSkipException, match=reason):
+        shadow(after=after).execute(make_context())
+    assert backends.serving.state.mode == "none"
+
+
+def test_a_stage_that_is_told_of_no_verdicts_asks_the_tasks_upstream(backends, config, rollout, make_context):
+    with DAG("churn.deploy"):
+        smoke = SmokeServeOperator(task_id="smoke", model=config, rollout=rollout)
+        notify = EmptyOperator(task_id="notify")
+        stage = ShadowOperator(task_id="shadow", model=config, rollout=rollout)
+        [smoke, notify] >> stage
+    context = make_context()
+    context["ti"].results["smoke"] = HELD
+    with pytest.raises(AirflowSkipException, match="150 of 200 rows failed"):
+        stage.execute(context)
+
+
+@pytest.fixture
+def conclude(config, rollout):
+    """``conclude(verdicts, rollout)``: the branch inside a DAG of its own."""
+
+    def make(verdicts, rollout=rollout):
+        with DAG("churn.deploy"):
+            stage = EmptyOperator(task_id="stage")
+            branch = ConcludeRolloutOperator(
+                task_id="conclude",
+                model=config,
+                rollout=rollout,
+                verdicts=verdicts,
+                promote_task_id="promote",
+                roll_back_task_id="roll_back",
+            )
+            promote = EmptyOperator(task_id="promote")
+            back = EmptyOperator(task_id="roll_back")
+            stage >> branch >> [promote, back]
+        return branch
+
+    return make
+
+
+def skipped_by(branch, context, states=None):
+    context["ti"].task = branch
+    context["ti"].states = states or {}
+    with pytest.raises(DownstreamTasksSkipped) as skipped:
+        branch.execute(context)
+    return [task for task, _ in skipped.value.tasks]
+
+
+def test_a_rollout_whose_stages_all_passed_is_promoted(backends, conclude, make_context):
+    context = make_context()
+    assert skipped_by(conclude([PASSED, PASSED]), context) == ["roll_back"]
+    assert context["ti"].pushed["return_value"]["decision"] == "promote"
+
+
+@pytest.mark.parametrize("verdicts", [[PASSED, HELD], [PASSED, None], []])
+def test_a_rollout_with_a_held_or_missing_verdict_is_rolled_back(backends, conclude, make_context, verdicts):
+    assert skipped_by(conclude(verdicts), make_context()) == ["promote"]
+
+
+def test_a_first_model_is_promoted_unless_a_stage_of_it_broke(backends, conclude, rollout, make_context):
+    first = {**rollout, "champion": None}
+    branch = conclude([PASSED, None], first)
+    assert skipped_by(branch, make_context(), {"stage": "skipped"}) == ["roll_back"]
+    assert skipped_by(branch, make_context(), {"stage": "upstream_failed"}) == ["promote"]
+
+
+def test_a_rollout_that_was_never_taken_is_skipped_or_fails_with_what_failed(conclude, make_context):
+    context = make_context()
+    context["ti"].states = {"stage": "skipped"}
+    with pytest.raises(AirflowSkipException, match="no challenger was taken"):
+        conclude([None], None).execute(context)
+    context["ti"].states = {"stage": "failed"}
+    with pytest.raises(AirflowFailException, match="no rollout was begun: stage failed"):
+        conclude([None], None).execute(context)
+
+
+def test_a_rollback_says_why_and_moves_the_traffic_back(
+    backends, config, rollout, shadow, make_context, failing
+):
+    backends.serving.looks = [failing]
+    verdict = shadow().execute(make_context())
+    back = RollBackModelOperator(
+        task_id="back", model=config, rollout=rollout, verdicts=[PASSED, verdict, None]
+    )
+    assert back.execute(make_context())["version"] == "1"
+    assert backends.serving.state.mode == "none"
+    rolled = [entry for entry in backends.entries() if entry.kind == "rolled_back"]
+    assert rolled[0].reasons == tuple(verdict["reasons"])
+
+
+def test_a_rollback_after_a_broken_stage_says_so(backends, config, rollout, make_context):
+    back = RollBackModelOperator(task_id="back", model=config, rollout=rollout, verdicts=[PASSED, None])
+    back.execute(make_context())
+    assert "without a verdict" in backends.entries()[-1].reasons[0]
+
+
+@pytest.fixture
+def approve(config, rollout):
+    return ApproveRolloutOperator(task_id="approve", model=config, rollout=rollout, after=[PASSED])
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What Airflow is told to show; the table it goes to is Airflow's own."""
+    shown = []
+    monkeypatch.setattr(
+        "airflow.providers.standard.operators.hitl.upsert_hitl_detail", lambda **detail: shown.append(detail)
+    )
+    return shown
+
+
+def answered(*options, by="ada"):
+    return {
+        "chosen_options": list(options),
+        "params_input": {},
+        "responded_at": datetime.now(UTC),
+        "responded_by_user": {"id": "1", "name": by} if by else None,
+    }
+
+
+def test_a_person_is_shown_the_evidence_and_given_the_time_of_the_yaml(
+    backends, approve, asked, make_context
+):
+    backends.ledger.append(
+        Entry(
+            model="churn",
+            kind="registered",
+            subject="2",
+            at=datetime(2026, 3, 1, tzinfo=UTC),
+            dag_id="churn.train",
+            run_id="r0",
+            version="2",
+            reasons=("roc_auc 0.7123 (0.70 to 0.73), at least 0.6",),
+            evidence=("file:///r.html",),
+        )
+    )
+    with pytest.raises(BaseException) as waiting:
+        approve.execute(make_context())
+    # Airflow 3.2 defers, 3.3 waits for input.
+    assert type(waiting.value).__name__ in ("TaskAwaitingInput", "TaskDeferred")
+    (shown,) = asked
+    assert shown["subject"] == "Roll out churn version 2?"
+    assert shown["options"] == ["Approve", "Reject"]
+    assert "[churn version 2](http://mlflow.test/churn/2)" in shown["body"]
+    assert "roc_auc 0.7123 (0.70 to 0.73), at least 0.6" in shown["body"]
+    assert approve.response_timeout == timedelta(days=7)
+
+
+def test_an_approval_and_a_rejection_are_verdicts_with_a_name(backends, approve, make_context):
+    yes = approve.execute_complete(make_context(), answered("Approve"))
+    assert (yes["outcome"], yes["reasons"]) == ("pass", ["approved by ada"])
+    no = approve.execute_complete(make_context(run_id="r2"), answered("Reject"))
+    assert (no["outcome"], no["reasons"]) == ("fail", ["rejected by ada"])
+    assert [entry.actor for entry in backends.entries()] == ["ada", "ada"]
+
+
+def test_no_answer_in_time_is_a_rejection(backends, approve, make_context):
+    verdict = approve.execute_complete(make_context(), answered("Reject", by=None))
+    assert verdict["reasons"] == ["rejected by nobody: no answer within 7 days"]
+
+
+def test_nobody_is_asked_about_a_challenger_that_failed_its_smoke_test(
+    backends, config, rollout, asked, make_context
+):
+    operator = ApproveRolloutOperator(task_id="a", model=config, rollout=rollout, after=[HELD])
+    with pytest.raises(AirflowSkipException, match="150 of 200"):
+        operator.execute(make_context())
+    assert asked == []
