@@ -124,7 +124,7 @@ def error_evidence(errors: int, rows: int, limit: float) -> float:
     """
     if not 0 <= errors <= rows:
         raise ValueError(f"{errors} errors in {rows} rows cannot be")
-    if limit >= 1:
+    if limit > 1 - 1e-9:  # no rate can be told from one above it
         return 1.0
     if limit <= 0:
         return inf if errors else 1.0

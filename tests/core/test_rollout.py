@@ -162,6 +162,8 @@ def test_evidence_starts_at_one_and_stays_finite() -> None:
     assert error_evidence(0, 0, 0.01) == 1.0
     assert error_evidence(10**6, 10**6, 0.01) < inf
     assert error_evidence(0, 10**6, 0.01) < 1e-6
+    assert error_evidence(9, 9, 1 - 1e-16) == error_evidence(9, 9, 1.0) == 1.0
+    assert error_evidence(1, 1, 1e-300) > HARM_EVIDENCE
 
 
 @given(
