@@ -10,7 +10,6 @@ import httpx
 from airflow_mlops.cli.demo.failures import DemoFailed
 
 FINISHED = frozenset({"success", "failed"})
-BAD = frozenset({"failed", "upstream_failed"})
 
 
 class AirflowApi:

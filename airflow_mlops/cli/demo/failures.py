@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from pathlib import Path
 
@@ -18,4 +19,14 @@ def last_lines(log: Path, count: int = 25) -> str:
         return f"(there is no log at {log})"
     with log.open(errors="replace") as lines:
         tail = deque(lines, maxlen=count)
-    return f"The last lines of {log}:\n" + "".join(f"    {line.rstrip()}\n" for line in tail).rstrip()
+    return f"The last lines of {log}:\n" + "\n".join(f"    {_readable(line)}" for line in tail)
+
+
+def _readable(line: str) -> str:
+    """Airflow's task logs are JSON, one object a line; the message and the error's text are enough here."""
+    try:
+        entry = json.loads(line)
+        errors = [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or ()]
+        return " ".join([f"[{entry['level']}]", str(entry["event"]), *errors[:1]])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return line.rstrip()

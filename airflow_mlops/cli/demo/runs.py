@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from airflow_mlops.cli.demo.airflow_api import BAD, FINISHED
+from airflow_mlops.cli.demo.airflow_api import FINISHED
 from airflow_mlops.cli.demo.failures import DemoFailed, last_lines
 from airflow_mlops.cli.demo.progress import Narrator
 from airflow_mlops.cli.demo.stack import Stack
@@ -75,7 +75,8 @@ class Runs:
                 )
             time.sleep(POLL_SECONDS)
         if state == "failed":
-            bad = [name for name, end in self._stack.airflow.tasks(dag_id, run_id).items() if end in BAD]
+            tasks = self._stack.airflow.tasks(dag_id, run_id)
+            bad = [name for name, end in tasks.items() if end == "failed"]
             raise DemoFailed(f"{dag_id} failed at {', '.join(bad)}. {self._log_of(bad, dag_id)}")
 
     def _log_of(self, tasks: list[str], dag_id: str) -> str:

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -47,6 +47,7 @@ def run_demo(repository: Path, home: Path, *, count: int, keep_running: bool, po
         if keep_running:
             console.print("All of it stays up. Press Ctrl-C to stop.")
             _stay(processes)
+            console.print("Stopping.")
 
 
 def _replay(config: ModelConfig, stack: Stack, count: int, console: Console) -> None:
@@ -80,6 +81,8 @@ def _programs(record: Path, console: Console) -> Iterator[Processes]:
         yield processes
     except KeyboardInterrupt:
         console.print("Stopping.")
+        # What a shell says of a program that Ctrl-C ended.
+        raise SystemExit(128 + signal.SIGINT) from None
     finally:
         # A second Ctrl-C must not leave half of them running.
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -105,6 +108,7 @@ def _stops_on_signals() -> Iterator[None]:
 
 
 def _stay(processes: Processes) -> None:
-    while True:
-        processes.check()
-        time.sleep(1)
+    with suppress(KeyboardInterrupt):
+        while True:
+            processes.check()
+            time.sleep(1)
