@@ -30,11 +30,12 @@ def mlflow_server(
     """Serve ``folder`` (created if need be; what an earlier server left there is served again), yield
     the URL, and stop every process of the server at the end. Starting takes about six seconds.
 
-    Raises ``RuntimeError`` with the end of the server's log if it does not get healthy.
+    Raises ``RuntimeError`` if the port is taken, and with the end of the server's log if it does not get
+    healthy.
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    port = port or _free_port()
+    port = _free_port(port or 0)
     url = f"http://127.0.0.1:{port}"
     log_path = folder / "server.log"
     with log_path.open("ab") as log:
@@ -74,9 +75,14 @@ def _without_mlflow(environment: os._Environ[str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not name.startswith("MLFLOW_")}
 
 
-def _free_port() -> int:
+def _free_port(wanted: int) -> int:
+    """``wanted`` if it is free, any for 0. Whoever holds a taken port might answer in the server's place."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise RuntimeError(f"mlflow server cannot have port {wanted}: {error.strerror}") from error
         return int(probe.getsockname()[1])
 
 
