@@ -7,7 +7,7 @@ from functools import cache
 from pydantic import TypeAdapter, ValidationError
 
 from airflow_mlops.backends.base import ObjectStore
-from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.ledger import Entry, in_order
 from airflow_mlops.exceptions import MlopsError
 
 
@@ -32,9 +32,9 @@ class ObjectLedger:
         return self._read(key)
 
     def entries(self, model: str) -> list[Entry]:
-        """Every entry of a model, oldest first; entries of one moment in the order of their ids."""
+        """Every entry of a model, oldest first; of one moment, an intent before what became of it."""
         keys = [key for key in self._store.keys(f"ledger/{model}") if key.endswith(".json")]
-        return sorted(map(self._read, keys), key=lambda entry: (entry.at, entry.id))
+        return in_order(map(self._read, keys))
 
     def _read(self, key: str) -> Entry:
         body = self._store.get(key)

@@ -16,16 +16,25 @@ def roll_back(request: RollBackRequest, backends: Backends) -> ModelRef | None:
     backends.ledger.append(
         entry(config, run, "rollback_intended", version, version=version, reasons=request.reasons)
     )
+    if _is(tracking.alias(config.model, "champion"), version):
+        # A promotion that got no further than the alias; a server that follows it would serve the candidate.
+        if rollout.champion is None:
+            tracking.drop_alias(config.model, "champion")
+        else:
+            tracking.set_alias(config.model, "champion", rollout.champion.version)
     traffic = backends.serving.roll_back(rollout.id)
     if traffic.rollout_id == rollout.id or traffic.weight > 0:
         raise BackendUnavailable(
             f"the server was told to end the rollout {rollout.id} but says {traffic.mode} at weight "
             f"{traffic.weight}; a retry will ask again"
         )
-    challenger = tracking.alias(config.model, "challenger")
-    if challenger is not None and challenger.version == version:
+    if _is(tracking.alias(config.model, "challenger"), version):
         tracking.drop_alias(config.model, "challenger")
     backends.ledger.append(
         entry(config, run, "rolled_back", version, version=version, reasons=request.reasons)
     )
     return traffic.champion
+
+
+def _is(model: ModelRef | None, version: str) -> bool:
+    return model is not None and model.version == version

@@ -21,9 +21,7 @@ def open_stage(request: StageRequest, backends: Backends) -> StageOpened:
 def judge_stage(request: StageRequest, backends: Backends) -> Verdict:
     """One look at what the endpoint saw; a final verdict is recorded. Inconclusive means look again."""
     observation = backends.serving.observe(request.rollout.id)
-    verdict = rules.judge_stage(
-        observation, _limits(request), mode=request.mode, weight=request.weight
-    )
+    verdict = rules.judge_stage(observation, _limits(request), mode=request.mode, weight=request.weight)
     if verdict.outcome != "inconclusive":
         record_stage(request, verdict, backends)
     return verdict

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.core.ledger import Entry, open_rollout, pending_challengers
+from airflow_mlops.core.ledger import Entry, champion_at, open_rollout, pending_challengers
 from airflow_mlops.core.rollout import recover
 from airflow_mlops.core.values import ModelRef, Rollout
 from airflow_mlops.steps.promote import promote
@@ -66,7 +66,9 @@ def _rollout(request: TakeChallengerRequest, version: str, backends: Backends) -
     candidate = ModelRef(name, version)
     champion = backends.tracking.alias(name, "champion")
     if champion is not None and champion.version == version:
-        champion = None
+        # An earlier promotion moved the alias and got no further: the ledger knows who came before.
+        reign = champion_at(backends.ledger.entries(name))
+        champion = ModelRef(name, reign.subject) if reign else None
     return Rollout(
         id=f"{name}-v{version}",
         candidate=candidate,

@@ -178,3 +178,19 @@ def test_a_rejection_has_its_person_and_reason(config, backends, make_run, regis
     assert record_approval(said, backends).outcome == "fail"
     entry = next(item for item in backends.ledger.entries("churn") if item.kind == "declined")
     assert (entry.actor, entry.reasons) == ("ada", ("rejected by ada: wrong season",))
+
+
+def test_a_rollback_restores_an_alias_that_a_broken_promotion_had_moved(
+    config, backends, make_run, registered
+):
+    registered(1)
+    first = make_run(50, dag="deploy", run_id="d1")
+    promote(RolloutRequest(config, first, take(config, first, backends)), backends)
+    registered(2)
+    run = make_run(51, dag="deploy", run_id="d2")
+    take(config, run, backends)
+    backends.tracking.set_alias("churn", "champion", "2")
+    rollout = take(config, run, backends)
+    assert rollout.champion == ModelRef("churn", "1")
+    assert roll_back(RollBackRequest(config, run, rollout, ("a test",)), backends) == ModelRef("churn", "1")
+    assert backends.tracking.aliases == {"champion": "1"}
