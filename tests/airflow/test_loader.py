@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -204,3 +206,15 @@ def test_the_loader_of_the_repository_is_found_by_airflows_safe_mode():
     loader = Path(__file__).parents[2] / "dags" / "mlops.py"
     assert might_contain_dag(str(loader), safe_mode=True)
     assert len([line for line in loader.read_text().splitlines() if line]) == 2
+
+
+def test_the_hand_written_example_parses_alone_without_extras_and_has_no_schedule():
+    code = (
+        "import runpy, sys; dags = runpy.run_path(sys.argv[1])\n"
+        "dag = dags['dag']\n"
+        "extras = {'pandas', 'numpy', 'sklearn', 'mlflow', 'evidently', 'great_expectations', 'fastapi'}\n"
+        "print(dag.dag_id, dag.schedule, len(dag.tasks), sorted(extras & set(sys.modules)))"
+    )
+    path = Path(__file__).parents[2] / "dags" / "example_hand_written.py"
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "example_hand_written None 7 []"
