@@ -96,7 +96,7 @@ class PublicRoutes:
     async def _predict(self, request: Request, request_id: str) -> Response:
         if self._in_flight >= self._gateway.settings.max_in_flight:
             return _refusal(503, "Too many requests are under way; try again.", {"Retry-After": "1"})
-        self._in_flight += 1
+        self._under_way(+1)
         try:
             return await self._answer(request, request_id)
         except InvalidRequest as error:
@@ -108,7 +108,11 @@ class PublicRoutes:
         except ClientDisconnect:
             return _refusal(400, "The caller hung up before the body was complete.")
         finally:
-            self._in_flight -= 1
+            self._under_way(-1)
+
+    def _under_way(self, change: int) -> None:
+        self._in_flight += change
+        self._gateway.metrics.in_flight(self._in_flight)
 
     async def _answer(self, request: Request, request_id: str) -> Response:
         gateway = self._gateway

@@ -144,6 +144,7 @@ class TrafficControl:
         """Serve the alias's version where the alias has changed since it was last followed, or where no
         champion is loaded. Raises ``ModelRefused`` or ``BackendUnavailable``; the old one then stays."""
         if alias == self.state.alias_seen and self.routing.champion is not None:
+            self.problems.pop("champion", None)
             return
         moved = alias != self.state.alias_seen
         target = alias if moved or self.state.champion is None else self.state.champion

@@ -17,6 +17,9 @@ class GatewayMetrics:
         self._registry = CollectorRegistry()
         registry, prefix = self._registry, "mlops_gateway"
         self._requests = Counter(f"{prefix}_requests", "Requests to /predict", ["code"], registry=registry)
+        self._in_flight = Gauge(
+            f"{prefix}_requests_in_flight", "Requests to /predict under way", registry=registry
+        )
         self._request_seconds = Histogram(
             f"{prefix}_request_seconds", "Whole /predict requests", buckets=_SECONDS, registry=registry
         )
@@ -39,6 +42,9 @@ class GatewayMetrics:
         self._load_failures = Counter(
             f"{prefix}_load_failures", "Versions that did not load", ["version"], registry=registry
         )
+
+    def in_flight(self, requests: int) -> None:
+        self._in_flight.set(requests)
 
     def request(self, code: int, seconds: float) -> None:
         self._requests.labels(str(code)).inc()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from airflow_mlops.core.values import Traffic
-from airflow_mlops.exceptions import MlopsError, ModelRefused
+from airflow_mlops.exceptions import MlopsError
 from airflow_mlops.gateway.answering import Answering
 from airflow_mlops.gateway.control import TrafficControl
 from airflow_mlops.gateway.inference_log import InferenceLogWriter
@@ -19,7 +21,7 @@ from airflow_mlops.gateway.shadow import Shadow
 from airflow_mlops.gateway.state import TrafficFiles
 from airflow_mlops.gateway.validation import Signature
 
-_LONGEST_RETRY_SECONDS = 60.0
+_LONGEST_PAUSE_SECONDS = 60.0
 _DRAIN_SECONDS = 10.0
 
 
@@ -50,8 +52,7 @@ class Gateway:
         self.answering = Answering(settings.model, self.log, self.metrics)
         self._refreshing = asyncio.Lock()
         self._background: asyncio.Task[None] | None = None
-        self._retry_at = 0.0
-        self._retry_seconds = settings.poll_seconds
+        self._refused: _Refused | None = None
 
     async def start(self) -> None:
         self.log.start()
@@ -86,36 +87,56 @@ class Gateway:
         """Look at the registry's alias now and follow it. Raises ``ModelRefused`` for a version that does
         not load and another ``MlopsError`` for the registry; what served before goes on serving."""
         async with self._refreshing:
-            return await self._refresh()
+            return await self._refresh(patient=False)
 
-    async def _refresh(self) -> Traffic:
+    async def _refresh(self, *, patient: bool) -> Traffic:
         control = self.control
         try:
             alias = await self.models.champion_version()
             control.problems.pop("registry", None)
-            if alias is not None:
-                await control.follow(alias)
-            elif control.routing.champion is None:
-                control.problems["champion"] = (
-                    f"{self.settings.model} has no champion in the registry yet; train and promote one."
-                )
-        except ModelRefused as error:
-            control.problems["champion"] = str(error)
-            raise
         except MlopsError as error:
             control.problems["registry"] = str(error)
             raise
+        if alias is None:
+            if control.routing.champion is None:
+                control.problems["champion"] = (
+                    f"{self.settings.model} has no champion in the registry yet; train and promote one."
+                )
+        elif not (patient and self._refused is not None and self._refused.rests(alias, time.monotonic())):
+            await self._follow(alias)
         return control.traffic()
+
+    async def _follow(self, alias: str) -> None:
+        try:
+            await self.control.follow(alias)
+            self._refused = None
+        except MlopsError as error:
+            self.control.problems["champion"] = str(error)
+            before = self._refused
+            pause = self.settings.poll_seconds
+            if before is not None and before.version == alias:
+                pause = min(2 * before.pause_seconds, _LONGEST_PAUSE_SECONDS)
+            self._refused = _Refused(alias, time.monotonic() + pause, pause)
+            raise
 
     async def _watch(self) -> None:
         await self.control.recover()
         while True:
-            if time.monotonic() >= self._retry_at:
-                try:
-                    await self.refresh()
-                    self._retry_seconds = self.settings.poll_seconds
-                except MlopsError:
-                    self._retry_at = time.monotonic() + self._retry_seconds
-                    self._retry_seconds = min(2 * self._retry_seconds, _LONGEST_RETRY_SECONDS)
+            # What goes wrong is in ``problems``; the next look is in a moment.
+            with contextlib.suppress(MlopsError):
+                async with self._refreshing:
+                    await self._refresh(patient=True)
             await self.control.keep()
             await asyncio.sleep(self.settings.poll_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A version that did not load. It alone is left to rest: another one is loaded at once."""
+
+    version: str
+    retry_at: float
+    pause_seconds: float
+
+    def rests(self, version: str, now: float) -> bool:
+        return version == self.version and now < self.retry_at

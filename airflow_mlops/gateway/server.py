@@ -3,24 +3,53 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.exceptions import ConfigError, MissingExtra
 from airflow_mlops.gateway.settings import Settings
 
+if TYPE_CHECKING:
+    from airflow_mlops.gateway.models import ModelLoader
+
 _GRACEFUL_SECONDS = 30
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, loader: ModelLoader | None = None) -> None:
     """Serve until SIGTERM or SIGINT: then requests under way are finished and the log is written.
 
-    Raises ``ConfigError`` without a tracking server and ``MissingExtra`` without the ``gateway`` extra.
+    Models come from ``loader``, or from MLflow. Raises ``ConfigError`` with neither, and ``MissingExtra``
+    without the ``gateway`` extra.
     """
     # Before numpy and scikit-learn are imported. Two OpenMP threads per call fight over the cores that
     # concurrent requests already fill: a p99 of seconds instead of milliseconds.
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    if settings.tracking_uri is None:
-        raise ConfigError("The gateway needs MLflow to load models from: give --tracking-uri.")
+    _server(settings, loader).run()
+
+
+@contextmanager
+def serve_in_thread(settings: Settings, loader: ModelLoader | None = None) -> Iterator[str]:
+    """A gateway on a free port of loopback for as long as the block lasts; its URL. For tests, notebooks
+    and demonstrations. ``settings.port`` is left aside; it may not be ready yet (see ``/ready``)."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        # Listening before the server is up: the first request waits instead of being refused.
+        listening.listen(128)
+        server = _server(settings, loader)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="gateway")
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _server(settings: Settings, loader: ModelLoader | None) -> Any:
     try:
         import prometheus_client  # noqa: F401
         import starlette  # noqa: F401
@@ -29,19 +58,24 @@ def serve(settings: Settings) -> None:
         raise MissingExtra(error.name or "uvicorn", "gateway") from error
 
     from airflow_mlops.gateway.app import create_app
-    from airflow_mlops.gateway.models import RegistryLoader
     from airflow_mlops.gateway.process import Gateway
 
-    loader = RegistryLoader(
-        settings.model, settings.tracking_uri, settings.tracking_token, settings.trusted_types
-    )
-    app = create_app(Gateway(settings, loader))
-    uvicorn.run(
-        app,
+    config = uvicorn.Config(
+        create_app(Gateway(settings, loader or _registry(settings))),
         host=settings.host,
         port=settings.port,
         access_log=False,
-        log_level="info",
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
         server_header=False,
+    )
+    return uvicorn.Server(config)
+
+
+def _registry(settings: Settings) -> ModelLoader:
+    from airflow_mlops.gateway.models import RegistryLoader
+
+    if settings.tracking_uri is None:
+        raise ConfigError("The gateway needs MLflow to load models from: give --tracking-uri.")
+    return RegistryLoader(
+        settings.model, settings.tracking_uri, settings.tracking_token, settings.trusted_types
     )

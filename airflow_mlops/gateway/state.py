@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,9 @@ class TrafficFiles:
         except FileNotFoundError:
             return TrafficState()
         except (OSError, ValidationError) as error:
+            reason = str(error) if isinstance(error, OSError) else _reason(error)
             raise ConfigError(
-                f"The traffic state {self.state} cannot be read: {error}. Restore it, or delete it to start "
+                f"The traffic state {self.state} cannot be read: {reason}. Restore it, or delete it to start "
                 "from the registry's champion alias with no rollout open."
             ) from error
 
@@ -96,6 +97,7 @@ class TrafficFiles:
             ) from error
 
 
-def as_log_line(state: TrafficState) -> str:
-    """The state in one line, for the process's own log."""
-    return ", ".join(f"{name} {value}" for name, value in asdict(state).items() if value is not None)
+def _reason(error: ValidationError) -> str:
+    """What pydantic found, in one line without its links."""
+    found = (f"{'.'.join(map(str, one['loc']))} {one['msg']}".strip() for one in error.errors())
+    return "; ".join(found)

@@ -1,0 +1,213 @@
+"""What every serving target holds to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from airflow_mlops.backends.base import ServingTarget
+from airflow_mlops.backends.serving_embedded import EmbeddedTarget
+from airflow_mlops.core.values import ModelRef, Traffic
+from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
+from airflow_mlops.gateway.server import serve_in_thread
+from airflow_mlops.gateway.settings import Settings
+
+FIRST, SECOND, THIRD = (ModelRef("flights", version) for version in "123")
+NEVER_TRAINED = ModelRef("flights", "404")
+ROW = {"temp": 20.5, "carrier": "AA"}
+
+
+class Constant:
+    """Predicts its version's number over ten."""
+
+    columns = {"temp": "numeric", "carrier": "categorical"}  # noqa: RUF012 - read only
+    task = "binary_classification"
+
+    def __init__(self, version: str) -> None:
+        self._answer = int(version) / 10
+
+    def predict(self, features: Any) -> Any:
+        return np.full(len(features), self._answer)
+
+
+class Shelf:
+    """A registry whose champion is version 1 and that has versions 1 to 3."""
+
+    def champion_version(self) -> str:
+        return "1"
+
+    def load(self, version: str) -> Any:
+        if version not in "123":
+            raise ModelRefused(f"there is no version {version}")
+        return Constant(version)
+
+
+@dataclass
+class Served:
+    """A target under test and the way in for its users' requests."""
+
+    target: ServingTarget
+    url: str
+    columns: dict[str, Any] = field(default_factory=dict)
+
+    def ask(self, count: int) -> list[dict[str, Any]]:
+        """One answer per row of ``count`` rows."""
+        rows = [{**ROW, "flight": number} for number in range(count)]
+        answer = httpx.post(f"{self.url}/predict", json={"rows": rows})
+        answers: list[dict[str, Any]] = answer.json()["predictions"]
+        return answers
+
+
+@pytest.fixture(params=["embedded"])
+def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+    settings = Settings(model="flights", store=tmp_path, token="secret", key_column="flight")
+    with serve_in_thread(settings, Shelf()) as url:
+        while httpx.get(f"{url}/ready").status_code != 200:
+            time.sleep(0.01)
+        yield Served(EmbeddedTarget(url, "secret", "flights"), url)
+
+
+@pytest.fixture
+def target(served: Served) -> ServingTarget:
+    return served.target
+
+
+def test_at_first_the_champion_serves_alone(target: ServingTarget) -> None:
+    assert target.traffic() == Traffic(champion=FIRST)
+
+
+def test_a_smoke_test_predicts_with_the_candidate_and_changes_nothing(target: ServingTarget) -> None:
+    rows = [
+        ROW,
+        {"temp": np.float64(1.5), "carrier": None},
+        {"temp": float("nan"), "carrier": "BB"},
+        {"temp": np.int64(3), "carrier": np.str_("CC")},
+    ]
+    assert target.smoke(SECOND, rows) == [0.2] * 4
+    assert target.traffic() == Traffic(champion=FIRST)
+
+
+def test_a_candidate_that_cannot_be_served_is_refused_with_the_reason(target: ServingTarget) -> None:
+    for refused in (
+        lambda: target.smoke(NEVER_TRAINED, [ROW]),
+        lambda: target.set_traffic("r", NEVER_TRAINED, mode="canary", weight=0.5),
+        lambda: target.promote("r", NEVER_TRAINED),
+    ):
+        with pytest.raises(ModelRefused, match="there is no version 404"):
+            refused()
+    with pytest.raises(ModelRefused, match="temp"):
+        target.smoke(SECOND, [{"carrier": "AA"}])
+    assert target.traffic() == Traffic(champion=FIRST)
+
+
+def test_traffic_is_what_was_set_and_setting_it_again_changes_nothing(target: ServingTarget) -> None:
+    for mode, weight in (("shadow", 0.0), ("canary", 0.25), ("canary", 0.5)):
+        wanted = Traffic(FIRST, SECOND, mode, weight, "r")  # type: ignore[arg-type]  # a literal, from a table
+        assert target.set_traffic("r", SECOND, mode=mode, weight=weight) == wanted
+        since = target.observe("r").since
+        assert target.set_traffic("r", SECOND, mode=mode, weight=weight) == wanted
+        assert target.observe("r").since == since
+        assert target.traffic() == wanted
+
+
+def test_a_second_rollout_is_refused_while_one_is_open(target: ServingTarget) -> None:
+    target.set_traffic("r", SECOND, mode="shadow", weight=0.0)
+    with pytest.raises(RolloutRefused, match="r of version 2 is open"):
+        target.set_traffic("s", THIRD, mode="shadow", weight=0.0)
+    with pytest.raises(RolloutRefused, match="r of version 2 is open"):
+        target.promote("s", THIRD)
+    assert target.traffic().challenger == SECOND
+
+
+def test_a_canary_takes_its_share_and_the_arms_add_up(served: Served) -> None:
+    started = datetime.now(timezone.utc)
+    served.target.set_traffic("r", SECOND, mode="canary", weight=0.5)
+    answers = served.ask(200)
+    taken = sum(answer["version"] == "2" for answer in answers)
+    assert 60 < taken < 140
+    seen = served.target.observe("r")
+    assert (seen.rollout_id, seen.mode, seen.weight) == ("r", "canary", 0.5)
+    assert seen.since >= started
+    assert seen.champion is not None
+    assert seen.challenger is not None
+    assert (seen.champion.version, seen.champion.rows) == ("1", 200 - taken)
+    assert (seen.challenger.version, seen.challenger.rows, seen.challenger.errors) == ("2", taken, 0)
+    assert seen.challenger.latency_p99_seconds is not None
+
+
+def test_a_shadow_sees_every_row_and_answers_none(served: Served) -> None:
+    served.target.set_traffic("r", THIRD, mode="shadow", weight=0.0)
+    assert {answer["version"] for answer in served.ask(50)} == {"1"}
+    seen = served.target.observe("r")
+    assert seen.challenger is not None
+    assert (seen.challenger.rows, seen.disagreements) == (50, 0)
+
+
+def test_a_promoted_candidate_answers_everything_and_the_rollout_is_closed(served: Served) -> None:
+    served.target.set_traffic("r", SECOND, mode="canary", weight=0.5)
+    for _ in range(2):
+        assert served.target.promote("r", SECOND) == Traffic(champion=SECOND)
+    assert {answer["version"] for answer in served.ask(20)} == {"2"}
+    assert served.target.observe("r").mode == "none"
+
+
+def test_a_rolled_back_candidate_answers_nothing_and_rolling_back_again_is_no_error(served: Served) -> None:
+    served.target.set_traffic("r", SECOND, mode="canary", weight=1.0)
+    for _ in range(2):
+        assert served.target.roll_back("r") == Traffic(champion=FIRST)
+    assert {answer["version"] for answer in served.ask(20)} == {"1"}
+
+
+def test_rolling_back_another_rollout_leaves_the_open_one_alone(target: ServingTarget) -> None:
+    opened = target.set_traffic("r", SECOND, mode="canary", weight=0.5)
+    assert target.roll_back("s") == opened
+
+
+def test_a_target_that_is_away_says_where_and_what_to_look_at() -> None:
+    target = EmbeddedTarget("http://127.0.0.1:9", None, "flights")
+    with pytest.raises(
+        BackendUnavailable, match=r"http://127\.0\.0\.1:9 does not answer.*airflow-mlops serve"
+    ):
+        target.traffic()
+
+
+def test_a_wrong_token_is_named_and_not_shown(served: Served) -> None:
+    with pytest.raises(BackendUnavailable, match="refused the token") as caught:
+        EmbeddedTarget(served.url, "hush", "flights").traffic()
+    assert "hush" not in str(caught.value)
+
+
+def test_a_gateway_of_another_model_is_noticed_before_anything_is_changed(served: Served) -> None:
+    other = ModelRef("trains", "2")
+    with pytest.raises(ModelRefused, match="serves flights, not trains"):
+        EmbeddedTarget(served.url, "secret").set_traffic("r", other, mode="canary", weight=1.0)
+    with pytest.raises(ModelRefused, match="serves flights version 1, not trains"):
+        EmbeddedTarget(served.url, "secret", "trains").traffic()
+    assert served.target.traffic() == Traffic(champion=FIRST)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (httpx.Response(200, text="<html>"), "not this package's gateway"),
+        (httpx.Response(200, json=[]), "not this package's gateway"),
+        (httpx.Response(502, text="bad gateway"), "answered 502: bad gateway"),
+        (httpx.Response(200, json={"champion": {"name": "flights", "version": "1"}}), "told to serve canary"),
+    ],
+)
+def test_an_answer_that_is_not_what_was_asked_for_can_be_retried(
+    answer: httpx.Response, message: str
+) -> None:
+    transport = httpx.MockTransport(lambda _: answer)
+    target = EmbeddedTarget("http://gateway", None, "flights", transport=transport)
+    with pytest.raises(BackendUnavailable, match=message) as caught:
+        target.set_traffic("r", SECOND, mode="canary", weight=0.5)
+    assert caught.value.retry_can_help
