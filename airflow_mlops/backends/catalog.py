@@ -55,7 +55,7 @@ PARTS: Mapping[str, Part] = {
     "data_source.parquet": Part(f"{_HERE}.data_parquet:ParquetSource", _DATA, "data"),
     "trainer.callable": Part(f"{_HERE}.trainer_callable:CallableTrainer", ("pandas",), "data"),
     "trainer.estimator": Part(f"{_HERE}.trainer_sklearn:EstimatorTrainer", ("sklearn",), "training"),
-    "metrics.influence": Part(f"{_HERE}.metrics_influence:InfluenceMetrics", ("numpy",), "data"),
+    "metrics.influence": Part(f"{_HERE}.metrics_influence:InfluenceMetrics", _DATA, "data"),
     "checker.great_expectations": Part(
         f"{_HERE}.checks_gx:GreatExpectationsChecker", ("great_expectations",), "great-expectations"
     ),

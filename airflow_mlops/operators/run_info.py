@@ -43,7 +43,8 @@ def run_info(
     map_index = instance.map_index if instance.map_index is not None else -1
     return RunInfo(
         key=RunKey(dag_run.dag_id, dag_run.run_id, map_index),
-        kind=_KINDS[str(getattr(dag_run.run_type, "value", dag_run.run_type))],
+        # A way of starting runs that a later Airflow adds is somebody's doing.
+        kind=_KINDS.get(str(getattr(dag_run.run_type, "value", dag_run.run_type)), "manual"),
         sources=WindowSources(
             partition=partition_window(getattr(dag_run, "partition_key", None)),
             data_interval=_interval(dag_run.data_interval_start, dag_run.data_interval_end),

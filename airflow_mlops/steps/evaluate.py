@@ -88,8 +88,10 @@ def _champion_has_seen(tags: dict[str, str], dataset: DatasetRef) -> str | None:
     trained_until = tags.get("mlops.holdout_start")
     if trained_until is None or datetime.fromisoformat(trained_until) <= dataset.holdout_start:
         return None
+    return (
         f"it was trained on rows until {trained_until}, and this holdout starts "
         f"{dataset.holdout_start.isoformat()}"
+    )
 
 
 def _keep(

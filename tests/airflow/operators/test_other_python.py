@@ -13,6 +13,7 @@ import pytest
 
 from airflow_mlops.backends.base import Endpoints
 from airflow_mlops.exceptions import BackendUnavailable, ConfigError
+from airflow_mlops.operators import GateOperator
 from airflow_mlops.operators.other_python import OtherPython, StepFailed
 
 ENDPOINTS = Endpoints(store="/data", tracking_token="s3cret")
@@ -68,6 +69,33 @@ def test_a_process_that_was_killed_may_be_tried_again(python):
 def test_a_python_that_is_not_there_is_a_mistake_in_the_yaml():
     with pytest.raises(ConfigError, match=r"compute\.python: /no/such/python cannot be started"):
         OtherPython("/no/such/python").run("train", {}, ENDPOINTS, print)
+
+
+def test_a_step_gives_the_same_result_in_another_python(backends, config, make_context):
+    elsewhere = config.model_copy(
+        update={"compute": config.compute.model_copy(update={"python": sys.executable})}
+    )
+    roc_auc = {"value": 0.7, "low": 0.68, "high": 0.72}
+    given = {
+        "snapshot": {
+            "dataset": {
+                "uri": "file:///v.parquet",
+                "version": "v",
+                "rows": 900,
+                "holdout_rows": 300,
+                "window": {"start": "2026-01-01T00:00:00Z", "end": "2026-03-01T00:00:00Z"},
+                "holdout_start": "2026-02-19T00:00:00Z",
+                "schema_hash": "s",
+            }
+        },
+        "training": {"run_id": "run-2", "model_uri": "runs:/run-2/model"},
+        "evaluation": {"rows": 300, "confidence": 0.95, "challenger": {"roc_auc": roc_auc}},
+    }
+    there = GateOperator(task_id="a", model=elsewhere, config_digest="d1", **given).execute(make_context())
+    assert backends.asked == []
+    here = GateOperator(task_id="b", model=config, config_digest="d1", **given).execute(make_context())
+    assert there == here
+    assert len(backends.entries()) == 1, "both wrote the same entry of the same run"
 
 
 def test_killing_the_task_ends_the_step_and_its_children(python):
