@@ -17,15 +17,14 @@ if TYPE_CHECKING:
 class Part:
     """One step's task. ``takes`` maps an argument of the operator to the step whose result fills it
     (``None`` where the plan has no such step), ``names`` to the step whose task id it is told; ``settings``
-    are the arguments that the plan sets. A stage is handed the verdict of the stage before it; a part
-    that does not run a step is not handed the model. When each may run is its operator's own affair.
+    are the arguments that the plan sets. A part that does not run a step is not handed the model. When
+    each may run, and what it makes of the stages before it, is its operator's own affair.
     """
 
     operator: str
     takes: Mapping[str, StepName] = field(default_factory=dict)
     names: Mapping[str, StepName] = field(default_factory=dict)
     settings: tuple[str, ...] = ()
-    is_stage: bool = False
     runs_step: bool = True
 
     def load(self) -> type[BaseOperator]:
@@ -50,9 +49,9 @@ PARTS: Mapping[StepName, Part] = {
     "announce_challenger": Part("AnnounceOperator", {"value": "register"}, runs_step=False),
     "take_challenger": Part("TakeChallengerOperator"),
     "smoke_serve": Part("SmokeServeOperator", _ROLLOUT),
-    "approve": Part("ApproveRolloutOperator", _ROLLOUT, is_stage=True),
-    "shadow": Part("ShadowOperator", _ROLLOUT, is_stage=True),
-    "canary": Part("CanaryStepOperator", _ROLLOUT, settings=("weight",), is_stage=True),
+    "approve": Part("ApproveRolloutOperator", _ROLLOUT),
+    "shadow": Part("ShadowOperator", _ROLLOUT),
+    "canary": Part("CanaryStepOperator", _ROLLOUT, settings=("weight",)),
     "conclude": Part(
         "ConcludeRolloutOperator",
         _ROLLOUT,

@@ -140,9 +140,6 @@ def _inputs(
     inputs: dict[str, Any] = {
         name: made[ids[step]].output if step in ids else None for name, step in part.takes.items()
     }
-    if part.is_stage:
-        # Its own edge only: a stage that is skipped leaves no verdict, and so skips the one after it.
-        inputs["after"] = [made[name].output for name in node.upstream]
     if "verdicts" in node.settings:
         inputs["verdicts"] = [made[name].output for name in node.settings["verdicts"]]
     return {**inputs, **{name: ids[step] for name, step in part.names.items()}}

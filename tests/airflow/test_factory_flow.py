@@ -1,0 +1,134 @@
+"""Which tasks of a model's own DAGs run, skip and fail; Airflow is real, the steps answer by a script."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.hooks import backends as hooks
+from airflow_mlops.steps import catalog
+
+pytestmark = [pytest.mark.slow, pytest.mark.airflow]
+
+PASSED = {"outcome": "pass", "reasons": ["it answers"]}
+HELD = {"outcome": "fail", "reasons": ["row 3 has no prediction"]}
+ROLLOUT = {
+    "id": "rain-v2",
+    "candidate": {"name": "rain", "version": "2", "url": None},
+    "champion": {"name": "rain", "version": "1", "url": None},
+    "training": {"run_id": "b", "model_uri": "runs:/b/model", "url": None, "sha256": None},
+}
+FIRST = ROLLOUT | {"champion": None}
+REPORT = {"kind": "drift", "uri": "file:///drift.html", "summary": {}}
+DECISION = {"action": "retrain", "cause": "drift", "reasons": ["3 of 5 windows drifted"]}
+WINDOW = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
+COLLECTED = {
+    "window": WINDOW,
+    "uri": "file:///log.parquet",
+    "rows": 900,
+    "champion": {"name": "rain", "version": "1", "url": None},
+}
+
+
+@pytest.fixture
+def run(monkeypatch, model_yaml, mlops_load_model_dags, mlops_run_dag):
+    """``run(role, level=2, **answers)``: run one DAG; each step gives its answer, ``None`` being nothing."""
+
+    def run_dag(role, level=2, **answers):
+        def run_step(name, request, connected):
+            if isinstance(answers[name], Exception):
+                raise answers[name]
+            return answers[name]
+
+        monkeypatch.setattr(catalog, "run_step", run_step)
+        monkeypatch.setattr(hooks, "connect_backends", lambda config, **options: None)
+        return mlops_run_dag(mlops_load_model_dags(model_yaml("rain", level=level))[f"rain.{role}"])
+
+    return run_dag
+
+
+def test_a_deploy_run_with_nothing_pending_skips_every_task_and_is_green(run):
+    done = run("deploy", take_challenger=None)
+    assert done.state == "success"
+    assert set(done.tasks.values()) == {"skipped"}
+
+
+def test_a_deploy_run_that_cannot_take_its_challenger_is_red(run):
+    done = run("deploy", take_challenger=DataRefused("two rollouts are open"))
+    assert done.state == "failed"
+    assert done.tasks["take_challenger"] == "failed"
+    assert done.tasks["promote"] != "success"
+
+
+def test_a_first_model_is_promoted_without_shadow_and_canary_and_announced(run):
+    done = run("deploy", take_challenger=FIRST, smoke_serve=PASSED, promote=FIRST["candidate"])
+    assert done.state == "success"
+    skipped = {name for name, state in done.tasks.items() if state == "skipped"}
+    assert skipped == {"shadow", "canary.weight_10", "canary.weight_50", "roll_back"}
+    assert done.events["rain/champion"]["version"] == "2"
+
+
+def test_a_challenger_that_fails_its_smoke_test_is_rolled_back_in_a_green_run(run):
+    done = run("deploy", take_challenger=ROLLOUT, smoke_serve=HELD, roll_back=ROLLOUT["champion"])
+    assert done.state == "success"
+    ran = {name for name, state in done.tasks.items() if state == "success"}
+    assert ran == {"take_challenger", "smoke_serve", "conclude", "roll_back"}
+    assert done.results["conclude"]["reasons"][0] == "row 3 has no prediction"
+    assert done.events == {}
+
+
+def test_a_stage_that_errors_is_rolled_back_too(run):
+    done = run(
+        "deploy",
+        take_challenger=ROLLOUT,
+        smoke_serve=PASSED,
+        open_stage=DataRefused("the endpoint speaks another version"),
+        roll_back=ROLLOUT["champion"],
+    )
+    assert done.tasks["shadow"] == "failed"
+    assert (done.tasks["roll_back"], done.tasks["promote"]) == ("success", "skipped")
+    assert done.tasks["announce_champion"] == "skipped"
+
+
+def test_a_monitor_run_with_nothing_served_skips_every_task_and_is_green(run):
+    done = run("monitor", level=3, collect=None)
+    assert done.state == "success"
+    assert set(done.tasks.values()) == {"skipped"}
+
+
+@pytest.mark.parametrize("performance", [None, REPORT])
+def test_monitoring_asks_for_retraining_whether_or_not_labels_have_landed(run, performance):
+    done = run(
+        "monitor",
+        level=3,
+        collect=COLLECTED,
+        data_quality=REPORT,
+        drift=REPORT,
+        performance=performance,
+        decide={"decision": DECISION, "window": WINDOW, "request_id": "r1", "summary": {}},
+    )
+    assert done.state == "success"
+    assert done.tasks["performance"] == ("success" if performance else "skipped")
+    assert done.events["rain/retrain"]["decision"]["cause"] == "drift"
+
+
+def test_monitoring_that_decides_to_keep_the_model_announces_nothing(run):
+    keep = {"action": "keep", "cause": None, "reasons": ["1 of 5 windows drifted"]}
+    done = run(
+        "monitor",
+        level=3,
+        collect=COLLECTED,
+        data_quality=REPORT,
+        drift=REPORT,
+        performance=REPORT,
+        decide={"decision": keep, "window": WINDOW, "request_id": None, "summary": {}},
+    )
+    assert done.state == "success"
+    assert done.tasks["request_retraining"] == "skipped"
+    assert done.events == {}
+
+
+def test_a_train_run_with_nothing_pending_skips_every_task_and_is_green(run):
+    done = run("train", level=3, snapshot=None)
+    assert done.state == "success"
+    assert set(done.tasks.values()) == {"skipped"}
