@@ -1,0 +1,75 @@
+"""The expectations in configs/ hold on the examples' own data, and say so when it is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from airflow_mlops.backends.base import Backends, Endpoints
+from airflow_mlops.backends.catalog import connect
+from airflow_mlops.config.load import load_model
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.core.values import CheckedExpectation, Expectation
+from airflow_mlops.core.windows import Window
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+UTC = timezone.utc
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plugins() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(REPOSITORY / "plugins")
+        yield
+
+
+@pytest.fixture(scope="module")
+def backends(tmp_path_factory: pytest.TempPathFactory) -> Backends:
+    return connect(Endpoints(store=str(tmp_path_factory.mktemp("store"))))
+
+
+def check(config: ModelConfig, backends: Backends, frame: object) -> list[CheckedExpectation]:
+    wanted = [Expectation(one.type, one.kwargs, one.severity) for one in config.validation.expectations]
+    return backends.checker().check(frame, wanted)
+
+
+@pytest.mark.parametrize("month", range(4, 14))
+def test_the_flights_of_each_month_and_of_all_so_far_meet_their_expectations(
+    month: int, backends: Backends
+) -> None:
+    config = load_model(REPOSITORY / "configs" / "flight_delay.yaml").config
+    source = backends.data_source("python", config.data.source.model_dump(exclude={"type"}))
+    end = datetime(2013 + (month > 12), (month - 1) % 12 + 1, 1, tzinfo=UTC)
+    for start in (datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, month - 1, 1, tzinfo=UTC)):
+        frame = source.read(
+            Window(start, end), time_column=config.data.time_column, columns=config.data.columns
+        )
+        missed = [str(one) for one in check(config, backends, frame) if not one.success]
+        assert not missed
+
+
+def test_broken_flights_are_named_by_column_and_count(backends: Backends) -> None:
+    config = load_model(REPOSITORY / "configs" / "flight_delay.yaml").config
+    source = backends.data_source("python", config.data.source.model_dump(exclude={"type"}))
+    window = Window(datetime(2013, 4, 1, tzinfo=UTC), datetime(2013, 5, 1, tzinfo=UTC))
+    frame = source.read(window, time_column=config.data.time_column, columns=config.data.columns)
+    frame.loc[:99, "origin"] = "CDG"
+    frame["distance"] *= 1.609
+    missed = {
+        one.expectation.kwargs["column"]: one for one in check(config, backends, frame) if not one.success
+    }
+    assert set(missed) == {"origin", "distance"}
+    assert missed["origin"].unexpected == 100
+    assert all(one.expectation.severity == "critical" for one in missed.values())
+
+
+def test_the_biopsies_meet_their_expectations(backends: Backends) -> None:
+    config = load_model(REPOSITORY / "configs" / "breast_cancer.yaml").config
+    source = backends.data_source("python", config.data.source.model_dump(exclude={"type"}))
+    window = Window(datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC))
+    frame = source.read(window, time_column=config.data.time_column, columns=config.data.columns)
+    assert all(one.success for one in check(config, backends, frame))
