@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperatorLink
+from airflow.sdk.configuration import conf
 
 
 class _ResultLink(BaseOperatorLink):
@@ -52,10 +53,16 @@ class ModelVersionLink(_ResultLink):
 
 
 class ReportLink(_ResultLink):
-    """The page that a check left in the store."""
+    """The page that a check left in the store, as this package's plugin shows it in Airflow."""
 
     paths = (("report", "uri"), ("uri",))
 
     @property
     def name(self) -> str:
         return "Report"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Below Airflow's own address, or from its root where ``[api] base_url`` is not set."""
+        _, found, page = super().get_link(operator, ti_key=ti_key).rpartition("/reports/")
+        base = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+        return f"{base}/mlops/reports/{page}" if found else ""

@@ -29,7 +29,7 @@ def drift(request: CollectedRequest, backends: Backends) -> Report:
         sample_rows=settings.sample_rows,
     )
     verdict = drift_verdict(result.columns, settings.share)
-    uri = backends.store.put(report_key(config, request.run, "drift"), result.html)
+    uri = backends.store.put(report_key(request.run, "drift"), result.html)
     worst = sorted(result.columns, key=lambda column: column.score, reverse=True)
     return Report(
         kind="drift",

@@ -135,6 +135,6 @@ def _with_report(request: EvaluateRequest, evaluation: Evaluation, backends: Bac
         ),
         table("Metrics", ("metric", "challenger", "champion", "challenger minus champion"), rows),
     )
-    uri = backends.store.put(report_key(config, request.run, "evaluation"), body)
+    uri = backends.store.put(report_key(request.run, "evaluation"), body)
     summary = {name: estimate.value for name, estimate in evaluation.challenger.items()}
     return replace(evaluation, report=Report(kind="evaluation", uri=uri, summary=summary))

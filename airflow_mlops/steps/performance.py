@@ -110,7 +110,7 @@ def _report(
     )
     return Report(
         kind="performance",
-        uri=backends.store.put(report_key(config, request.run, "performance"), body),
+        uri=backends.store.put(report_key(request.run, "performance"), body),
         summary={
             "outcome": verdict.outcome,
             "reasons": list(verdict.reasons),

@@ -37,7 +37,7 @@ def preflight(request: DatasetRequest, backends: Backends) -> Report:
         )
     text = f"Trained on {len(rows)} rows, saved, loaded; largest difference of an answer {worst:.3g}."
     uri = backends.store.put(
-        report_key(config, request.run, "preflight"),
+        report_key(request.run, "preflight"),
         page(f"{config.model}: preflight", sentences(text)),
     )
     return Report(kind="preflight", uri=uri, summary={"rows": len(rows), "largest_difference": worst})

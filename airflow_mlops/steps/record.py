@@ -47,7 +47,9 @@ def entry(
     )
 
 
-def report_key(config: ModelConfig, run: RunInfo, kind: str) -> str:
-    """Where a report of this run is kept in the store; the same on every retry."""
+def report_key(run: RunInfo, kind: str) -> str:
+    """Where a report of this run is kept in the store; the same on every retry. The DAG's id is in it,
+    since who may read the DAG may read the report.
+    """
     slug = "".join(c if c.isalnum() or c in "-_." else "_" for c in run.key.run_id)
-    return f"reports/{config.model}/{slug}/{kind}.html"
+    return f"reports/{run.key.dag_id}/{slug}/{kind}.html"

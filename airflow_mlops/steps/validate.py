@@ -66,7 +66,7 @@ def keep_report(
         table("Expectations", ("severity", "outcome", "what"), rows),
         *(_samples(item, frame) for item in failed),
     )
-    uri = backends.store.put(report_key(config, run, kind), body)
+    uri = backends.store.put(report_key(run, kind), body)
     summary: dict[str, Any] = {
         "success": not any(at_fault(item, "critical") for item in checked),
         "expectations": len(checked),

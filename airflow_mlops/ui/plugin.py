@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.plugins_manager import AirflowPlugin
+
+REPORTS_PATH = "/mlops"
 
 
 class MlopsPlugin(AirflowPlugin):
-    """Names the package under Admin > Plugins. Loaded in every Airflow process, so it imports nothing else.
+    """Shows the reports that tasks keep in the store, behind Airflow's own login and permissions.
 
-    Extra links are not listed: the web server shows what the worker left in XCom and needs no class.
+    Loaded in every Airflow process, so the web page is imported only where Airflow asks for it. Extra
+    links are not listed: the web server shows what the worker left in XCom and needs no class.
     """
 
     name = "airflow_mlops"
+
+    @property
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # an attribute in Airflow
+        from airflow_mlops.ui.reports import app
+
+        return [{"app": app(), "url_prefix": REPORTS_PATH, "name": "airflow-mlops reports"}]

@@ -168,9 +168,18 @@ def test_monitor_reads_what_was_served_and_keeps_its_page(loop, rows):
     assert states["run"] == "success", states
     (seen,) = loop.entries("monitored")
     assert seen.data["rows"] >= len(rows)
-    pages = list((loop.site.store / "reports" / MODEL).rglob("drift.html"))
+    pages = list((loop.site.store / "reports" / f"{MODEL}.monitor").rglob("drift.html"))
     assert len(pages) == 1
     assert pages[0].stat().st_size > 100_000
+    run, page = pages[0].parts[-2:]
+    address = f"{loop.site.url('airflow')}/mlops/reports/{MODEL}.monitor/{run}/{page}"
+    assert httpx.get(address).status_code == 401
+    shown = httpx.get(address, headers=loop.api._http.headers)
+    assert shown.status_code == 200
+    assert shown.headers["Content-Security-Policy"].startswith("sandbox")
+    assert shown.content == pages[0].read_bytes()
+    missing = httpx.get(address.replace("drift", "absent"), headers=loop.api._http.headers)
+    assert missing.status_code == 404
 
 
 def test_nothing_is_left_to_do_for_a_deploy_run_and_it_ends_in_peace(loop):
