@@ -165,6 +165,7 @@ def test_two_parses_serialise_to_equal_bytes(model_yaml, level):
     assert parse() == parse()
 
 
+@pytest.mark.slow
 def test_two_processes_serialise_to_equal_bytes(model_yaml):
     code = (
         "import json, sys, pathlib; from airflow_mlops.factory import load_file\n"
@@ -180,6 +181,7 @@ def test_two_processes_serialise_to_equal_bytes(model_yaml):
     assert first.splitlines()[-1] == second.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_only_a_model_that_asks_a_person_pays_for_the_human_in_the_loop(model_yaml):
     code = (
         "import sys, pathlib; from airflow_mlops.factory import load_file\n"
@@ -196,6 +198,7 @@ def test_only_a_model_that_asks_a_person_pays_for_the_human_in_the_loop(model_ya
     assert "hitl" in loaded(1)
 
 
+@pytest.mark.slow
 def test_parsing_loads_no_heavy_library(model_yaml):
     code = (
         "import sys, pathlib; from airflow_mlops.factory import load_file\n"

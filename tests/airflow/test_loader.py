@@ -208,6 +208,7 @@ def test_the_loader_of_the_repository_is_found_by_airflows_safe_mode():
     assert len([line for line in loader.read_text().splitlines() if line]) == 2
 
 
+@pytest.mark.slow
 def test_the_hand_written_example_parses_alone_without_extras_and_has_no_schedule():
     code = (
         "import runpy, sys; dags = runpy.run_path(sys.argv[1])\n"
