@@ -70,9 +70,13 @@ def _numbers(values: pd.Series) -> np.ndarray[Any, Any]:
         raise ModelRefused(f"the model needs numbers in column {values.name}: {error}") from error
 
 
-def _objects(values: pd.Series) -> np.ndarray[Any, Any]:
-    """None, NaN and NA are one missing value to scikit-learn's encoders only when all are NaN."""
+def _objects(values: pd.Series) -> pd.Series:
+    """None, NaN and NA are one missing value to scikit-learn's encoders only when all are NaN.
+
+    A series, since a frame made of a bare array is text in pandas 3 and objects in pandas 2.
+    """
     import numpy as np
+    import pandas as pd
     from pandas.api import types
 
     missing = values.isna().to_numpy()
@@ -81,7 +85,7 @@ def _objects(values: pd.Series) -> np.ndarray[Any, Any]:
         raise ModelRefused(f"the model needs text in column {values.name}, but it holds {values.dtype}")
     objects = values.to_numpy(dtype=object, copy=True)
     objects[missing] = np.nan
-    return np.asarray(objects, dtype=object)
+    return pd.Series(objects, dtype=object, index=values.index)
 
 
 def prediction(estimator: Any, task: TaskKind, features: pd.DataFrame) -> np.ndarray[Any, Any]:

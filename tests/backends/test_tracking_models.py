@@ -197,6 +197,7 @@ def test_rows_get_the_dtypes_of_training_and_one_kind_of_missing_value() -> None
     rows = conformed(frame, {"a": "categorical", "b": "numeric"})
     assert list(rows.columns) == ["a", "b"]
     np.testing.assert_array_equal(rows["b"], [np.nan, 2.0, 1.0])
+    assert rows["a"].dtype == object
     assert rows["a"].tolist()[0] == "x"
     assert all(isinstance(value, float) for value in rows["a"].tolist()[1:])
 
