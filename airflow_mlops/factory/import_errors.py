@@ -60,6 +60,18 @@ def broken_config(path: Path, message: str) -> BrokenConfig:
     return dag
 
 
+def is_admitted(stand_in: BrokenConfig) -> bool:
+    """Whether the deployment's cluster policies let the stand-in pass. One that they refuse (it has neither
+    tasks nor an owner) would be an error under the loader's path, where it hides every model."""
+    from airflow import settings
+
+    try:
+        settings.dag_policy(stand_in)  # type: ignore[no-untyped-call]  # Airflow left it bare
+    except Exception:  # noqa: BLE001 (whatever a policy raises is a refusal)
+        return False
+    return True
+
+
 def _refusal(message: str) -> ConfigError:
     """The error in the form that Airflow passes through as it is, without wrapping it in a second one."""
     from airflow.exceptions import SerializationError  # the processor has airflow-core; a worker may not

@@ -15,7 +15,7 @@ from airflow.sdk.configuration import conf
 
 from airflow_mlops.config.load import find_configs, load_model
 from airflow_mlops.exceptions import ConfigError
-from airflow_mlops.factory.import_errors import broken_config, can_be_shown
+from airflow_mlops.factory.import_errors import broken_config, can_be_shown, is_admitted
 from airflow_mlops.factory.render import render
 from airflow_mlops.plan.compile import compile_plan
 
@@ -53,11 +53,11 @@ def load_dags(namespace: MutableMapping[str, Any], *, loader_file: str | Path | 
     wanted = get_parsing_context().dag_id
     found = load_one(folders, wanted) if wanted else load_folders(folders)
     namespace.update({f"dag {dag_id}": dag for dag_id, dag in found.dags.items()})
-    if can_be_shown():
-        for problem in found.problems:
-            namespace[f"problem {problem.path}"] = broken_config(problem.path, problem.message)
-    else:
-        for problem in found.problems:
+    for problem in found.problems:
+        stand_in = broken_config(problem.path, problem.message)
+        if can_be_shown() and is_admitted(stand_in):
+            namespace[f"problem {problem.path}"] = stand_in
+        else:
             log.warning("Skipped %s: %s", problem.path, problem.message)
     return found
 

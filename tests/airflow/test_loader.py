@@ -200,6 +200,24 @@ def test_a_broken_file_stands_in_under_its_own_path_only_while_airflow_parses_wh
     assert stand_in.config_path == bad
 
 
+def test_a_stand_in_that_a_cluster_policy_refuses_is_left_out_so_that_it_hides_no_model(
+    model_yaml, load, monkeypatch, caplog
+):
+    from airflow import settings
+    from airflow.exceptions import AirflowClusterPolicyViolation
+
+    def policy(dag):
+        if not dag.tasks:
+            raise AirflowClusterPolicyViolation("a DAG needs tasks")
+
+    monkeypatch.setattr(settings, "dag_policy", policy)
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "client")
+    model_yaml("rain")
+    model_yaml("snow", more=BAD)
+    assert dags_in(load()) == {"rain.train", "rain.deploy"}
+    assert "snow.yaml" in caplog.text
+
+
 def test_the_loader_of_the_repository_is_found_by_airflows_safe_mode():
     from airflow.utils.file import might_contain_dag
 
