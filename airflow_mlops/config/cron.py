@@ -41,7 +41,7 @@ def checked_cron(text: str) -> str:
     for part, (name, low, high, words) in zip(parts, _FIELDS, strict=True):
         for item in part.split(","):
             if not _readable(item, low, high, words):
-                raise ValueError(f"{item!r} is not a {name} ({low} to {high}) in the cron {text!r}")
+                raise ValueError(f"{item!r} does not fit the {name} ({low} to {high}) in the cron {text!r}")
     return text
 
 

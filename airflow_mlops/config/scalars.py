@@ -56,7 +56,7 @@ _TRAPS: tuple[tuple[re.Pattern[str], str, str], ...] = (
         "{} is not a number that JSON can hold",
         f"give a finite number, or {_QUOTE}",
     ),
-    (re.compile(r"<<"), "merge keys (<<) are not read", "write the keys out"),
+    (re.compile(r"<<"), "{} is a merge key, which is not read", "write the keys out"),
 )
 
 

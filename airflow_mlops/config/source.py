@@ -194,6 +194,9 @@ class _Reader:
     def _key(self, text: str, value: Any, place: Place) -> None:
         frame = self._stack[-1]
         path = (*frame.path, text)
+        if text in ("y", "Y", "n", "N"):
+            # Widely used names (retraining.n, a label y). As values they are refused; a key is always text.
+            value = text
         if isinstance(value, Trap):
             self._note(place, path, f"the key {value.message}", value.hint.rpartition("or ")[2])
         elif not isinstance(value, str):

@@ -42,7 +42,7 @@ def _read(file: Path) -> tuple[ExpectationConfig, ...]:
         suite = json.loads(body)
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"is not JSON: {error}") from error
     listed = suite.get("expectations") if isinstance(suite, dict) else None
     if not isinstance(listed, list):

@@ -35,12 +35,12 @@ _SHAPES: dict[str, str] = {
 def problems_of(error: ValidationError, document: Document) -> Iterator[Problem]:
     """Every error of a validation, at the key or value it is about."""
     for found in error.errors(include_url=False):
-        path, owner = _locate(found["loc"])
-        yield from _translate(dict(found), path, owner, document)
+        path, owner, here = _locate(found["loc"])
+        yield from _translate(dict(found), path, owner, here, document)
 
 
 def _translate(
-    found: dict[str, Any], path: KeyPath, owner: type[BaseModel] | None, document: Document
+    found: dict[str, Any], path: KeyPath, owner: type[BaseModel] | None, here: Any, document: Document
 ) -> Iterator[Problem]:
     context, given = found.get("ctx", {}), found["input"]
     at_value = document.value_place(path)
@@ -49,7 +49,7 @@ def _translate(
             yield document.problem(document.key_place(path), path, "missing", _purpose(owner, path))
         case "union_tag_not_found":
             path = (*path, context["discriminator"].strip("'"))
-            hint = f"give one of {', '.join(_tags(owner, path[-2]))}" if len(path) > 1 else ""
+            hint = f"give one of {', '.join(_tags(here))}"
             yield document.problem(document.key_place(path), path, "missing", hint)
         case "extra_forbidden":
             hint = _where_instead(str(path[-1]), owner)
@@ -100,8 +100,8 @@ def _value_at(document: Document, path: KeyPath) -> Any:
     return node.value
 
 
-def _locate(loc: Sequence[str | int]) -> tuple[KeyPath, type[BaseModel] | None]:
-    """The keys of the file in a pydantic location, and the model that owns the last one."""
+def _locate(loc: Sequence[str | int]) -> tuple[KeyPath, type[BaseModel] | None, Any]:
+    """The keys of the file in a pydantic location, the model that owns the last, what may stand there."""
     path: list[str | int] = []
     annotation: Any = ModelConfig
     owner: type[BaseModel] | None = None
@@ -114,7 +114,7 @@ def _locate(loc: Sequence[str | int]) -> tuple[KeyPath, type[BaseModel] | None]:
             continue
         path.append(part)
         owner, annotation = _below(parts[0] if parts else Any, part)
-    return tuple(path), owner
+    return tuple(path), owner, annotation
 
 
 def _below(annotation: Any, part: str | int) -> tuple[type[BaseModel] | None, Any]:
@@ -140,10 +140,7 @@ def _tag_values(model: Any) -> tuple[Any, ...]:
     return get_args(model.model_fields["type"].annotation)
 
 
-def _tags(owner: type[BaseModel] | None, part: str | int) -> list[str]:
-    if owner is None:
-        return []
-    _, annotation = _below(owner, part)
+def _tags(annotation: Any) -> list[str]:
     return [tag for model in _parts(annotation) for tag in _tag_values(model)]
 
 

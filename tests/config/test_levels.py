@@ -1,0 +1,54 @@
+"""Presets: what a level fills in, and what the file may say instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_mlops.config.load import load_model
+from airflow_mlops.config.models import ModelConfig
+
+MINIMAL = (Path(__file__).parent / "minimal.yaml").read_text()
+WATCHED = MINIMAL + "schedule: {start: 2020-01-01}\nmonitor:\n  cron: '@daily'\n"
+WITH_LABELS = WATCHED + (
+    "  labels: {source: {type: parquet, path: labels.parquet}}\n  performance: {metric: roc_auc}\n"
+)
+
+
+def loaded(tmp_path: Path, text: str) -> ModelConfig:
+    path = tmp_path / "wine.yaml"
+    path.write_text(text)
+    return load_model(path).config
+
+
+@pytest.mark.parametrize(
+    ("level", "automatic", "approval", "retraining"),
+    [(1, False, True, False), (2, True, False, False), (3, True, False, True)],
+)
+def test_a_level_fills_in_what_the_file_leaves_out(
+    tmp_path: Path, level: int, automatic: bool, approval: bool, retraining: bool
+) -> None:
+    config = loaded(tmp_path, f"{WATCHED}level: {level}\n")
+    assert config.deploy.automatic is automatic
+    assert config.deploy.approval is approval
+    assert config.retraining.enabled is retraining
+
+
+def test_what_the_file_says_beats_the_level(tmp_path: Path) -> None:
+    config = loaded(tmp_path, WATCHED + "level: 3\ndeploy: {approval: true}\nretraining: {enabled: false}\n")
+    assert config.deploy.approval is True
+    assert config.deploy.automatic is True
+    assert config.retraining.enabled is False
+
+
+def test_causes_left_out_are_those_that_monitoring_can_see(tmp_path: Path) -> None:
+    assert loaded(tmp_path, WATCHED + "level: 3\n").retraining.causes == ("drift",)
+    assert loaded(tmp_path, WITH_LABELS + "level: 3\n").retraining.causes == ("drift", "decay")
+
+
+def test_the_level_changes_the_digest_only_through_what_it_fills_in(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    one.write_text(WATCHED + "level: 1\n")
+    two.write_text(WATCHED + "level: 1\nretraining: {enabled: false, causes: [drift]}\n")
+    assert load_model(one).digest == load_model(two).digest
