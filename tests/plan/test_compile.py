@@ -1,0 +1,149 @@
+"""The picture of the DAGs: tasks, order, groups, triggers and pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from airflow_mlops.config.load import load_model
+from airflow_mlops.plan.compile import compile_plan
+from airflow_mlops.plan.graph import DagPlan, Plan, StepName, TaskNode
+from airflow_mlops.plan.step_docs import STEP_DOCS
+
+MINIMAL = (Path(__file__).parents[1] / "config" / "minimal.yaml").read_text()
+WATCHED = (
+    "schedule: {cron: '@monthly', start: 2020-01-01, end: 2021-01-01, timezone: Europe/Paris,\n"
+    "  catchup: true}\n"
+    "monitor:\n  cron: '@daily'\n  labels: {source: {type: parquet, path: l.parquet}}\n"
+    "  performance: {metric: roc_auc}\n"
+)
+
+
+def plan_of(folder: Path, more: str = "") -> Plan:
+    path = folder / "wine.yaml"
+    path.write_text(MINIMAL + more)
+    loaded = load_model(path)
+    return compile_plan(loaded.config, loaded.digest)
+
+
+def dag_of(plan: Plan, role: str) -> DagPlan:
+    return next(dag for dag in plan.dags if dag.role == role)
+
+
+def edges(dag: DagPlan) -> dict[str, tuple[str, ...]]:
+    return {task.full_id: task.upstream for task in dag.tasks}
+
+
+def emitted(dag: DagPlan) -> dict[str, str]:
+    return {task.full_id: task.emits for task in dag.tasks if task.emits}
+
+
+def test_a_level_1_model_trains_and_is_deployed_by_hand_with_approval(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    assert [dag.dag_id for dag in plan.dags] == ["wine.train", "wine.deploy"]
+    assert edges(plan.dags[0]) == {
+        "snapshot": (),
+        "validate": ("snapshot",),
+        "train": ("validate",),
+        "evaluate": ("train",),
+        "gate": ("evaluate",),
+        "register": ("gate",),
+        "announce_challenger": ("register",),
+    }
+    assert edges(plan.dags[1])["shadow"] == ("approve",)
+    assert edges(plan.dags[1])["approve"] == ("smoke_serve",)
+    assert all(dag.trigger.assets == () and dag.trigger.cron is None for dag in plan.dags)
+
+
+def test_a_level_2_model_is_tried_on_a_sample_and_deployed_by_its_asset(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, "level: 2\n")
+    train, deploy, monitor = plan.dags
+    assert edges(train)["preflight.sample_run"] == ("snapshot",)
+    assert edges(train)["train"] == ("validate", "preflight.sample_run")
+    assert train.trigger.assets == ()
+    assert deploy.trigger.assets == ("wine/challenger",)
+    assert "approve" not in edges(deploy)
+    assert list(edges(monitor)) == ["collect", "data_quality", "drift", "decide"]
+
+
+def test_a_rollout_goes_through_shadow_and_rising_weights_to_one_of_two_ends(tmp_path: Path) -> None:
+    deploy = dag_of(plan_of(tmp_path, "level: 2\ndeploy: {canary: {steps: [0.1, 0.125, 0.5]}}\n"), "deploy")
+    assert edges(deploy) == {
+        "take_challenger": (),
+        "smoke_serve": ("take_challenger",),
+        "shadow": ("smoke_serve",),
+        "canary.weight_10": ("shadow",),
+        "canary.weight_12_5": ("canary.weight_10",),
+        "canary.weight_50": ("canary.weight_12_5",),
+        "conclude": ("canary.weight_50",),
+        "promote": ("conclude",),
+        "roll_back": ("conclude",),
+        "announce_champion": ("promote",),
+    }
+    weights = [task.settings["weight"] for task in deploy.tasks if task.step == "canary"]
+    assert weights == [0.1, 0.125, 0.5]
+    conclude = next(task for task in deploy.tasks if task.step == "conclude")
+    assert conclude.settings["verdicts"][:2] == ["smoke_serve", "shadow"]
+    assert "12.5 % of the rows" in next(task.doc for task in deploy.tasks if task.task_id == "weight_12_5")
+
+
+def test_the_assets_close_the_loop_at_level_3(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, WATCHED + "level: 3\n")
+    train, deploy, monitor = plan.dags
+    assert emitted(train) == {"announce_challenger": "wine/challenger"}
+    assert emitted(deploy) == {"announce_champion": "wine/champion"}
+    assert emitted(monitor) == {"request_retraining": "wine/retrain"}
+    assert train.trigger.assets == ("wine/retrain",)
+    assert deploy.trigger.assets == ("wine/challenger",)
+    assert edges(monitor)["decide"] == ("data_quality", "drift", "performance")
+
+
+def test_the_schedule_reaches_train_whole_and_monitor_without_catching_up(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, WATCHED)
+    train, monitor = dag_of(plan, "train").trigger, dag_of(plan, "monitor").trigger
+    assert (train.cron, train.timezone, train.catchup) == ("@monthly", "Europe/Paris", True)
+    assert (monitor.cron, monitor.timezone, monitor.catchup) == ("@daily", "Europe/Paris", False)
+    assert train.start == monitor.start is not None
+    assert train.end == monitor.end is not None
+    assert "request_retraining" not in edges(dag_of(plan, "monitor"))
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_tasks_wait_only_for_tasks_above_them_and_ids_are_unique(tmp_path: Path, level: int) -> None:
+    for dag in plan_of(tmp_path, f"{WATCHED}level: {level}\n").dags:
+        above: set[str] = set()
+        for task in dag.tasks:
+            assert set(task.upstream) <= above, task
+            assert task.full_id not in above
+            above.add(task.full_id)
+        assert sum(not task.upstream for task in dag.tasks) == 1
+
+
+def test_two_compilations_are_equal(tmp_path: Path) -> None:
+    assert plan_of(tmp_path, WATCHED) == plan_of(tmp_path, WATCHED)
+
+
+def test_every_step_has_a_page_that_says_what_it_does_in_a_few_sentences() -> None:
+    assert set(STEP_DOCS) == set(get_args(StepName))
+    for step, doc in STEP_DOCS.items():
+        assert doc.endswith("."), step
+        assert 40 < len(doc) < 400, step
+
+
+def test_a_dags_page_says_model_schedule_gates_policy_and_owner(tmp_path: Path) -> None:
+    more = WATCHED + "level: 3\nowner: cellar\ndescription: Is this wine good?\nretraining: {k: 2, n: 3}\n"
+    train, deploy, monitor = (dag.doc for dag in plan_of(tmp_path, more).dags)
+    assert all("Is this wine good?" in doc and "**Owner**: cellar" in doc for doc in (train, deploy, monitor))
+    assert "every month on day 1 at 00:00 (Europe/Paris), or when `wine/retrain` is updated" in train
+    assert "- roc_auc is at least 0.6" in train
+    assert "- log_loss is not worse than the champion's by more than 0.01" in train
+    assert "all rows since 2020-01-01; the newest 30 days are held out" in train
+    assert "shadow, then 10 %, 50 % of the rows, then all" in deploy
+    assert "on drift or decay in 2 of the last 3 windows" in monitor
+
+
+def test_a_task_outside_a_group_is_named_by_its_own_id() -> None:
+    assert TaskNode("train", "train").full_id == "train"
+    assert TaskNode("weight_10", "canary", group="canary").full_id == "canary.weight_10"
