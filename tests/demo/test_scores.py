@@ -12,7 +12,7 @@ from rich.console import Console
 
 from airflow_mlops.cli.demo.failures import last_lines
 from airflow_mlops.cli.demo.report import show_addresses, show_result
-from airflow_mlops.cli.demo.scores import MonthScore, versions_in_order, what_was_decided
+from airflow_mlops.cli.demo.scores import MonthScore, Story, versions_in_order, what_was_decided
 from airflow_mlops.cli.demo.stack import Site, new_site
 from airflow_mlops.cli.demo.traffic import Answer, months
 from airflow_mlops.core.ledger import Entry, EntryKind
@@ -47,14 +47,13 @@ def test_a_retraining_that_is_promoted_is_told_with_its_cause() -> None:
         entry(4, "promoted", "2", "deploy", "canary passed"),
     ]
     told = what_was_decided(entries, "look", "train")
-    assert told == "retrained for drift: drift in April. v2 promoted"
+    assert told == Story("drift: v2 promoted", ("drift in April",))
 
 
 def test_a_challenger_that_is_held_is_told_with_the_gates_first_reason() -> None:
     entries = [*ASKED, entry(2, "gated", "run", "train", "roc_auc is 0.03 worse", "log_loss", outcome="fail")]
-    assert what_was_decided(entries, "look", "train").endswith(
-        "challenger held (fail): roc_auc is 0.03 worse"
-    )
+    told = what_was_decided(entries, "look", "train")
+    assert told == Story("drift: challenger held", ("drift in April", "roc_auc is 0.03 worse"))
 
 
 def test_a_rollback_is_told_with_its_reason() -> None:
@@ -63,19 +62,21 @@ def test_a_rollback_is_told_with_its_reason() -> None:
         entry(3, "registered", "2", "train", role="challenger"),
         entry(4, "rolled_back", "2", "deploy", "canary 0.2: 5 errors in 300 rows"),
     ]
-    assert "v2 rolled back: canary 0.2: 5 errors" in what_was_decided(entries, "look", "train")
+    told = what_was_decided(entries, "look", "train")
+    assert told == Story("drift: v2 rolled back", ("drift in April", "canary 0.2: 5 errors in 300 rows"))
 
 
 def test_a_refusal_and_a_quiet_month_are_told_with_why() -> None:
-    refused = [entry(1, "retrain_refused", "r1", "look", "drift, but the budget is spent")]
-    assert what_was_decided(refused, "look", None) == "retraining refused: drift, but the budget is spent"
+    refused = [entry(1, "retrain_refused", "r1", "look", "the budget is spent", cause="drift")]
+    told = what_was_decided(refused, "look", None)
+    assert told == Story("drift, retraining refused", ("the budget is spent",))
     quiet = [entry(0, "monitored", "w", "look", "no drift and no decay")]
-    assert what_was_decided(quiet, "look", None) == "kept: no drift and no decay"
+    assert what_was_decided(quiet, "look", None) == Story("champion kept", ("no drift and no decay",))
 
 
 def test_a_promotion_of_another_month_is_not_told_again() -> None:
     entries = [*ASKED, entry(4, "promoted", "7", "deploy", "canary passed")]
-    assert "promoted" not in what_was_decided(entries, "look", None)
+    assert what_was_decided(entries, "look", None).decision == "drift: retraining asked"
 
 
 def test_the_versions_that_answered_are_named_once_in_order() -> None:
@@ -101,19 +102,32 @@ def site(tmp_path: Path) -> Site:
 
 SCORES = [
     MonthScore(
-        datetime(2013, 4, 1), 27_587, 0.28, 0.4, 0.651, 0.651, ("1",), "retrained for drift. v2 promoted"
-    ),
-    MonthScore(datetime(2013, 5, 1), 28_119, 0.219, None, 0.724, 0.744, ("1", "2"), "kept: no drift"),
+        month=datetime(2013, month, 1),
+        flights=flights,
+        late_share=0.28,
+        drift_share=drift,
+        frozen_auc=frozen,
+        loop_auc=loop,
+        champions=champions,
+        decision=decision,
+        why=("5 of 15 columns drifted",),
+    )
+    for month, flights, drift, frozen, loop, champions, decision in (
+        (4, 27_587, 0.4, 0.651, 0.651, ("1",), "drift: v2 promoted"),
+        (5, 28_119, None, 0.724, 0.744, ("1", "2"), "champion kept"),
+    )
 ]
 
 
 def test_the_result_is_a_table_a_picture_and_json(site: Site) -> None:
     site.home.mkdir()
-    console = Console(record=True, width=140)
+    console = Console(record=True, width=80)
     show_result(SCORES, site, console)
     shown = console.export_text()
     assert "27,587" in shown
     assert "v1 → v2" in shown
+    assert "champion kept" in shown
+    assert "Apr  5 of 15 columns drifted." in shown
     assert "the loop 0.6975, frozen 0.6875, a difference of +0.0100" in shown
     assert (site.home / "auc.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((site.home / "months.json").read_text())[1]["champions"] == ["1", "2"]

@@ -152,5 +152,5 @@ def _params(window: Window) -> dict[str, str]:
 def _said(score: MonthScore) -> str:
     return (
         f"{score.month:%B}: AUC {score.loop_auc:.3f} (frozen {score.frozen_auc:.3f}), "
-        f"late {score.late_share:.0%}. {score.decision}"
+        f"late {score.late_share:.0%}, {score.decision}"
     )

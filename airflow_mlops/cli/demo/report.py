@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -18,14 +19,12 @@ from airflow_mlops.cli.demo.stack import USER, Site
 
 def show_result(scores: Sequence[MonthScore], site: Site, console: Console) -> None:
     """Print the table; keep it as text and JSON, and the picture, in the demo's folder."""
-    table = month_table(scores)
-    console.print(table)
-    console.print(_means(scores), highlight=False)
     kept = site.home / "months.txt"
     with kept.open("w") as file:
-        text = Console(file=file, width=140)
-        text.print(table)
-        text.print(_means(scores), highlight=False)
+        for shown in (console, Console(file=file, width=100)):
+            shown.print(month_table(scores))
+            shown.print(_means(scores), highlight=False)
+            shown.print(_reasons(scores), highlight=False, markup=False)
     lines = json.dumps([asdict(score) for score in scores], default=str, indent=2)
     (site.home / "months.json").write_text(lines + "\n")
     picture = draw(scores, site.home / "auc.png")
@@ -44,14 +43,14 @@ def show_addresses(site: Site, console: Console) -> None:
 
 
 def month_table(scores: Sequence[MonthScore]) -> Table:
-    """One row per month."""
-    table = Table(title="What the loop did, month by month")
-    for name in ("Month", "Flights", "Late", "Drifted", "Frozen AUC", "Loop AUC", "Champion"):
-        table.add_column(name, justify="left" if name in ("Month", "Champion") else "right", no_wrap=True)
-    table.add_column("What was decided, and why", ratio=1)
+    """One row per month; it fits into 80 columns."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="What the loop did, month by month")
+    for name in ("Month", "Flights", "Late", "Drift", "Frozen", "Loop", "Champion", "Decided"):
+        right = name in ("Flights", "Late", "Drift", "Frozen", "Loop")
+        table.add_column(name, justify="right" if right else "left", no_wrap=True)
     for score in scores:
         table.add_row(
-            f"{score.month:%b %Y}",
+            f"{score.month:%b}",
             f"{score.flights:,}",
             f"{score.late_share:.0%}",
             "-" if score.drift_share is None else f"{score.drift_share:.0%}",
@@ -61,6 +60,10 @@ def month_table(scores: Sequence[MonthScore]) -> Table:
             escape(score.decision),
         )
     return table
+
+
+def _reasons(scores: Sequence[MonthScore]) -> str:
+    return "\n".join(["Why:", *(f"{score.month:%b}  {'; '.join(score.why)}." for score in scores)])
 
 
 def _means(scores: Sequence[MonthScore]) -> str:

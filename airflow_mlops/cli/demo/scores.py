@@ -28,6 +28,15 @@ class MonthScore:
     loop_auc: float
     champions: tuple[str, ...]
     decision: str
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What was decided, in a few words, and the reasons in numbers."""
+
+    decision: str
+    why: tuple[str, ...]
 
 
 def score_month(
@@ -49,6 +58,7 @@ def score_month(
         return metrics.score(["roc_auc"], label, prediction, config.evaluation.confidence)["roc_auc"].value
 
     seen = [item for item in entries if item.kind == "monitored" and item.run_id == monitor_run]
+    story = what_was_decided(entries, monitor_run, train_run)
     return MonthScore(
         month=month.window.start,
         flights=len(landed),
@@ -57,7 +67,8 @@ def score_month(
         frozen_auc=auc(frozen.predict(landed[list(config.data.features)])),
         loop_auc=auc(given),
         champions=versions_in_order(month.answers.values()),
-        decision=what_was_decided(entries, monitor_run, train_run),
+        decision=story.decision,
+        why=story.why,
     )
 
 
@@ -66,34 +77,36 @@ def versions_in_order(answers: Iterable[Answer]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(answer.version for answer in answers))
 
 
-def what_was_decided(entries: Sequence[Entry], monitor_run: str, train_run: str | None) -> str:
-    """The ledger's story of one month: monitor's decision, the gate's, the rollout's."""
-    parts = [_asked(item) for item in entries if item.run_id == monitor_run and item.kind in _DECISIONS]
-    if not parts:
-        monitored = [item for item in entries if item.run_id == monitor_run and item.kind == "monitored"]
-        return "kept: " + "; ".join(monitored[0].reasons) if monitored else "nothing was seen"
-    versions = set()
+def what_was_decided(entries: Sequence[Entry], monitor_run: str, train_run: str | None) -> Story:
+    """The ledger's story of one month: monitoring's decision, the gates', the rollout's."""
+    seen = [item for item in entries if item.run_id == monitor_run]
+    decided = next((item for item in seen if item.kind in ("retrain_requested", "retrain_refused")), None)
+    if decided is None:
+        looked = next((item for item in seen if item.kind == "monitored"), None)
+        return Story("champion kept", looked.reasons if looked else ("nothing was seen",))
+    cause, why = decided.data.get("cause"), decided.reasons[:_TOLD]
+    if decided.kind == "retrain_refused":
+        return Story(f"{cause}, retraining refused", why)
+    if train_run is None:
+        return Story(f"{cause}: retraining asked", why)
+    end, more = _what_became(entries, train_run)
+    return Story(f"{cause}: {end}", (*why, *more))
+
+
+# The policy's sentence, the metric's and the drift's; the scores of single columns follow in the ledger.
+_TOLD = 3
+
+
+def _what_became(entries: Sequence[Entry], train_run: str) -> tuple[str, tuple[str, ...]]:
+    """What a training run led to, and why where it is not a promotion."""
+    trained = [item for item in entries if item.run_id == train_run]
+    held = next((item for item in trained if item.kind == "gated" and item.data["outcome"] != "pass"), None)
+    if held is not None:
+        return "challenger held", held.reasons[:1]
+    versions = {item.subject for item in trained if item.kind == "registered"}
     for item in entries:
-        if train_run is not None and item.run_id == train_run:
-            if item.kind == "gated" and item.data.get("outcome") != "pass":
-                parts.append(f"challenger held ({item.data.get('outcome')}): {_first(item.reasons)}")
-            elif item.kind == "registered":
-                versions.add(item.subject)
-        elif item.kind == "promoted" and item.subject in versions:
-            parts.append(f"v{item.subject} promoted")
-        elif item.kind == "rolled_back" and item.subject in versions:
-            parts.append(f"v{item.subject} rolled back: {_first(item.reasons)}")
-    return ". ".join(parts)
-
-
-_DECISIONS = frozenset({"retrain_requested", "retrain_refused"})
-
-
-def _asked(item: Entry) -> str:
-    if item.kind == "retrain_refused":
-        return f"retraining refused: {_first(item.reasons)}"
-    return f"retrained for {item.data.get('cause')}: {_first(item.reasons)}"
-
-
-def _first(reasons: Sequence[str]) -> str:
-    return reasons[0] if reasons else "no reason was recorded"
+        if item.kind == "promoted" and item.subject in versions:
+            return f"v{item.subject} promoted", ()
+        if item.kind == "rolled_back" and item.subject in versions:
+            return f"v{item.subject} rolled back", item.reasons[:1]
+    return "rollout not finished", ()
