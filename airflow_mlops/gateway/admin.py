@@ -137,7 +137,7 @@ class AdminRoutes:
         return self._traffic(await self._control.roll_back(body.rollout_id))
 
     async def flush(self, _: Request) -> Any:
-        await self._gateway.shadow.settle(5.0)
+        await self._gateway.shadow.settle(1.0)
         return {"rows_written": await asyncio.to_thread(self._gateway.log.flush)}
 
     async def refresh(self, _: Request) -> Any:

@@ -12,6 +12,8 @@ from airflow_mlops.gateway.metrics import GatewayMetrics
 from airflow_mlops.gateway.routing import RoutingTable
 from airflow_mlops.gateway.rows import Rows
 
+_MOST_JOBS = 256
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShadowJob:
@@ -25,7 +27,7 @@ class ShadowJob:
 
 
 class Shadow:
-    """Works off jobs one by one. More than ``buffer_rows`` waiting rows are dropped and counted: a slow
+    """Works off jobs in batches. More than ``buffer_rows`` waiting rows are dropped and counted: a slow
     challenger costs evidence, never memory or the champion's time."""
 
     def __init__(self, log: InferenceLogWriter, metrics: GatewayMetrics, *, buffer_rows: int) -> None:
@@ -65,12 +67,16 @@ class Shadow:
 
     async def _work(self) -> None:
         while True:
-            job = await self._jobs.get()
+            jobs = [await self._jobs.get()]
+            while not self._jobs.empty() and len(jobs) < _MOST_JOBS:
+                jobs.append(self._jobs.get_nowait())
             try:
-                await self._answer(job)
+                # Asked at once, they are predicted in one call: see Batcher.
+                await asyncio.gather(*(self._answer(job) for job in jobs))
             finally:
-                self._waiting_rows -= len(job.rows)
-                self._jobs.task_done()
+                for job in jobs:
+                    self._waiting_rows -= len(job.rows)
+                    self._jobs.task_done()
 
     async def _answer(self, job: ShadowJob) -> None:
         challenger, stage = job.routing.challenger, job.routing.stage

@@ -81,6 +81,20 @@ def test_a_shadow_that_falls_behind_loses_rows_that_are_counted_and_never_holds_
     assert gateway.observed("r2")["challenger"]["rows"] == 10
 
 
+def test_a_shadow_that_was_held_up_predicts_what_waits_in_one_call(gateway: Any, shelf: Any) -> None:
+    gateway.put("2", "shadow")
+    shadow = shelf.models["2"]
+    shadow.calls.clear()
+    shadow.go_on = threading.Event()
+    gateway.predict(*rows(1))
+    gateway.wait(lambda: shadow.calls == [1])
+    for _ in range(4):
+        gateway.predict(*rows(2))
+    shadow.go_on.set()
+    assert gateway.observed("r2")["challenger"]["rows"] == 9
+    assert shadow.calls == [1, 8]
+
+
 def test_rows_that_the_challenger_raises_on_are_answered_by_the_champion(gateway: Any, shelf: Any) -> None:
     shelf.models["2"].broken_on = "AA"
     gateway.put("2", "canary", 0.5)
