@@ -82,7 +82,9 @@ class Narrator:
         """A line that stays."""
         self._last_spoke = self._clock()
         left = "" if self._live else f" [dim]({self._left()})[/dim]"
-        self._console.print(f"[dim]{clock_text(self.elapsed)}[/dim]  {escape(text)}{left}", highlight=False)
+        line = f"[dim]{clock_text(self.elapsed)}[/dim]  {escape(text)}{left}"
+        # A log's reader may be wider or narrower than 80 columns.
+        self._console.print(line, highlight=False, soft_wrap=self._live is None)
 
     def now(self, text: str) -> None:
         """What is happening at this moment. Without a terminal it is said only if it is new, and rarely."""

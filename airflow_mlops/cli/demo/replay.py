@@ -31,10 +31,10 @@ def stages(count: int) -> list[Stage]:
     """The parts of a replay of ``count`` months, with seconds measured on two cores."""
     names = [f"{window.start:%B}" for window in months(LEARNED.end, count)]
     return [
-        Stage("start", 45),
-        Stage("first champion", 75),
-        *(Stage(name, 110) for name in names[:-1]),
-        Stage(names[-1], 40),
+        Stage("start", 40),
+        Stage("first champion", 45),
+        *(Stage(name, 95) for name in names[:-1]),
+        Stage(names[-1], 30),
     ]
 
 

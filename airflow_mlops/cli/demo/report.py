@@ -44,7 +44,9 @@ def show_addresses(site: Site, console: Console) -> None:
 
 def month_table(scores: Sequence[MonthScore]) -> Table:
     """One row per month; it fits into 80 columns."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="What the loop did, month by month")
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title="What the loop did, month by month"
+    )
     for name in ("Month", "Flights", "Late", "Drift", "Frozen", "Loop", "Champion", "Decided"):
         right = name in ("Flights", "Late", "Drift", "Frozen", "Loop")
         table.add_column(name, justify="right" if right else "left", no_wrap=True)
