@@ -144,10 +144,6 @@ class EmbeddedTarget:
         )
 
 
-# The name by which the catalogue of backends knows it.
-EmbeddedServing = EmbeddedTarget
-
-
 def _version(model: ModelRef | None) -> str | None:
     return None if model is None else model.version
 

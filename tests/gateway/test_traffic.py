@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_mlops.core.identity import sticky_share
 from airflow_mlops.gateway.split import split
 
 ROW = {"temp": 20.5, "carrier": "AA"}
@@ -37,6 +38,7 @@ def test_the_split_keeps_the_order_of_rows_and_differs_from_rollout_to_rollout()
     champion, challenger = split(keys, rollout_id="a", weight=0.3)
     assert sorted([*champion, *challenger]) == list(range(1_000))
     assert champion == sorted(champion)
+    assert challenger == [number for number, key in enumerate(keys) if sticky_share(key, "a") < 0.3]
     assert challenger != split(keys, rollout_id="b", weight=0.3)[1]
 
 
@@ -257,6 +259,22 @@ def test_a_promotion_survives_a_restart_though_the_alias_has_not_moved(gateway: 
     gateway.post("promote", rollout_id="r2", version="2")
     gateway.restart()
     assert gateway.predict(ROW).json()["predictions"][0]["version"] == "2"
+
+
+def test_a_promoted_champion_that_is_away_at_the_start_is_waited_for_not_replaced_by_an_old_alias(
+    start: Any, shelf: Any
+) -> None:
+    gateway = start(poll_seconds=0.05)
+    gateway.wait_ready()
+    gateway.post("promote", rollout_id="r2", version="2")
+    gateway.stop()
+    away = shelf.models.pop("2")
+    gateway._start()
+    gateway.wait(lambda: gateway.ready()["problems"] == {"champion": "there is no version 2"})
+    assert "there is no version 2" in gateway.predict(ROW).json()["detail"]
+    shelf.models["2"] = away
+    gateway.wait_ready()
+    assert gateway.ready() == {"ready": True, "model": "flights", "champion": "2", "problems": {}}
 
 
 def test_an_alias_that_moved_while_the_gateway_was_down_is_followed(gateway: Any, shelf: Any) -> None:
