@@ -69,7 +69,7 @@ def test_a_rollback_is_told_with_its_reason() -> None:
 def test_a_refusal_and_a_quiet_month_are_told_with_why() -> None:
     refused = [entry(1, "retrain_refused", "r1", "look", "the budget is spent", cause="drift")]
     told = what_was_decided(refused, "look", None)
-    assert told == Story("drift: retraining refused", ("the budget is spent",))
+    assert told == Story("drift: no retraining", ("the budget is spent",))
     quiet = [entry(0, "monitored", "w", "look", "no drift and no decay")]
     assert what_was_decided(quiet, "look", None) == Story("champion kept", ("no drift and no decay",))
 

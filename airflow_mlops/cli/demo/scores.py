@@ -86,7 +86,7 @@ def what_was_decided(entries: Sequence[Entry], monitor_run: str, train_run: str 
         return Story("champion kept", looked.reasons if looked else ("nothing was seen",))
     cause, why = decided.data.get("cause"), decided.reasons[:_TOLD]
     if decided.kind == "retrain_refused":
-        return Story(f"{cause}: retraining refused", why)
+        return Story(f"{cause}: no retraining", why)
     if train_run is None:
         return Story(f"{cause}: retraining asked", why)
     end, more = _what_became(entries, train_run)

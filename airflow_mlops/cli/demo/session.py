@@ -55,7 +55,7 @@ def _replay(config: ModelConfig, stack: Stack, count: int, console: Console) -> 
     backends = connect(Endpoints(store=str(site.store), tracking=site.url("mlflow")))
     endpoint = Endpoint(site.url("gateway"), site.token)
     with Narrator(stages(count), console) as narrator:
-        stack.start(narrator.say)
+        stack.start(narrator)
         _announce(site, console)
         scores = Replay(config, stack, endpoint, backends, narrator).run(count)
     show_result(scores, site, console)

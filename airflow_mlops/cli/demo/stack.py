@@ -18,6 +18,7 @@ import httpx
 from airflow_mlops.cli.demo.airflow_api import AirflowApi
 from airflow_mlops.cli.demo.failures import DemoFailed, last_lines
 from airflow_mlops.cli.demo.processes import Processes
+from airflow_mlops.cli.demo.progress import Narrator
 
 USUAL_PORTS = {"airflow": 8080, "mlflow": 5000, "gateway": 8800}
 # Airflow's own log servers; taken by another Airflow on the machine, they would be fought over.
@@ -65,22 +66,22 @@ class Stack:
         self._processes = processes
         self.airflow = AirflowApi(site.url("airflow"), USER, site.password)
 
-    def start(self, say: Callable[[str], None]) -> None:
+    def start(self, narrator: Narrator) -> None:
         """Bring all up. Raises ``DemoFailed`` with the end of the log of what did not come."""
         for folder in (self.site.state, self.site.logs):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
         self.site.store.mkdir()
-        say("Starting MLflow and Airflow")
+        narrator.say("Starting MLflow and Airflow")
         self._start("mlflow", mlflow_command(self.site))
         _seed_password(self.site)
         self._start("airflow", [sys.executable, "-m", "airflow", "standalone"])
-        self._wait("mlflow", lambda: _answers(f"{self.site.url('mlflow')}/health"))
-        say("MLflow is up; starting the model server")
+        self._wait("mlflow", lambda: _answers(f"{self.site.url('mlflow')}/health"), narrator)
+        narrator.say("MLflow is up; starting the model server")
         self._start("gateway", gateway_command(self.site))
-        self._wait("gateway", lambda: _answers(f"{self.site.url('gateway')}/health"))
-        say("The model server is up; waiting for Airflow")
-        self._wait("airflow", self.airflow.is_healthy)
+        self._wait("gateway", lambda: _answers(f"{self.site.url('gateway')}/health"), narrator)
+        narrator.say("The model server is up; waiting for Airflow")
+        self._wait("airflow", self.airflow.is_healthy, narrator)
 
     def check(self) -> None:
         """Raises ``DemoFailed`` if a program has ended."""
@@ -110,10 +111,11 @@ class Stack:
             folder=self.site.state,
         )
 
-    def _wait(self, name: str, is_up: Callable[[], bool]) -> None:
+    def _wait(self, name: str, is_up: Callable[[], bool], narrator: Narrator) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not is_up():
             self.check()
+            narrator.now(f"waiting for {name}")
             if time.monotonic() > deadline:
                 log = last_lines(self.site.logs / f"{name}.log")
                 raise DemoFailed(f"{name} is not up after {START_SECONDS:.0f} s. {log}")
