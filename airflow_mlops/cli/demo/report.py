@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from airflow_mlops.cli.demo.picture import draw
-from airflow_mlops.cli.demo.scores import MonthScore
+from airflow_mlops.cli.demo.scores import ASKED, MonthScore
 from airflow_mlops.cli.demo.stack import USER, Site
 
 
@@ -25,6 +25,11 @@ def show_result(scores: Sequence[MonthScore], site: Site, console: Console) -> N
             shown.print(month_table(scores))
             shown.print(_means(scores), highlight=False)
             shown.print(_reasons(scores), highlight=False, markup=False)
+    if scores[-1].decision.endswith(ASKED):
+        console.print(
+            f"The last request waits in the ledger, and {site.model}.train is paused: the replay ends here.",
+            highlight=False,
+        )
     lines = json.dumps([asdict(score) for score in scores], default=str, indent=2)
     (site.home / "months.json").write_text(lines + "\n")
     picture = draw(scores, site.home / "auc.png")

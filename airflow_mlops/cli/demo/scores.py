@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+ASKED = "retraining asked"
+
+
 @dataclass(frozen=True, slots=True)
 class MonthScore:
     """One line of the final table. ``champions`` are the versions that answered, in order."""
@@ -88,7 +91,7 @@ def what_was_decided(entries: Sequence[Entry], monitor_run: str, train_run: str 
     if decided.kind == "retrain_refused":
         return Story(f"{cause}: no retraining", why)
     if train_run is None:
-        return Story(f"{cause}: retraining asked", why)
+        return Story(f"{cause}: {ASKED}", why)
     end, more = _what_became(entries, train_run)
     return Story(f"{cause}: {end}", (*why, *more))
 
