@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from airflow_mlops.cli.demo.stack import Site, environment, free_ports, gateway_command, new_site
+from airflow_mlops.cli.demo.failures import DemoFailed
+from airflow_mlops.cli.demo.stack import (
+    Site,
+    empty_folder,
+    environment,
+    free_ports,
+    gateway_command,
+    new_site,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -56,6 +64,20 @@ def test_airflow_and_its_tasks_are_told_the_port_that_was_found(site: Site) -> N
     assert found["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == f"{url}/execution/"
     gateway = json.loads(found["AIRFLOW_CONN_MLOPS_GATEWAY_DEFAULT"])
     assert f"http://{gateway['host']}:{gateway['port']}" == site.url("gateway")
+
+
+def test_a_folder_of_an_earlier_demo_is_emptied_and_anybody_elses_is_not(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "state", tmp_path / "logs"
+    for _ in range(2):
+        empty_folder(ours)
+        (ours / "airflow.db").touch()
+    empty_folder(ours)
+    assert not (ours / "airflow.db").exists()
+    theirs.mkdir()
+    (theirs / "thesis.tex").touch()
+    with pytest.raises(DemoFailed, match=r"choose another --home"):
+        empty_folder(theirs)
+    assert (theirs / "thesis.tex").exists()
 
 
 def test_no_secret_is_on_a_command_line(site: Site) -> None:

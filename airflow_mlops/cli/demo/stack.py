@@ -69,8 +69,7 @@ class Stack:
     def start(self, narrator: Narrator) -> None:
         """Bring all up. Raises ``DemoFailed`` with the end of the log of what did not come."""
         for folder in (self.site.state, self.site.logs):
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
+            empty_folder(folder)
         self.site.store.mkdir()
         narrator.say("Starting MLflow and Airflow")
         self._start("mlflow", mlflow_command(self.site))
@@ -120,6 +119,19 @@ class Stack:
                 log = last_lines(self.site.logs / f"{name}.log")
                 raise DemoFailed(f"{name} is not up after {START_SECONDS:.0f} s. {log}")
             time.sleep(0.25)
+
+
+def empty_folder(folder: Path) -> None:
+    """A new, empty folder with our mark in it, in the place of an earlier demo's.
+
+    Raises ``DemoFailed`` for a folder that holds something and no mark: ``--home`` may be anywhere.
+    """
+    mark = folder / ".airflow-mlops-demo"
+    if folder.exists() and not mark.exists() and any(folder.iterdir()):
+        raise DemoFailed(f"{folder} was not made by a demo and is not emptied; choose another --home")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.touch()
 
 
 def new_site(
