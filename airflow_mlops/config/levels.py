@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 
 from airflow_mlops.config.models import Cause, ModelConfig
 from airflow_mlops.config.problems import KeyPath
+from airflow_mlops.core.values import LOG_COLUMNS
 from airflow_mlops.core.windows import Period
 
 
@@ -75,6 +76,8 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
             "no threshold: a first model, which has no champion to beat, would be judged by nothing; "
             "add a rule of type threshold, or bootstrap: refuse",
         )
+    for taken in sorted(LOG_COLUMNS & config.data.features.keys()):
+        yield ("data", "features", taken), f"the inference log has a column {taken} of its own; rename it"
     window, holdout = config.data.window, config.data.holdout
     if window.length is not None and not _shorter(holdout.length, window.length):
         yield (

@@ -278,7 +278,9 @@ class ChampionGate(_Part):
     type: Literal["champion"]
     metric: Metric
     margin: float = Field(
-        0.0, ge=0, description="Non-inferiority margin in the metric's unit; 0 asks for proof of no loss."
+        ge=0,
+        description="How much worse is still as good, in the metric's unit; 0 asks for proof of no loss, "
+        "which holds nearly every challenger.",
     )
 
 

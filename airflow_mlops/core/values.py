@@ -177,6 +177,16 @@ class ColumnDrift:
 
 
 Role = Literal["champion", "challenger", "shadow"]
+LOG_COLUMNS: frozenset[str] = frozenset(
+    {
+        "request_id", "key", "event_time", "received_at", "version", "role", "mode", "weight", "rollout_id",
+        "prediction", "error", "latency_seconds",
+    }
+)  # fmt: skip
+"""The inference log's own columns. Features stand beside them under their own names, so none may be
+called like one of these.
+"""
+
 RolloutMode = Literal["none", "shadow", "canary"]
 
 

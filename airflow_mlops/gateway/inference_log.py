@@ -19,23 +19,6 @@ from airflow_mlops.gateway.rows import Rows
 if TYPE_CHECKING:
     import pyarrow as pa
 
-OWN_COLUMNS = frozenset(
-    {
-        "request_id",
-        "key",
-        "event_time",
-        "received_at",
-        "version",
-        "role",
-        "mode",
-        "weight",
-        "rollout_id",
-        "prediction",
-        "error",
-        "latency_seconds",
-    }
-)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoggedCall:

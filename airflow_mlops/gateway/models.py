@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_mlops.backends.base import LoadedModel
-from airflow_mlops.core.values import ColumnKind, TaskKind
+from airflow_mlops.core.values import LOG_COLUMNS, ColumnKind, TaskKind
 from airflow_mlops.exceptions import ModelRefused
-from airflow_mlops.gateway.inference_log import OWN_COLUMNS
 from airflow_mlops.gateway.rows import Rows, frame_of
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def serve_model(version: str, model: SignedModel) -> ServedModel:
     """Make a loaded model ready to answer: its features checked against the log's own columns and
     its first, slow call made. Raises ``ModelRefused`` for a feature that the log could not keep."""
     columns = dict(model.columns)
-    if taken := sorted(OWN_COLUMNS & columns.keys()):
+    if taken := sorted(LOG_COLUMNS & columns.keys()):
         raise ModelRefused(
             f"Version {version} has features named {', '.join(taken)}, which are columns of the inference "
             "log itself. Rename them in the training data."

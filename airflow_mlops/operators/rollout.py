@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowFailException
+
 from airflow_mlops.operators.base import Configured, StepOperator
 from airflow_mlops.operators.links import ModelVersionLink
 
@@ -44,11 +46,15 @@ class PromoteModelOperator(StepOperator):
         self.rollout = rollout
 
 
+_BROKEN = "a stage of the rollout ended without a verdict: its task failed or was stopped"
+
+
 class RollBackModelOperator(StepOperator):
     """Gives all traffic back to the champion, with the verdicts' reasons.
 
     It runs whatever became of the stages (``all_done``): a stage that failed left traffic behind. Where
-    the branch upstream chose to promote, Airflow skips it.
+    the branch upstream chose to promote, Airflow skips it. Where no verdict asked for the rollback, a stage
+    broke: then this task fails once the champion has all traffic, so that the run ends red and somebody looks.
     """
 
     step = "roll_back"
@@ -62,6 +68,16 @@ class RollBackModelOperator(StepOperator):
         self.rollout = rollout
         self.verdicts = verdicts
 
+    def execute(self, context: Any) -> Any:
+        """Roll back, then say whether that was a verdict or an accident."""
+        result = super().execute(context)
+        if not self._held():
+            raise AirflowFailException(
+                f"rolled back, the champion serves: {_BROKEN}. Look at the log of the stage that failed; "
+                "once its cause is mended, trigger the train DAG for a new challenger"
+            )
+        return result
+
     def request(self, context: Any, configured: Configured, **more: Any) -> dict[str, Any]:
         return super().request(context, configured, reasons=self._reasons(), **more)
 
@@ -69,7 +85,8 @@ class RollBackModelOperator(StepOperator):
         """The champion that serves; an empty result where there has never been one."""
         return super().finish(result or {}, configured)
 
+    def _held(self) -> list[Any]:
+        return [verdict for verdict in self.verdicts if verdict is not None and verdict["outcome"] != "pass"]
+
     def _reasons(self) -> list[str]:
-        held = [verdict for verdict in self.verdicts if verdict is not None and verdict["outcome"] != "pass"]
-        reasons = [reason for verdict in held for reason in verdict["reasons"]]
-        return reasons or ["a stage of the rollout ended without a verdict: its task failed or was stopped"]
+        return [reason for verdict in self._held() for reason in verdict["reasons"]] or [_BROKEN]

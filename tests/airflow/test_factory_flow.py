@@ -77,7 +77,7 @@ def test_a_challenger_that_fails_its_smoke_test_is_rolled_back_in_a_green_run(ru
     assert done.events == {}
 
 
-def test_a_stage_that_errors_is_rolled_back_too(run):
+def test_a_stage_that_errors_is_rolled_back_and_the_run_is_red_so_that_somebody_looks(run):
     done = run(
         "deploy",
         take_challenger=ROLLOUT,
@@ -86,7 +86,8 @@ def test_a_stage_that_errors_is_rolled_back_too(run):
         roll_back=ROLLOUT["champion"],
     )
     assert done.tasks["shadow"] == "failed"
-    assert (done.tasks["roll_back"], done.tasks["promote"]) == ("success", "skipped")
+    assert (done.tasks["roll_back"], done.tasks["promote"]) == ("failed", "skipped")
+    assert done.state == "failed"
     assert done.tasks["announce_champion"] == "skipped"
 
 

@@ -76,7 +76,10 @@ BAD: dict[str, tuple[str, str, list[str]]] = {
     "an unknown key behind a tag": (
         "margin: 0.01",
         "margins: 0.01",
-        ["30:7: gates.rules[1].margins: unknown key; did you mean 'margin'?"],
+        [
+            "28:7: gates.rules[1].margin: missing",
+            "30:7: gates.rules[1].margins: unknown key; did you mean 'margin'?",
+        ],
     ),
     "a bad word of a list": (
         "alcohol: numeric",
@@ -159,6 +162,11 @@ BAD: dict[str, tuple[str, str, list[str]]] = {
         "task:",
         "schedule:\n  cron: '@daily'\ntask:",
         ["5:9: schedule.cron: a cron needs 'start'"],
+    ),
+    "a feature called like a column of the inference log": (
+        "alcohol: numeric",
+        "weight: numeric",
+        ["13:5: data.features.weight: the inference log has a column weight of its own; rename it"],
     ),
     "a label among the features": (
         "alcohol: numeric",

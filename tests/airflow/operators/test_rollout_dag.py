@@ -110,11 +110,12 @@ def test_a_run_with_nothing_pending_skips_all_and_ends_green(deploy, scripted):
     assert set(run.tasks.values()) == {"skipped"}
 
 
-def test_a_stage_that_breaks_leads_to_the_rollback(deploy, backends):
+def test_a_stage_that_breaks_leads_to_the_rollback_and_a_red_run(deploy, backends):
     backends.serving.looks = [DataRefused("the gateway speaks another version")]
     run = deploy()
     assert run.tasks["shadow"] == "failed"
-    assert (run.tasks["roll_back"], run.tasks["promote"]) == ("success", "skipped")
+    assert (run.tasks["roll_back"], run.tasks["promote"]) == ("failed", "skipped")
+    assert run.state == "failed"
     assert backends.serving.state.mode == "none"
 
 

@@ -254,7 +254,9 @@ def test_a_rollback_says_why_and_moves_the_traffic_back(
 
 def test_a_rollback_after_a_broken_stage_says_so(backends, config, rollout, make_context):
     back = RollBackModelOperator(task_id="back", model=config, rollout=rollout, verdicts=[PASSED, None])
-    back.execute(make_context())
+    with pytest.raises(AirflowFailException, match="rolled back, the champion serves"):
+        back.execute(make_context())
+    assert backends.entries()[-1].kind == "rolled_back"
     assert "without a verdict" in backends.entries()[-1].reasons[0]
 
 
