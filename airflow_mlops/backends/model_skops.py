@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -115,6 +116,7 @@ def save(
     from mlflow.models import Model, ModelSignature
     from mlflow.types import ColSpec, Schema
 
+    _quiet_skops()
     kinds = column_kinds(example)
     rows = conformed(example, kinds)
     prediction(estimator, task, rows)
@@ -160,6 +162,16 @@ def round_trip(
         )
 
 
+def _quiet_skops() -> Any:
+    """``skops.io``. At its import it asks every loaded module for names of scipy's, and Airflow's modules
+    answer each with a deprecation warning: over a thousand lines in a task's log.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import skops.io
+    return skops.io
+
+
 def requirements() -> list[str]:
     """What a process needs to load the model, as it is installed here. Always handed to MLflow, which
     otherwise finds out by loading the model in another process."""
@@ -170,9 +182,8 @@ def _unsaved(estimator: Any, trusted_types: Sequence[str], error: Exception) -> 
     from skops.io.exceptions import UntrustedTypesFoundException
 
     if isinstance(error.__context__, UntrustedTypesFoundException):
-        import skops.io
-
-        untrusted = skops.io.get_untrusted_types(data=skops.io.dumps(estimator))
+        skops_io = _quiet_skops()
+        untrusted = skops_io.get_untrusted_types(data=skops_io.dumps(estimator))
         return _untrusted(set(untrusted) - {*TRUSTED_TYPES, *TRUSTED_IF_UNCHANGED, *trusted_types})
     return TrainingFailed(
         f"{type(estimator).__name__} cannot be written as a skops file: {error.__cause__ or error}. "
@@ -187,15 +198,15 @@ def load(
 
     The list of trusted types inside the file is never read. Raises ``ModelRefused``.
     """
-    import skops.io
+    skops_io = _quiet_skops()
     from skops.io.exceptions import UntrustedTypesFoundException
 
     columns = _described(description)
     trusted = [*TRUSTED_TYPES, *(TRUSTED_IF_UNCHANGED if unchanged else ()), *trusted_types]
     try:
-        estimator = skops.io.load(io.BytesIO(body), trusted=trusted)
+        estimator = skops_io.load(io.BytesIO(body), trusted=trusted)
     except UntrustedTypesFoundException as error:
-        raise _untrusted(set(skops.io.get_untrusted_types(data=body)) - set(trusted)) from error
+        raise _untrusted(set(skops_io.get_untrusted_types(data=body)) - set(trusted)) from error
     except ImportError as error:
         raise ModelRefused(
             f"the model needs a module that is not installed here: {error}. "

@@ -53,8 +53,8 @@ class RollBackModelOperator(StepOperator):
     """Gives all traffic back to the champion, with the verdicts' reasons.
 
     It runs whatever became of the stages (``all_done``): a stage that failed left traffic behind. Where
-    the branch upstream chose to promote, Airflow skips it. Where no verdict asked for the rollback, a stage
-    broke: then this task fails once the champion has all traffic, so that the run ends red and somebody looks.
+    the branch upstream chose to promote, Airflow skips it. Where no verdict asked for the rollback,
+    a stage broke: then this task fails once the champion has all traffic, so that the run ends red.
     """
 
     step = "roll_back"
