@@ -111,6 +111,9 @@ class Trainer(Protocol):
         """A fitted estimator with ``predict`` (and ``predict_proba`` for classification).
         Raises ``TrainingFailed`` with the cause."""
 
+    def code_version(self) -> str:
+        """What identifies the training code: other code, another version."""
+
 
 class Metrics(Protocol):
     """Scores predictions, with confidence intervals."""

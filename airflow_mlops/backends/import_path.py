@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
-import importlib.util
+import sys
+from pathlib import Path
 from typing import Any
 
 from airflow_mlops.exceptions import ConfigError
@@ -25,6 +27,23 @@ def load_object(path: str) -> Any:
         hint = f" Did you mean {near[0]!r}?" if near else ""
         origin = getattr(module, "__file__", None) or module_name
         raise ConfigError(f"{path}: there is no {name!r} in {origin}.{hint}") from None
+
+
+def source_version(path: str) -> str:
+    """What identifies the code behind a path: ``sha256:`` and a hash over every ``.py`` file of its
+    top-level package, or of its one module; ``unknown`` where there is no source to read.
+    """
+    load_object(path)
+    top = sys.modules[_split(path)[0].partition(".")[0]]
+    file = Path(getattr(top, "__file__", None) or "")
+    if file.suffix != ".py" or not file.is_file():
+        return "unknown"
+    files = sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
+    hashed = hashlib.sha256()
+    for source in files:
+        hashed.update(f"{source.relative_to(file.parent).as_posix()}\0".encode())
+        hashed.update(source.read_bytes())
+    return f"sha256:{hashed.hexdigest()}"
 
 
 def _split(path: str) -> tuple[str, str]:

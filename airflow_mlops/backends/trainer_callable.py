@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.import_path import load_object
+from airflow_mlops.backends.import_path import load_object, source_version
 from airflow_mlops.backends.learnable import refuse_unusable_label
 from airflow_mlops.exceptions import MlopsError, TrainingFailed
 
@@ -41,3 +41,7 @@ class CallableTrainer:
                 f"{self._path} returned {returned}; return the fitted estimator, as a Pipeline"
             )
         return estimator
+
+    def code_version(self) -> str:
+        """The hash of the source of the package that holds the function."""
+        return source_version(self._path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.import_path import load_object
@@ -57,6 +58,11 @@ class EstimatorTrainer:
                 f"{error}"
             ) from error
         return pipeline
+
+    def code_version(self) -> str:
+        """The estimator's library and its version."""
+        library = import_module(self._path.partition(".")[0])
+        return f"{library.__name__}=={getattr(library, '__version__', 'unknown')}"
 
     def _estimator(self, params: Mapping[str, Any], seed: int) -> Any:
         kind = load_object(self._path)

@@ -20,6 +20,8 @@ def register(request: RegisterRequest, backends: Backends) -> ModelRef:
             f"the gates said {request.verdict.outcome}: {'; '.join(request.verdict.reasons)}; "
             "only a model that passed is registered"
         )
+    trained = backends.tracking.tags_of(request.training.run_id)
+    code_version = trained.get("mlops.code_version", "")
     role = "backfill" if run.kind == "backfill" else "challenger"
     model = backends.tracking.register(
         config.model,
@@ -30,7 +32,7 @@ def register(request: RegisterRequest, backends: Backends) -> ModelRef:
             "mlops.dataset_uri": dataset.uri,
             "mlops.window": str(dataset.window),
             "mlops.config_digest": run.config_digest or "",
-            "mlops.code_version": run.code_version or "",
+            "mlops.code_version": code_version,
             "mlops.causes": "; ".join(request.snapshot.causes)[:4_000],
         },
     )
@@ -50,6 +52,7 @@ def register(request: RegisterRequest, backends: Backends) -> ModelRef:
                 "role": role,
                 "causes": list(request.snapshot.causes),
                 "training_run": request.training.run_id,
+                "training_code": code_version,
             },
         )
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.base import Backends, Trainer
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.values import RunRef, TaskKind
 from airflow_mlops.exceptions import TrainingFailed
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def train(request: DatasetRequest, backends: Backends) -> RunRef:
-    """Fit on rows before the holdout and log the model with data, code and config version.
+    """Fit on rows before the holdout and log the model with data, code and config version. The code's
+    version is the DAG bundle's (a commit) where it has one, else the hash of the training code.
 
     Raises ``TrainingFailed`` where the training code raises or what it returns cannot predict. A retry
     finds the run that an earlier try finished.
@@ -43,7 +44,7 @@ def train(request: DatasetRequest, backends: Backends) -> RunRef:
             "mlops.holdout_start": dataset.holdout_start.isoformat(),
             "mlops.causes": "; ".join(request.snapshot.causes)[:4_000],
             "mlops.config_digest": run.config_digest or "",
-            "mlops.code_version": run.code_version or "",
+            "mlops.code_version": run.code_version or trainer_of(config, backends).code_version(),
         },
         dataset_uri=dataset.uri,
         dataset_version=dataset.version,
@@ -53,12 +54,16 @@ def train(request: DatasetRequest, backends: Backends) -> RunRef:
 
 def fit(config: ModelConfig, features: pd.DataFrame, label: pd.Series, backends: Backends) -> Any:
     """The estimator that the YAML's training section makes of these rows."""
+    trainer = trainer_of(config, backends)
+    return trainer.fit(features, label, config.training.params, config.training.seed)
+
+
+def trainer_of(config: ModelConfig, backends: Backends) -> Trainer:
+    """What the YAML's training section names."""
     training = config.training
     if training.callable is not None:
-        trainer = backends.trainer("callable", training.callable)
-    else:
-        trainer = backends.trainer("estimator", str(training.estimator))
-    return trainer.fit(features, label, training.params, training.seed)
+        return backends.trainer("callable", training.callable)
+    return backends.trainer("estimator", str(training.estimator))
 
 
 def predictions_of(estimator: Any, features: pd.DataFrame, task: TaskKind) -> list[Any]:
