@@ -52,13 +52,30 @@ def test_the_flights_of_each_month_and_of_all_so_far_meet_their_expectations(
         assert not missed
 
 
+@pytest.mark.parametrize("month", [2, 7, 12])
+def test_what_the_endpoint_is_asked_in_a_month_is_no_upstream_fault(month: int, backends: Backends) -> None:
+    config = load_model(REPOSITORY / "configs" / "flight_delay.yaml").config
+    source = config.data.source.model_dump(exclude={"type"})
+    asked = backends.data_source("python", {**source, "params": {"landed": False}})
+    end = datetime(2013 + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+    window = Window(datetime(2013, month, 1, tzinfo=UTC), end)
+    frame = asked.read(window, time_column=config.data.time_column, columns=config.data.columns)
+    features = [
+        one
+        for one in check(config, backends, frame)
+        if one.expectation.kwargs.get("column") in config.data.features
+    ]
+    assert len(features) > 10
+    assert not [str(one) for one in features if not one.success and one.expectation.severity == "critical"]
+
+
 def test_broken_flights_are_named_by_column_and_count(backends: Backends) -> None:
     config = load_model(REPOSITORY / "configs" / "flight_delay.yaml").config
     source = backends.data_source("python", config.data.source.model_dump(exclude={"type"}))
     window = Window(datetime(2013, 4, 1, tzinfo=UTC), datetime(2013, 5, 1, tzinfo=UTC))
     frame = source.read(window, time_column=config.data.time_column, columns=config.data.columns)
     frame.loc[:99, "origin"] = "CDG"
-    frame["distance"] *= 1.609
+    frame["distance"] *= 1_609.344  # metres
     missed = {
         one.expectation.kwargs["column"]: one for one in check(config, backends, frame) if not one.success
     }
