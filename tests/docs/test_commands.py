@@ -1,0 +1,149 @@
+"""Every command of the documentation is tried: run where it is ours, else held against its own parser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import tomllib
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from packaging.requirements import Requirement
+
+from airflow_mlops.backends.base import Endpoints
+from airflow_mlops.backends.catalog import connect
+from airflow_mlops.cli.main import main
+from airflow_mlops.config.load import load_model
+from airflow_mlops.core.ledger import Entry
+from airflow_mlops.get_provider_info import get_provider_info
+from airflow_mlops.plan.compile import compile_plan
+
+PROMOTED = datetime(2026, 8, 1, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def reader(tutorial: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:
+    """Where a reader of the tutorial stands: in AIRFLOW_HOME, with a first champion in the ledger."""
+    monkeypatch.setenv("AIRFLOW_MLOPS_GATEWAY_TOKEN", "secret")
+    monkeypatch.setenv("MLFLOW_TOKEN", "secret")
+    monkeypatch.setenv("READER_HOME", str(tutorial))
+    monkeypatch.chdir(tutorial)
+    connect(Endpoints(store=str(tutorial / "mlops"))).ledger.append(
+        Entry(
+            model="churn",
+            kind="promoted",
+            subject="1",
+            version="1",
+            at=PROMOTED,
+            dag_id="churn.deploy",
+            run_id="manual",
+            reasons=("first champion: there was none to compare with",),
+        )
+    )
+    return tutorial
+
+
+def test_a_command_is_one_that_works(command, reader, repository, monkeypatch) -> None:
+    text = command.text.replace("$AIRFLOW_HOME", "$READER_HOME").replace("$(openssl rand -hex 24)", "secret")
+    words = shlex.split(os.path.expandvars(text))
+    assert words[0] in _TRIED, f"nobody knows how to try {words[0]!r}; teach tests/docs/test_commands.py"
+    _TRIED[words[0]](words[1:], reader, repository, monkeypatch)
+
+
+def _ours(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[Any] = []
+    monkeypatch.setattr("airflow_mlops.gateway.server.serve", served.append)
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    if words[0] == "serve":
+        data = yaml.safe_load((reader / "dags" / "churn.yaml").read_text())["data"]
+        settings = served[0]
+        assert (settings.model, settings.key_column, settings.time_column) == (
+            "churn",
+            data["key"],
+            data["time_column"],
+        )
+        assert settings.store == reader / "mlops"
+
+
+def _make(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    targets = re.findall(r"^([a-z-]+):", (repository / "Makefile").read_text(), re.MULTILINE)
+    assert set(words) <= set(targets)
+
+
+def _pip(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    assert words[0] == "install"
+    for asked in map(Requirement, words[1:]):
+        assert asked.name == project["name"]
+        assert asked.extras <= set(project["optional-dependencies"])
+
+
+def _airflow(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.cli.cli_parser import get_parser
+
+    asked = vars(get_parser().parse_args(words))
+    if asked.get("dag_id") is not None:
+        loaded = load_model(reader / "dags" / "churn.yaml")
+        known = {dag.dag_id for dag in compile_plan(loaded.config, loaded.digest).dags} | {"churn.monitor"}
+        assert asked["dag_id"] in known
+    if asked.get("conn_type") is not None:
+        kinds = {kind["connection-type"] for kind in get_provider_info()["connection-types"]}
+        assert asked["conn_type"] in kinds
+    if asked.get("conf") is not None:
+        assert set(json.loads(asked["conf"])) <= {"window_start", "window_end"}
+
+
+def _mlflow(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.cli import cli
+
+    command = cli.commands[words[0]]
+    command.make_context(words[0], list(words[1:]))
+
+
+def _curl(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address is a route of the model server, and the body one that it takes."""
+    from airflow_mlops.gateway.admin import admin_app
+    from airflow_mlops.gateway.app import create_app
+    from airflow_mlops.gateway.bodies import RollBack
+    from airflow_mlops.gateway.process import Gateway
+    from airflow_mlops.gateway.settings import Settings
+
+    gateway = Gateway(Settings(model="churn", store=reader / "mlops"), loader=None)
+    public = {route.path for route in create_app(gateway).routes}
+    admin = {f"/admin{route.path}" for route in admin_app(gateway).routes}
+    path = urlsplit(next(word for word in words if word.startswith("http://"))).path
+    assert path in public | admin
+    body = json.loads(words[words.index("-d") + 1]) if "-d" in words else None
+    if path == "/predict":
+        data = load_model(reader / "dags" / "churn.yaml").config.data
+        assert all(set(row) == {data.key, *data.features} for row in body["rows"])
+    elif body is not None:
+        RollBack.model_validate(body)
+
+
+def _export(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = words[0].partition("=")[0]
+    options = {
+        f"AIRFLOW__MLOPS__{option.upper()}" for option in get_provider_info()["config"]["mlops"]["options"]
+    }
+    assert name in options | {"AIRFLOW_MLOPS_GATEWAY_TOKEN"}
+
+
+_TRIED: dict[str, Callable[[list[str], Path, Path, pytest.MonkeyPatch], None]] = {
+    "airflow-mlops": _ours,
+    "airflow": _airflow,
+    "mlflow": _mlflow,
+    "make": _make,
+    "pip": _pip,
+    "curl": _curl,
+    "export": _export,
+}
