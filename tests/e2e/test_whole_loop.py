@@ -6,9 +6,11 @@ the order in which a model lives.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -21,11 +23,14 @@ from typing import Any
 
 import httpx
 import pandas as pd
+import psutil
 import pytest
+from rich.console import Console
 
 from airflow_mlops.backends.base import Endpoints
 from airflow_mlops.backends.catalog import connect
 from airflow_mlops.cli.demo.processes import Processes
+from airflow_mlops.cli.demo.progress import Narrator
 from airflow_mlops.cli.demo.stack import Stack, environment, new_site
 from airflow_mlops.core.ledger import Entry, champion_at
 
@@ -99,7 +104,8 @@ def loop(tmp_path_factory) -> Iterator[Loop]:
     for folder in ("dags", "plugins"):
         shutil.copytree(REPOSITORY / folder, repository / folder)
     (repository / "configs").mkdir()
-    shutil.copy(REPOSITORY / "configs" / f"{MODEL}.yaml", repository / "configs")
+    config = (REPOSITORY / "configs" / f"{MODEL}.yaml").read_text()
+    (repository / "configs" / f"{MODEL}.yaml").write_text(f"{config}\nretries: 0\n")
     (repository / "configs" / "broken.yaml").write_text(BROKEN)
     site = new_site(
         repository, home, model=MODEL, key_column="biopsy_id", time_column="taken_at", port_base=None
@@ -107,7 +113,7 @@ def loop(tmp_path_factory) -> Iterator[Loop]:
     processes = Processes(home / "running.json")
     stack = Stack(site, processes)
     try:
-        stack.start(lambda _: None)
+        stack.start(Narrator([], Console(file=io.StringIO())))
         loop = Loop(stack)
         dags = [f"{MODEL}.{role}" for role in ("train", "deploy", "monitor")]
         loop.wait(lambda: all(loop.api.has_dag(dag) for dag in dags), "parsing the DAGs")
@@ -191,16 +197,10 @@ def test_nothing_is_left_to_do_for_a_deploy_run_and_it_ends_in_peace(loop):
 
 def test_a_backfill_trains_as_of_each_month_and_leaves_the_champion(loop):
     before = loop.gateway.get("/ready").json()
-    body = {
-        "dag_id": f"{MODEL}.train",
-        "from_date": "2024-06-01T00:00:00Z",
-        "to_date": "2024-07-01T00:00:00Z",
-        "max_active_runs": 1,
-        "run_backwards": False,
-        "reprocess_behavior": "none",
-    }
-    loop.api._call("POST", "/backfills", json=body)
     dag_id = f"{MODEL}.train"
+    dates = ["--from-date", "2024-06-01", "--to-date", "2024-07-01"]
+    command = [sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", dag_id, *dates]
+    subprocess.run(command, check=True, capture_output=True, env=environment(loop.site))
 
     def backfilled() -> list[str]:
         runs = loop.api._call("GET", f"/dags/{dag_id}/dagRuns", params={"limit": 100})["dag_runs"]
@@ -234,7 +234,7 @@ def test_history_answers_who_was_champion_and_why(loop):
 
 def test_mlflow_away_is_a_clear_error_and_the_champion_goes_on_serving(loop, rows):
     registered = len(loop.entries("registered"))
-    with stopped(loop, "mlflow"):
+    with frozen(loop, "mlflow"):
         states = loop.run("train", window_end="2024-10-01")
         assert states["run"] == "failed"
         assert states["register"] == "upstream_failed"
@@ -242,13 +242,24 @@ def test_mlflow_away_is_a_clear_error_and_the_champion_goes_on_serving(loop, row
     assert len(loop.entries("registered")) == registered
 
 
+def test_a_server_away_ends_the_rollout_red_and_the_next_run_undoes_it(loop, rows):
+    with frozen(loop, "gateway"):
+        states = loop.run("train", window_end="2024-11-01")
+        assert states["announce_challenger"] == "success", states
+        deploys = f"{MODEL}.deploy"
+        loop.wait(lambda: "failed" in loop.api.runs(deploys).values(), "the failed rollout")
+    assert [entry.subject for entry in loop.entries("rollout_taken")][-1] not in {
+        entry.subject for entry in loop.entries("promoted")
+    }
+    states = loop.run("deploy")
+    assert states["run"] == "success", states
+    assert [entry.kind for entry in loop.ledger.entries(MODEL)][-1] == "rolled_back"
+    assert {answer["version"] for answer in loop.ask(rows[:5])} == {"2"}
+
+
 @contextmanager
-def stopped(loop: Loop, name: str) -> Iterator[None]:
-    """A program of the stack, frozen: it accepts connections and answers nothing."""
-    import signal
-
-    import psutil
-
+def frozen(loop: Loop, name: str) -> Iterator[None]:
+    """A program of the stack that accepts connections and answers nothing: the worst way to be away."""
     record = json.loads((loop.site.home / "running.json").read_text())
     pid = next(running["pid"] for running in record if running["name"] == name)
     processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
