@@ -6,6 +6,7 @@ import difflib
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.core.values import CheckedExpectation, Expectation
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PLACE = "airflow_mlops_place"
-_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+_QUOTED = re.compile(r"""(?<!\w)(['"])(.*?)(?:\1(?!\w)|\Z)""", re.DOTALL)
+_TYPES = ("str", "int", "float", "bool", "datetime", "NoneType", "<", "<=", ">", ">=")
 
 
 class GreatExpectationsChecker:
@@ -46,7 +48,7 @@ class GreatExpectationsChecker:
         results: dict[int, CheckedExpectation] = {}
         for result in batch.validate(suite, result_format="SUMMARY").results:
             place = int(result.expectation_config.meta[_PLACE])
-            results[place] = _checked(expectations[place], result)
+            results[place] = _checked(expectations[place], result, frame)
         return [results[place] for place in range(len(expectations))]
 
 
@@ -79,7 +81,8 @@ def _as_configurations(expectations: Sequence[Expectation], frame: pd.DataFrame)
 
 
 def _comparable(kwargs: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
-    """Dates as text cannot be held against a column of time stamps: they become midnight in its zone."""
+    """Text cannot be held against a column of time stamps: times as text, alone or in a list, become times,
+    in the column's zone where they name none; a bare date is its midnight."""
     import pandas as pd
 
     column = kwargs.get("column")
@@ -87,11 +90,21 @@ def _comparable(kwargs: Mapping[str, Any], frame: pd.DataFrame) -> dict[str, Any
         return dict(kwargs)
     zone = getattr(frame[column].dtype, "tz", None)
     return {
-        name: pd.Timestamp(value, tz=zone).to_pydatetime()
-        if isinstance(value, str) and _DATE.match(value)
-        else value
+        name: [_as_time(item, zone) for item in value] if isinstance(value, list) else _as_time(value, zone)
         for name, value in kwargs.items()
     }
+
+
+def _as_time(value: Any, zone: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    if zone is not None and moment.tzinfo is None:
+        return moment.replace(tzinfo=zone)
+    return moment
 
 
 def _batch(gx: Any, frame: pd.DataFrame) -> Any:
@@ -102,8 +115,9 @@ def _batch(gx: Any, frame: pd.DataFrame) -> Any:
     return whole.get_batch(batch_parameters={"dataframe": frame})
 
 
-def _checked(expectation: Expectation, result: Any) -> CheckedExpectation:
-    error = _error(result.exception_info or {})
+def _checked(expectation: Expectation, result: Any, frame: pd.DataFrame) -> CheckedExpectation:
+    message = _error(result.exception_info or {})
+    error = None if message is None else _without_values(message, expectation, frame)
     found = result.result or {}
     return CheckedExpectation(
         expectation=expectation,
@@ -116,13 +130,22 @@ def _checked(expectation: Expectation, result: Any) -> CheckedExpectation:
 
 
 def _error(info: Mapping[str, Any]) -> str | None:
-    """Two shapes: flat, or one entry per metric. The first message, without its traceback."""
+    """Two shapes: flat, or one entry per metric. The first message."""
     entries = [info] if "raised_exception" in info else [item for item in info.values() if item]
     for entry in entries:
         if isinstance(entry, Mapping) and entry.get("raised_exception"):
-            message = str(entry.get("exception_message") or "unknown reason")
-            return message.strip().splitlines()[0][:300]
+            return str(entry.get("exception_message") or "unknown reason").strip()
     return None
+
+
+def _without_values(message: str, expectation: Expectation, frame: pd.DataFrame) -> str:
+    """The first line of an error without what it quotes from the rows ("could not convert 'a name'").
+
+    Quoted words stay if they are columns, types or the YAML's own; all else might be a row's.
+    """
+    known = {*map(str, frame.columns), *map(str, expectation.kwargs.values()), *_TYPES}
+    hidden = _QUOTED.sub(lambda match: match[0] if match[2] in known else "(a value)", message)
+    return hidden.splitlines()[0][:300]
 
 
 def _aggregate(value: Any) -> str | None:

@@ -66,14 +66,19 @@ def _sampled(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
 
 
 def _typed(frame: pd.DataFrame, columns: Mapping[str, ColumnKind]) -> pd.DataFrame:
-    """Numbers as floats, categories as text: Evidently guesses otherwise, and differently per frame."""
+    """Numbers as floats, categories as text: Evidently guesses otherwise, and differently per frame.
+
+    Infinity counts as missing: no bin can hold it, and Evidently fails on it.
+    """
+    import numpy as np
     import pandas as pd
 
     changed: dict[str, Any] = {}
     for column, kind in columns.items():
         values = frame[column]
         if kind == "numeric":
-            changed[column] = pd.to_numeric(values, errors="coerce").astype("float64")
+            numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+            changed[column] = numbers.where(np.isfinite(numbers))
         else:
             changed[column] = values.map(str, na_action="ignore").astype(object)
     return frame.assign(**changed)

@@ -81,6 +81,36 @@ def test_a_date_is_compared_with_time_stamps(checker):
     assert (failed.success, failed.error, failed.unexpected) == (False, None, 2)
 
 
+@pytest.mark.parametrize("dtype", ["str", "object", "category"])
+def test_values_stay_out_of_the_error_where_numbers_were_expected_and_text_came(checker, dtype):
+    frame = FRAME.assign(plan=pd.Series(["O'secret", 'a "secret"', "a\nsecret", None], dtype=dtype))
+    names = ["mean", "stdev", "median", "sum", "max"]
+    checked = checker.check(
+        frame, [expect(f"column_{name}_to_be_between", column="plan", min_value=0) for name in names]
+    )
+    assert not any(item.success for item in checked)
+    assert all(item.error for item in checked)
+    assert "secret" not in repr([(item.observed, item.error) for item in checked])
+
+
+def test_times_are_compared_in_every_spelling(checker):
+    checked = checker.check(
+        FRAME,
+        [
+            expect("column_values_to_be_between", column="at", min_value="2024-01-02T12:00:00"),
+            expect("column_values_to_be_between", column="at", min_value="2024-01-02 12:00:00+00:00"),
+            expect("column_values_to_be_in_set", column="at", value_set=["2024-01-01", "2024-01-02"]),
+            expect("column_values_to_be_in_set", column="plan", value_set=["2024-01-01"]),
+        ],
+    )
+    assert [(item.unexpected, item.error) for item in checked] == [(2, None), (2, None), (2, None), (3, None)]
+
+
+def test_one_expectation_asked_for_twice_is_answered_twice(checker):
+    twice = [expect("column_values_to_not_be_null", column="plan")] * 2
+    assert [item.unexpected for item in checker.check(FRAME, twice)] == [1, 1]
+
+
 def test_an_aggregate_shows_its_number(checker):
     (mean,) = checker.check(FRAME, [expect("column_mean_to_be_between", column="age", max_value=10)])
     assert mean.observed == "83.3333"

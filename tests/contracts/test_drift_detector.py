@@ -63,6 +63,15 @@ def test_a_column_without_values_has_drifted_as_far_as_it_can(detector):
     assert (age.drifted, age.method) == (True, "no values in current")
 
 
+@pytest.mark.parametrize("method", ["psi", "jensenshannon", "wasserstein"])
+def test_infinity_counts_as_missing(detector, method):
+    some, all_of_it = frame(seed=1), frame(seed=1).assign(age=np.inf)
+    some.loc[3, "age"] = -np.inf
+    assert not compare(detector, some, method).columns[0].drifted
+    assert not compare(detector, frame(seed=1), method, reference=some).columns[0].drifted
+    assert compare(detector, all_of_it, method).columns[0].method == "no values in current"
+
+
 def test_a_column_without_values_on_both_sides_has_not_moved(detector):
     nothing = frame().assign(age=np.nan)
     assert not compare(detector, nothing, reference=nothing).columns[0].drifted
