@@ -140,6 +140,18 @@ def fitted(path: str, features: pd.DataFrame, label: Any, **params: Any) -> Any:
     return EstimatorTrainer(path).fit(features, pd.Series(label, name="late"), params, seed=1)
 
 
+def test_the_seed_decides_unless_the_params_name_another() -> None:
+    features, label = flights()
+
+    def answers(seed: int, **params: Any) -> Any:
+        trainer = EstimatorTrainer("sklearn.ensemble.RandomForestClassifier")
+        return trainer.fit(features, label, {"n_estimators": 5, **params}, seed).predict_proba(features)
+
+    assert (answers(1) == answers(1)).all()
+    assert (answers(1) != answers(2)).any()
+    assert (answers(1, random_state=3) == answers(2, random_state=3)).all()
+
+
 def test_a_classifier_refuses_one_class_and_a_regressor_does_not() -> None:
     features, _ = flights(30)
     with pytest.raises(DataRefused, match="all 30 rows have the label 'late' = 1"):
