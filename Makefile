@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.8
 
-.PHONY: demo demo-quick test check unit integration install lock compat clean help
+.PHONY: demo demo-quick test check unit integration install lock docs compat clean help
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 lock: $(VENV)/.installed ## Resolve pyproject.toml anew into requirements.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+
+docs: install ## Write docs/reference anew from the code
+	$(BIN)/python docs/generate.py
 
 compat: ## Install [all] on every Python there is (3.11, 3.12, 3.13) and import it
 	@for version in 3.11 3.12 3.13; do \

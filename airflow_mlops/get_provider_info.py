@@ -50,7 +50,7 @@ _GATEWAY = {
         "relabeling": {"schema": "Scheme", "password": "Admin token"},
         "placeholders": {
             "host": "models.example.com",
-            "port": "8000",
+            "port": "8800",
             "schema": "http or https",
             "password": "the --token the gateway was started with",
         },

@@ -30,13 +30,15 @@ def command(model: str, store: str, moment: str | None, as_json: bool) -> None:
             f"the ledger in {store} knows no model {model!r}; check --store and the name"
         )
     if moment is not None:
-        entries = [_champion(model, entries, _moment(moment))]
+        then = champion_at(entries, _moment(moment))
+        entries = [then] if then else []
     if as_json:
         click.echo(_as_json(entries))
     elif moment is not None:
-        click.echo(_answer(model, entries[0]))
+        said = _answer(model, entries[0]) if entries else f"{model} had no champion at {moment}"
+        click.echo(said)
     else:
-        _print_table(model, entries)
+        click.echo(_as_text(model, entries))
 
 
 def _moment(text: str) -> datetime:
@@ -45,13 +47,6 @@ def _moment(text: str) -> datetime:
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not a moment such as 2013-09-01", param_hint="--at") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
-def _champion(model: str, entries: Sequence[Entry], moment: datetime) -> Entry:
-    entry = champion_at(entries, moment)
-    if entry is None:
-        raise click.ClickException(f"{model} had no champion at {_time(moment)}")
-    return entry
 
 
 def _answer(model: str, entry: Entry) -> str:
@@ -68,27 +63,23 @@ def _answer(model: str, entry: Entry) -> str:
     return "\n".join([*lines, *(f"  {name}: {value}" for name, value in facts.items() if value)])
 
 
-def _print_table(model: str, entries: Sequence[Entry]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
+def _as_text(model: str, entries: Sequence[Entry]) -> str:
+    """A line for each decision and its reasons below it: reasons are sentences, too long for a table."""
     champion = champion_at(entries)
-    table = Table(title=f"{model}: champion is version {_version(champion) if champion else 'none yet'}")
-    for heading in ("when (UTC)", "version", "decided", "why", "window", "data"):
-        table.add_column(heading, overflow="fold")
+    lines = [f"{model}: " + (f"champion is version {_version(champion)}" if champion else "no champion yet")]
     for entry in entries:
-        stage = f" {entry.stage}" if entry.stage else ""
-        cells = (
-            _time(entry.at),
-            _version(entry),
-            f"{entry.kind.replace('_', ' ')}{stage}",
-            "; ".join(entry.reasons),
-            str(entry.window or ""),
-            (entry.data_version or "")[:12],
-        )
-        table.add_row(*map(escape, cells))
-    Console().print(table)
+        decided = " ".join(filter(None, (entry.kind.replace("_", " "), entry.stage)))
+        outcome = entry.data.get("outcome") or entry.data.get("action")
+        facts = {
+            "version": _version(entry),
+            "window": entry.window,
+            "data": (entry.data_version or "")[:12],
+            "by": "" if entry.actor == "airflow" else entry.actor,
+        }
+        told = "  ".join(f"{name} {value}" for name, value in facts.items() if value)
+        lines.append(f"\n{_time(entry.at)}  {decided}{f': {outcome}' if outcome else ''}  {told}".rstrip())
+        lines += [f"    {reason}" for reason in entry.reasons]
+    return "\n".join(lines)
 
 
 def _version(entry: Entry) -> str:

@@ -259,7 +259,7 @@ class ThresholdGate(_Part):
     """The challenger's metric must reach a value."""
 
     type: Literal["threshold"]
-    metric: Metric
+    metric: Metric = Field(description="One of evaluation.metrics.")
     minimum: float | None = Field(None, description="The metric must be at least this.")
     maximum: float | None = Field(None, description="The metric must be at most this.")
 
@@ -276,7 +276,7 @@ class ChampionGate(_Part):
     """The challenger must not be worse than the champion by more than ``margin``, on the same rows."""
 
     type: Literal["champion"]
-    metric: Metric
+    metric: Metric = Field(description="One of evaluation.metrics.")
     margin: float = Field(
         ge=0,
         description="How much worse is still as good, in the metric's unit; 0 asks for proof of no loss, "
@@ -354,12 +354,17 @@ class Deploy(_Part):
     approval: bool | None = Field(
         None, description="A person must approve in Airflow before traffic moves (level 1)."
     )
-    approval_timeout: PeriodText = "7 days"
+    approval_timeout: PeriodText = Field("7 days", description="No answer for so long is a rejection.")
     shadow: Shadow = Field(default_factory=Shadow)
     canary: Canary = Field(default_factory=Canary)
-    poll_interval_seconds: float = Field(10.0, gt=0)
+    poll_interval_seconds: float = Field(
+        10.0, gt=0, description="How often a stage of the rollout is looked at."
+    )
     deadline: PeriodText = Field("1 day", description="How long shadow and each canary step may take.")
-    on_deadline: Literal["roll_back", "promote_if_unharmed"] = "roll_back"
+    on_deadline: Literal["roll_back", "promote_if_unharmed"] = Field(
+        "roll_back",
+        description="A stage without a verdict in time: roll back, or go on unless harm is proven.",
+    )
 
 
 class Labels(_Part):
@@ -371,20 +376,24 @@ class Labels(_Part):
 class Drift(_Part):
     """How the endpoint's inputs are compared with what the champion was trained on."""
 
-    method: Literal["psi", "jensenshannon", "wasserstein"] = "psi"
+    method: Literal["psi", "jensenshannon", "wasserstein"] = Field(
+        "psi", description="How far a column moved; with wasserstein, categories go by Jensen-Shannon."
+    )
     threshold: float = Field(0.1, gt=0, description="A column at or above this score has drifted.")
     share: Share = Field(0.3, description="Share of drifted columns that makes the data drifted.")
-    sample_rows: int = Field(20_000, ge=100, le=100_000)
+    sample_rows: int = Field(
+        20_000, ge=100, le=100_000, description="Rows of each side that are compared, drawn at random."
+    )
 
 
 class Performance(_Part):
     """How the answers are held against the labels that have landed."""
 
-    metric: Metric
+    metric: Metric = Field(description="One of evaluation.metrics.")
     tolerance: float = Field(
         0.02, ge=0, description="How far below the promise at promotion the metric may fall."
     )
-    minimum_labels: int = Field(200, ge=1)
+    minimum_labels: int = Field(200, ge=1, description="Fewer landed labels are inconclusive.")
 
 
 class Monitor(_Part):
@@ -410,11 +419,11 @@ class Retraining(_Part):
         min_length=1,
         description="What may start training; left out, all that monitor can see.",
     )
-    k: int = Field(1, ge=1, description="Bad windows needed ...")
-    n: int = Field(1, ge=1, description="... among this many latest ones, the latest included.")
+    k: int = Field(1, ge=1, description="So many of the last n windows must be bad, the latest too.")
+    n: int = Field(1, ge=1, description="How many windows k is counted among, the latest included.")
     cooldown: PeriodText = Field("1 day", description="No request sooner than this after the last.")
     budget: int = Field(12, ge=1, description="Requests allowed per budget_period.")
-    budget_period: PeriodText = "365 days"
+    budget_period: PeriodText = Field("365 days", description="The stretch that the budget is for.")
 
     @model_validator(mode="after")
     def _k_of_n(self) -> Self:
@@ -436,7 +445,7 @@ class ModelConfig(_Part):
         description="Version of this file's language."
     )
     model: Name = Field(description="Name of the model; its DAGs are <model>.train, .deploy, .monitor.")
-    description: str = ""
+    description: str = Field("", description="One sentence for the people who see its DAGs.")
     owner: str = Field("airflow", min_length=1, description="Who is asked when it breaks.")
     tags: tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...] = Field(
         (), strict=False, description="Tags of the DAGs in Airflow."
@@ -444,7 +453,7 @@ class ModelConfig(_Part):
     level: Annotated[Literal[1, 2, 3], BeforeValidator(_whole)] = Field(
         1, description="1 continuous training, 2 automatic delivery, 3 retraining by policy."
     )
-    task: TaskKind
+    task: TaskKind = Field(description="What is predicted: two classes, several, or a number.")
     schedule: Schedule = Field(default_factory=Schedule)
     data: Data
     validation: Validation = Field(default_factory=Validation)

@@ -26,7 +26,7 @@ class GatewayHook(BaseHook):
     def get_conn(self) -> Any:
         """The connection. Raises ``ConfigError`` with the command that adds it where there is none."""
         return connection(
-            self.gateway_conn_id, conn_type="mlops_gateway", port=8000, wanted_by=self.wanted_by
+            self.gateway_conn_id, conn_type="mlops_gateway", port=8800, wanted_by=self.wanted_by
         )
 
     @property

@@ -14,7 +14,7 @@ from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.windows import Period
 from airflow_mlops.operators.base import Configured, StepOperator
 from airflow_mlops.operators.errors import airflow_errors
-from airflow_mlops.operators.links import TrainingRunLink
+from airflow_mlops.operators.links import TrainingRunLink, report_url
 from airflow_mlops.operators.stages import earlier_verdicts, skip_unless_all_passed
 
 APPROVE, REJECT = "Approve", "Reject"
@@ -77,11 +77,11 @@ class ApproveRolloutOperator(StepOperator, HITLOperator):
         from airflow_mlops.hooks.backends import connect_backends
 
         backends: Backends = connect_backends(configured.config)
-        version = self.rollout["candidate"]["version"]
+        subjects = {self.rollout["candidate"]["version"], self.rollout["training"]["run_id"]}
         return [
             entry
             for entry in backends.ledger.entries(configured.config.model)
-            if entry.kind in _EVIDENCE and version in (entry.subject, entry.version)
+            if entry.kind in _EVIDENCE and entry.subject in subjects
         ]
 
 
@@ -101,7 +101,7 @@ def _body(rollout: Mapping[str, Any], evidence: Sequence[Entry]) -> str:
     for entry in evidence:
         lines.append(f"\n**{entry.kind.replace('_', ' ').capitalize()}** ({entry.at:%Y-%m-%d %H:%M} UTC)\n")
         lines.extend(f"- {reason}" for reason in entry.reasons)
-        lines.extend(f"- evidence: {uri}" for uri in entry.evidence)
+        lines.extend(f"- {_linked('report', report_url(uri))}" for uri in entry.evidence)
     return "\n".join(lines)
 
 

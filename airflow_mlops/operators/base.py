@@ -185,5 +185,6 @@ def _flat(value: Any) -> list[Mapping[str, Any]]:
 def _changed(model: str, started_with: str, now: str) -> ConfigChanged:
     return ConfigChanged(
         f"the YAML of {model} changed while this run was under way (started with {started_with[:12]}, now "
-        f"{now[:12]}): clear the run from its first task, or start a new run"
+        f"{now[:12]}): start a new run (of a train or monitor run, all tasks may be "
+        "cleared instead)"
     )

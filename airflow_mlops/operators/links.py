@@ -62,7 +62,14 @@ class ReportLink(_ResultLink):
         return "Report"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Below Airflow's own address, or from its root where ``[api] base_url`` is not set."""
-        _, found, page = super().get_link(operator, ti_key=ti_key).rpartition("/reports/")
-        base = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
-        return f"{base}/mlops/reports/{page}" if found else ""
+        """The page's address in Airflow."""
+        return report_url(super().get_link(operator, ti_key=ti_key))
+
+
+def report_url(uri: str) -> str:
+    """Where Airflow shows a report of the store: below its own address, or from its root where ``[api]
+    base_url`` is not set. Nothing for what is no report.
+    """
+    _, found, page = uri.rpartition("/reports/")
+    base = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+    return f"{base}/mlops/reports/{page}" if found else ""

@@ -46,12 +46,13 @@ STEP_DOCS: Mapping[StepName, str] = {
         "was registered, and in backfills."
     ),
     "take_challenger": (
-        "Claims the oldest challenger that no rollout has taken, and finishes or undoes a promotion that "
-        "an earlier run left half-done. Skipped when nothing is pending, or another rollout is open."
+        "Finishes or undoes the rollout that an earlier run left open, then claims the newest challenger "
+        "that no rollout has taken; older ones are superseded. Skipped when nothing is pending."
     ),
     "smoke_serve": (
-        "Loads the challenger on the serving side, off the live path, and asks it for known rows. A "
-        "failure means that it cannot be served; no traffic has moved."
+        "Loads the challenger on the serving side, off the live path, and asks it for known rows. A model "
+        "that cannot be served is a failed verdict and is rolled back; if this task is red, the model "
+        "server or MLflow is away. No traffic has moved."
     ),
     "approve": (
         "Waits for a person to approve the rollout in Airflow. A rejection, or no answer in time, ends "
@@ -71,9 +72,10 @@ STEP_DOCS: Mapping[StepName, str] = {
         "spoil. If it is red, clear it: it goes on where it stopped."
     ),
     "roll_back": (
-        "Gives all traffic back to the champion and records why. If it is red, the endpoint may still "
-        "send rows to the challenger: clear it at once, and look at the endpoint's traffic if it stays "
-        "red."
+        "Gives all traffic back to the champion and records why. If it is red, its log says which: rolled "
+        "back, because a stage broke and not for a verdict (look at that stage); or not rolled back, because "
+        "the endpoint did not answer. Then it may still send rows to the challenger: bring it back and "
+        "clear this task."
     ),
     "announce_champion": "Emits the asset that says a new champion serves. Skipped after a rollback.",
     "collect": (

@@ -41,7 +41,7 @@ def test_a_missing_connection_names_the_command_and_who_wants_it():
     assert str(caught.value) == (
         "Airflow has no connection 'mlops_gateway_eu' (deploy.target.conn_id of model churn). Add it with: "
         "airflow connections add mlops_gateway_eu --conn-type mlops_gateway --conn-schema http "
-        "--conn-host 127.0.0.1 --conn-port 8000"
+        "--conn-host 127.0.0.1 --conn-port 8800"
     )
 
 

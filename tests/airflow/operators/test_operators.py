@@ -108,7 +108,7 @@ def test_a_yaml_that_changed_in_the_middle_of_a_run_fails_the_next_task(
     train = TrainOperator(task_id="train", model=yaml_file, snapshot=snapshot)
     expected = (
         "the YAML of churn changed while this run was under way .started with .*, now .*: "
-        "clear the run from its first task, or start a new run"
+        "start a new run (of a train or monitor run, all tasks may be cleared instead)"
     )
     with pytest.raises(AirflowFailException, match=expected):
         train.execute(make_context())
