@@ -33,13 +33,14 @@ def draw(scores: Sequence[MonthScore], file: Path) -> Path:
                 ha="center",
                 fontsize=8,
                 color="#0b6e4f",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8},
             )
     axes.set_title("Will this flight arrive late? New York, 2013")
     axes.set_ylabel("ROC AUC on the month's flights")
     axes.margins(y=0.15)
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="lower right", frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=150)
     return file
