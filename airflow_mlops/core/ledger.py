@@ -95,11 +95,16 @@ def open_rollout(entries: Iterable[Entry]) -> Entry | None:
     a retry or another machine's clock may put them in the wrong order.
     """
     entries = list(entries)
-    ended = {entry.subject for entry in entries if entry.kind in ("promoted", "rolled_back", "rejected")}
+    ended = {entry.subject for entry in entries if entry.kind in CLOSINGS}
     for entry in in_order(entries):
         if entry.kind == "rollout_taken" and entry.subject not in ended:
             return entry
     return None
+
+
+def closings(entries: Iterable[Entry], version: str) -> set[EntryKind]:
+    """How the rollout of a version ended; empty while it is open, or was never begun."""
+    return {entry.kind for entry in entries if entry.subject == version and entry.kind in CLOSINGS}
 
 
 def champion_at(entries: Iterable[Entry], moment: datetime | None = None) -> Entry | None:

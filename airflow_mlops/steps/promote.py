@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.ledger import Entry, champion_at, closings
 from airflow_mlops.core.values import ModelRef
-from airflow_mlops.exceptions import BackendUnavailable
+from airflow_mlops.exceptions import BackendUnavailable, RolloutRefused
 from airflow_mlops.steps.record import entry
 from airflow_mlops.steps.requests import RolloutRequest
 
 
 def promote(request: RolloutRequest, backends: Backends) -> ModelRef:
     """Make the candidate the champion. A crash after the intent is finished by the next run, since alias
-    and traffic are then set again to the same version.
+    and traffic are then set again to the same version. Raises ``RolloutRefused`` where the rollout has
+    ended otherwise since, or another champion has followed: an old task that is cleared undoes nothing.
     """
     config, run, rollout = request.config, request.run, request.rollout
     version, tracking = rollout.candidate.version, backends.tracking
+    _refuse_ended(backends.ledger.entries(config.model), version)
     verdicts = _verdicts(request, backends)
     previous = rollout.champion.version if rollout.champion else None
     backends.ledger.append(
@@ -46,6 +48,20 @@ def promote(request: RolloutRequest, backends: Backends) -> ModelRef:
         )
     )
     return rollout.candidate
+
+
+def _refuse_ended(entries: list[Entry], version: str) -> None:
+    ended, reign = closings(entries, version), champion_at(entries)
+    if ended and "promoted" not in ended:
+        raise RolloutRefused(
+            f"the rollout of version {version} has ended ({', '.join(sorted(ended)).replace('_', ' ')}), "
+            "so it cannot be promoted; train a new challenger"
+        )
+    if ended and reign is not None and reign.subject != version:
+        raise RolloutRefused(
+            f"version {version} was promoted before and version {reign.subject} has followed it; "
+            "promoting it again would undo that. Train a new challenger"
+        )
 
 
 def _verdicts(request: RolloutRequest, backends: Backends) -> tuple[str, ...]:

@@ -47,6 +47,11 @@ def entry(
     )
 
 
+def is_ours(item: Entry, run: RunInfo) -> bool:
+    """Whether this run wrote the entry. Runs of two DAGs may have one id, where both start on one date."""
+    return (item.dag_id, item.run_id) == (run.key.dag_id, run.key.run_id)
+
+
 def report_key(run: RunInfo, kind: str) -> str:
     """Where a report of this run is kept in the store; the same on every retry. The DAG's id is in it,
     since who may read the DAG may read the report.

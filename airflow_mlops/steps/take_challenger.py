@@ -6,8 +6,9 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.ledger import Entry, champion_at, open_rollout, pending_challengers
 from airflow_mlops.core.rollout import recover
 from airflow_mlops.core.values import ModelRef, Rollout
+from airflow_mlops.exceptions import ModelRefused, RolloutRefused
 from airflow_mlops.steps.promote import promote
-from airflow_mlops.steps.record import entry
+from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import RollBackRequest, RolloutRequest, TakeChallengerRequest
 from airflow_mlops.steps.roll_back import roll_back
 
@@ -39,7 +40,7 @@ def take_challenger(request: TakeChallengerRequest, backends: Backends) -> Rollo
         )
         backends.ledger.append(entry(config, run, "rollout_taken", item.subject, version=item.subject))
     claim = entry(config, run, "rollout_taken", newest.subject, version=newest.subject)
-    if backends.ledger.append(claim).run_id != run.key.run_id:
+    if not is_ours(backends.ledger.append(claim), run):
         return None
     return _rollout(request, newest.subject, backends)
 
@@ -50,15 +51,18 @@ def _settle(request: TakeChallengerRequest, backends: Backends) -> Entry | None:
     while True:
         entries = backends.ledger.entries(config.model)
         left = open_rollout(entries)
-        if left is None or left.run_id == run.key.run_id:
+        if left is None or is_ours(left, run):
             return left
         rollout = _rollout(request, left.subject, backends)
-        match recover(entries, left.subject):
-            case "finish":
+        reason = f"the run {left.run_id} ended in the middle of the rollout"
+        if recover(entries, left.subject) == "finish":
+            try:
                 promote(RolloutRequest(config, run, rollout), backends)
-            case _:
-                reason = f"the run {left.run_id} ended in the middle of the rollout"
-                roll_back(RollBackRequest(config, run, rollout, (reason,)), backends)
+                continue
+            except (ModelRefused, RolloutRefused) as error:
+                # No retry will mend it, and as long as it is open no other challenger can go out.
+                reason = f"{reason}, and its promotion cannot be finished: {error}"
+        roll_back(RollBackRequest(config, run, rollout, (reason,)), backends)
 
 
 def _rollout(request: TakeChallengerRequest, version: str, backends: Backends) -> Rollout:

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_mlops.core.ledger import Entry, champion_at, open_rollout
 from airflow_mlops.core.values import ArmObservation, ModelRef, RunRef, Traffic
-from airflow_mlops.exceptions import BackendUnavailable
+from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
 from airflow_mlops.steps.approval import record_approval
 from airflow_mlops.steps.promote import promote
 from airflow_mlops.steps.requests import (
@@ -193,4 +193,91 @@ def test_a_rollback_restores_an_alias_that_a_broken_promotion_had_moved(
     rollout = take(config, run, backends)
     assert rollout.champion == ModelRef("churn", "1")
     assert roll_back(RollBackRequest(config, run, rollout, ("a test",)), backends) == ModelRef("churn", "1")
+    assert backends.tracking.aliases == {"champion": "1"}
+
+
+def test_a_run_of_another_dag_with_the_same_run_id_does_not_hold_the_rollout(
+    config, backends, make_run, registered
+):
+    registered(1)
+    take(config, make_run(50, dag="deploy", run_id="scheduled__2024-02-20"), backends)
+    other = make_run(51, dag="by_hand", run_id="scheduled__2024-02-20")
+    assert take(config, other, backends) is None
+    assert open_rollout(backends.ledger.entries("churn")) is None
+
+
+def test_a_promotion_that_is_cleared_later_does_not_undo_the_one_that_followed(
+    config, backends, make_run, registered
+):
+    registered(1)
+    first = make_run(50, dag="deploy", run_id="d1")
+    early = RolloutRequest(config, first, take(config, first, backends))
+    promote(early, backends)
+    assert promote(early, backends) == ModelRef("churn", "1")
+    registered(2)
+    second = make_run(51, dag="deploy", run_id="d2")
+    promote(RolloutRequest(config, second, take(config, second, backends)), backends)
+    with pytest.raises(RolloutRefused, match="version 2 has followed it"):
+        promote(early, backends)
+    assert backends.tracking.aliases == {"champion": "2"}
+    assert backends.serving.traffic().champion == ModelRef("churn", "2")
+
+
+def test_a_rollout_that_was_rolled_back_cannot_be_promoted_afterwards(config, backends, make_run, registered):
+    registered(1)
+    run = make_run(50, dag="deploy")
+    rollout = take(config, run, backends)
+    roll_back(RollBackRequest(config, run, rollout, ("a test",)), backends)
+    with pytest.raises(RolloutRefused, match="rolled back"):
+        promote(RolloutRequest(config, run, rollout), backends)
+    assert backends.tracking.aliases == {}
+
+
+def test_a_rollout_that_the_next_run_finished_cannot_be_rolled_back(config, backends, make_run, registered):
+    registered(2)
+    backends.tracking.set_alias("churn", "champion", "1")
+    run = make_run(50, dag="deploy", run_id="d1")
+    rollout = take(config, run, backends)
+    promote(RolloutRequest(config, make_run(51, dag="deploy", run_id="d2"), rollout), backends)
+    with pytest.raises(RolloutRefused, match="version 2 has been promoted"):
+        roll_back(RollBackRequest(config, run, rollout, ("late",)), backends)
+    assert backends.tracking.aliases == {"champion": "2"}
+
+
+def test_a_promotion_that_can_never_be_finished_is_undone_and_blocks_nobody(
+    config, backends, make_run, registered
+):
+    registered(1)
+    first = make_run(50, dag="deploy", run_id="d1")
+    promote(RolloutRequest(config, first, take(config, first, backends)), backends)
+    registered(2)
+    second = make_run(51, dag="deploy", run_id="d2")
+    rollout = take(config, second, backends)
+
+    def refused(rollout_id, candidate):
+        raise ModelRefused("its file is gone")
+
+    backends.serving.promote = refused
+    with pytest.raises(ModelRefused):
+        promote(RolloutRequest(config, second, rollout), backends)
+    assert backends.tracking.aliases["champion"] == "2"
+    registered(3)
+    third = take(config, make_run(52, dag="deploy", run_id="d3"), backends)
+    assert third.candidate == ModelRef("churn", "3")
+    assert third.champion == ModelRef("churn", "1")
+    undone = [item for item in backends.ledger.entries("churn") if item.kind == "rolled_back"]
+    assert undone[0].reasons[0].endswith("and its promotion cannot be finished: its file is gone")
+
+
+def test_a_rollback_takes_the_traffic_from_a_candidate_that_serves_already(
+    config, backends, make_run, registered
+):
+    registered(2)
+    backends.tracking.set_alias("churn", "champion", "1")
+    run = make_run(50, dag="deploy")
+    rollout = take(config, run, backends)
+    backends.tracking.set_alias("churn", "champion", "2")
+    backends.serving.state = Traffic(champion=ModelRef("churn", "2"))
+    assert roll_back(RollBackRequest(config, run, rollout, ("a test",)), backends) == ModelRef("churn", "1")
+    assert backends.serving.traffic().champion == ModelRef("churn", "1")
     assert backends.tracking.aliases == {"champion": "1"}
