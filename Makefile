@@ -24,11 +24,11 @@ check: install ## Style, types, floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-unit: install ## Tests that need no Airflow database
-	$(BIN)/pytest -q -n 2 -m "not airflow"
+unit: install ## Quick tests
+	$(BIN)/pytest -q -n 2 -m "not airflow and not slow"
 
-integration: install ## Tests on a whole Airflow, MLflow and model server
-	$(BIN)/pytest -q -m airflow
+integration: install ## Slow tests, and those on a whole Airflow, MLflow and model server
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "airflow or slow"
 
 install: $(VENV)/.installed ## Make .venv with everything locked
 
