@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ from pydantic import TypeAdapter
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.values import DatasetRef, Estimate, Evaluation, ModelRef, Report
-from airflow_mlops.exceptions import ModelRefused
+from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
 from airflow_mlops.steps.page import page, sentences, table
 from airflow_mlops.steps.record import report_key
 from airflow_mlops.steps.requests import EvaluateRequest
@@ -36,23 +38,17 @@ def evaluate(request: EvaluateRequest, backends: Backends) -> Evaluation:
     trusted = config.training.trusted_types
     answers = backends.tracking.load(request.training.model_uri, trusted_types=trusted).predict(features)
     names, confidence = config.evaluation.metrics, config.evaluation.confidence
-    metrics = backends.metrics(config.task)
-    challenger = metrics.score(names, label, answers, confidence)
+    challenger = backends.metrics(config.task).score(names, label, answers, confidence)
     comparison = _Comparison()
     if run.kind != "backfill":
-        comparison = _champion_answers(request, features, backends)
-    champion_metrics: dict[str, Estimate] = {}
-    difference: dict[str, Estimate] = {}
-    if comparison.answers is not None:
-        champion_metrics = metrics.score(names, label, comparison.answers, confidence)
-        difference = metrics.difference(names, label, answers, comparison.answers, confidence)
+        comparison = _compared(request, features, label, answers, backends)
     evaluation = Evaluation(
         rows=len(rows),
         confidence=confidence,
         challenger=challenger,
         champion=comparison.champion,
-        champion_metrics=champion_metrics,
-        difference=difference,
+        champion_metrics=comparison.metrics,
+        difference=comparison.difference,
         champion_problem=comparison.problem,
     )
     _keep(request, evaluation, features, answers, backends)
@@ -62,12 +58,18 @@ def evaluate(request: EvaluateRequest, backends: Backends) -> Evaluation:
 @dataclass(frozen=True, slots=True)
 class _Comparison:
     champion: ModelRef | None = None
-    answers: Any = None
+    metrics: Mapping[str, Estimate] = field(default_factory=dict)
+    difference: Mapping[str, Estimate] = field(default_factory=dict)
     problem: str | None = None
 
 
-def _champion_answers(request: EvaluateRequest, features: pd.DataFrame, backends: Backends) -> _Comparison:
+def _compared(
+    request: EvaluateRequest, features: pd.DataFrame, label: pd.Series, answers: Any, backends: Backends
+) -> _Comparison:
+    """What is wrong with the champion (it cannot be loaded, or its answers cannot be scored) is a finding
+    about it, which the gates weigh; it does not stop the challenger's evaluation."""
     config, tracking = request.config, backends.tracking
+    names, confidence = config.evaluation.metrics, config.evaluation.confidence
     champion = tracking.alias(config.model, "champion")
     if champion is None:
         return _Comparison()
@@ -78,8 +80,14 @@ def _champion_answers(request: EvaluateRequest, features: pd.DataFrame, backends
         model = tracking.load(
             f"models:/{champion.name}/{champion.version}", trusted_types=config.training.trusted_types
         )
-        return _Comparison(champion, answers=model.predict(features))
-    except ModelRefused as error:
+        theirs = model.predict(features)
+        metrics = backends.metrics(config.task)
+        return _Comparison(
+            champion,
+            metrics=metrics.score(names, label, theirs, confidence),
+            difference=metrics.difference(names, label, answers, theirs, confidence),
+        )
+    except (ModelRefused, DataRefused, TrainingFailed) as error:
         return _Comparison(champion, problem=str(error))
 
 
@@ -100,14 +108,20 @@ def _keep(
     run_id, tracking = request.training.run_id, backends.tracking
     numbers = {f"holdout_{name}": estimate.value for name, estimate in evaluation.challenger.items()}
     tracking.log_metrics(run_id, {**numbers, "holdout_rows": float(evaluation.rows)})
-    body = TypeAdapter(Evaluation).dump_json(evaluation, indent=1)
-    tracking.log_file(run_id, EVALUATION_FILE, body)
-    sample = features.head(SMOKE_ROWS)
+    # Pydantic's own JSON has null for a metric that is no finite number, and could not be read again.
+    kept = TypeAdapter(Evaluation).dump_python(evaluation, mode="json")
+    tracking.log_file(run_id, EVALUATION_FILE, json.dumps(kept, indent=1).encode())
+    sample = features.head(SMOKE_ROWS).to_dict(orient="records")
     smoke = {
-        "rows": json.loads(sample.to_json(orient="records", double_precision=15)),
+        "rows": [{name: _plain(value) for name, value in row.items()} for row in sample],
         "predictions": answers[: len(sample)].tolist(),
     }
     tracking.log_file(run_id, SMOKE_FILE, json.dumps(smoke).encode())
+
+
+def _plain(value: Any) -> Any:
+    """A feature as JSON has it, to the last digit; what is missing, or no number, is null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _with_report(request: EvaluateRequest, evaluation: Evaluation, backends: Backends) -> Evaluation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_mlops.backends.base import Backends
+from airflow_mlops.core.ledger import pending_challengers
 from airflow_mlops.core.values import ModelRef
 from airflow_mlops.exceptions import ModelRefused
 from airflow_mlops.steps.record import entry
@@ -36,8 +37,6 @@ def register(request: RegisterRequest, backends: Backends) -> ModelRef:
             "mlops.causes": "; ".join(request.snapshot.causes)[:4_000],
         },
     )
-    if role == "challenger":
-        backends.tracking.set_alias(config.model, "challenger", model.version)
     backends.ledger.append(
         entry(
             config,
@@ -56,4 +55,8 @@ def register(request: RegisterRequest, backends: Backends) -> ModelRef:
             },
         )
     )
+    pending = pending_challengers(backends.ledger.entries(config.model))
+    if pending and pending[-1].subject == model.version:
+        # Else its rollout has been and gone: an old task that is cleared makes nothing a challenger again.
+        backends.tracking.set_alias(config.model, "challenger", model.version)
     return model

@@ -77,10 +77,12 @@ def predictions_of(estimator: Any, features: pd.DataFrame, task: TaskKind) -> li
         raise TrainingFailed(f"training returned {name}, which has no {wanted}(); a {task} model needs it")
     try:
         answers = getattr(estimator, wanted)(features)
-    except Exception as error:  # the user's estimator may raise anything
-        raise TrainingFailed(f"the trained {name} cannot predict its own training rows: {error}") from error
-    values = answers[:, 1] if task == "binary_classification" else answers
-    listed: list[Any] = values.tolist()
+        listed: list[Any] = (answers[:, 1] if task == "binary_classification" else answers).tolist()
+    except Exception as error:  # the user's estimator may raise anything, or answer anything
+        raise TrainingFailed(
+            f"the trained {name} cannot predict its own training rows: {wanted}() raised or answered "
+            f"something else than an array: {type(error).__name__}: {error}"
+        ) from error
     flat = [number for row in listed for number in (row if isinstance(row, list) else [row])]
     if len(listed) != len(features) or not all(math.isfinite(number) for number in flat):
         raise TrainingFailed(

@@ -81,7 +81,10 @@ def _samples(item: CheckedExpectation, frame: pd.DataFrame) -> str:
     column = item.expectation.kwargs.get("column")
     if column not in frame:
         return ""
-    rows = _rows_at_fault(item.expectation, frame)
+    try:
+        rows = _rows_at_fault(item.expectation, frame)
+    except TypeError:  # bounds of another type than the column's, which is the fault that the page names
+        return ""
     if rows is None or not len(rows):
         return ""
     return table(

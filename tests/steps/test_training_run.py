@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import TypeAdapter
 
+from airflow_mlops.config.models import ExpectationConfig
 from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.values import Estimate, Evaluation
 from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
 from airflow_mlops.steps.evaluate import evaluate
 from airflow_mlops.steps.gate import gate
-from airflow_mlops.steps.preflight import preflight
+from airflow_mlops.steps.preflight import largest_difference, preflight
+from airflow_mlops.steps.promote import promote
 from airflow_mlops.steps.register import register
 from airflow_mlops.steps.requests import (
     DatasetRequest,
     EvaluateRequest,
     GateRequest,
     RegisterRequest,
+    RolloutRequest,
     SnapshotRequest,
+    TakeChallengerRequest,
 )
 from airflow_mlops.steps.snapshot import snapshot
-from airflow_mlops.steps.train import train
+from airflow_mlops.steps.take_challenger import take_challenger
+from airflow_mlops.steps.train import predictions_of, train
 from airflow_mlops.steps.validate import validate
 
 START = datetime(2024, 1, 1, tzinfo=timezone.utc)
@@ -262,3 +270,105 @@ def test_a_backfill_takes_no_request(config, backends, make_run):
     assert snapshot(SnapshotRequest(config, make_run(40, kind="asset", run_id="x")), backends).requests == (
         "a",
     )
+
+
+def test_a_champion_whose_answers_cannot_be_scored_is_named_and_stops_no_evaluation(
+    config, backends, make_run
+):
+    first = whole_run(config, make_run(40), backends)
+    backends.tracking.set_alias("churn", "champion", register(first, backends).version)
+    working = backends.tracking.load
+
+    class NotNumbers:
+        def predict(self, features):
+            return np.full(len(features), np.nan)
+
+    backends.tracking.load = lambda uri, **given: (
+        NotNumbers() if uri.startswith("models:") else working(uri, **given)
+    )
+    request = whole_run(config, make_run(55, run_id="r2"), backends)
+    assert "predictions are null or not finite" in request.evaluation.champion_problem
+    assert request.evaluation.challenger["roc_auc"].value > 0.6
+    assert request.verdict.outcome == "inconclusive"
+
+
+def test_preflight_sees_every_class_however_rare_one_is(config, backends, make_run, root, monkeypatch):
+    def late_ones_all_stay(rows):
+        return rows.assign(churned=rows["churned"].where(rows["at"] < START + timedelta(days=20), 0))
+
+    change_rows(root, late_ones_all_stay)
+    rows = pd.read_parquet(root / "rows" / "all.parquet")
+    rows.loc[rows["at"] >= START + timedelta(days=30), "churned"] = [0, 1] * 300
+    rows.to_parquet(root / "rows" / "all.parquet")
+    monkeypatch.setattr("airflow_mlops.steps.preflight.SAMPLE_ROWS", 100)
+    run = make_run(40)
+    taken = snapshot(SnapshotRequest(config, run), backends)
+    assert preflight(DatasetRequest(config, run, taken), backends).summary["rows"] == 120
+
+
+def test_an_answer_that_is_no_number_is_the_largest_difference_there_is():
+    assert largest_difference([0.5, 0.5], [0.5, float("nan")]) == float("inf")
+
+
+def test_large_answers_are_compared_by_their_digits():
+    assert largest_difference([3e12], [3e12 * (1 + 1e-15)]) < 1e-6
+    assert largest_difference([3e12], [3e12 * (1 + 1e-3)]) > 1e-6
+
+
+@pytest.mark.parametrize(
+    "answers", [np.ones((20, 1)), [0.5] * 20, None], ids=["one column", "a list", "nothing"]
+)
+def test_a_model_with_other_answers_than_its_task_needs_is_a_failed_training(answers):
+    class Odd:
+        def predict_proba(self, features):
+            return answers
+
+    with pytest.raises(TrainingFailed, match="something else than an array"):
+        predictions_of(Odd(), pd.DataFrame({"age": range(20)}), "binary_classification")
+
+
+def test_a_bound_of_another_type_than_its_column_is_a_failed_expectation(
+    config, backends, make_run, tmp_path
+):
+    bound = ExpectationConfig(
+        type="expect_column_values_to_be_between", kwargs={"column": "plan", "min_value": 0}
+    )
+    validation = config.validation.model_copy(update={"expectations": (bound,)})
+    config = config.model_copy(update={"validation": validation})
+    run = make_run(40)
+    taken = snapshot(SnapshotRequest(config, run), backends)
+    with pytest.raises(DataRefused, match=r"between on plan: could not be computed"):
+        validate(DatasetRequest(config, run, taken), backends)
+
+
+def test_a_registration_that_is_cleared_later_makes_no_old_version_the_challenger(config, backends, make_run):
+    request = whole_run(config, make_run(40), backends)
+    version = register(request, backends).version
+    rolled_out = make_run(41, dag="deploy", run_id="d1")
+    rollout = take_challenger(TakeChallengerRequest(config, rolled_out), backends)
+    promote(RolloutRequest(config, rolled_out, rollout), backends)
+    assert register(request, backends).version == version
+    assert backends.tracking.aliases == {"champion": version}
+
+
+def test_smoke_rows_keep_every_digit_of_their_features(config, backends, make_run, root):
+    change_rows(root, lambda rows: rows.assign(spend=rows["spend"] * 1e-20))
+    request = whole_run(config, make_run(40), backends)
+    kept = json.loads(backends.tracking.read_file(request.training.run_id, "smoke.json"))
+    holdout = backends.datasets.load(request.snapshot.dataset, "holdout")
+    assert [row["spend"] for row in kept["rows"]] == holdout["spend"].head(20).tolist()
+
+
+def test_an_evaluation_with_an_infinite_metric_can_be_read_again(config, backends, make_run):
+    run = make_run(40)
+    request = whole_run(config, run, backends)
+    endless = {"roc_auc": Estimate(float("nan"), float("-inf"), float("inf"))}
+
+    class Scored:
+        def score(self, *given):
+            return endless
+
+    backends.metrics = lambda task: Scored()
+    evaluate(EvaluateRequest(config, run, request.snapshot, request.training), backends)
+    kept = backends.tracking.read_file(request.training.run_id, "evaluation.json")
+    assert TypeAdapter(Evaluation).validate_json(kept).challenger["roc_auc"].high == float("inf")
