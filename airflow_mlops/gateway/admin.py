@@ -23,7 +23,7 @@ from airflow_mlops.exceptions import (
 )
 from airflow_mlops.gateway.bodies import AdminBody, Promotion, RollBack, Smoke, TrafficChange
 from airflow_mlops.gateway.process import Gateway
-from airflow_mlops.gateway.request_body import BodyTooLarge, read_body
+from airflow_mlops.gateway.request_body import BodyTooLarge, BodyTooSlow, read_body
 from airflow_mlops.gateway.validation import InvalidRequest, Signature, check_rows, parse_body
 
 _Kind = TypeVar("_Kind", bound=AdminBody)
@@ -34,6 +34,8 @@ _CODES: tuple[tuple[type[MlopsError], int], ...] = (
     (TrackingRefused, 422),
     (BackendUnavailable, 503),
 )
+# A browser sends Origin with what any page makes it send to this machine; programs send none.
+_NO_PAGES = "Without a token a web page may not use the admin routes: give the gateway --token."
 
 
 def admin_app(gateway: Gateway) -> Starlette:
@@ -62,6 +64,8 @@ class _Guard:
 
     def __call__(self, handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
         async def route(request: Request) -> Response:
+            if self._expected is None and "origin" in request.headers:
+                return JSONResponse({"detail": _NO_PAGES}, status_code=403)
             if not self._may(request):
                 return JSONResponse(
                     {"detail": "The token is missing or wrong; send it as 'Authorization: Bearer <token>'."},
@@ -74,6 +78,8 @@ class _Guard:
                 return JSONResponse({"detail": error.detail()}, status_code=422)
             except BodyTooLarge as error:
                 return JSONResponse({"detail": str(error)}, status_code=413)
+            except BodyTooSlow as error:
+                return JSONResponse({"detail": str(error)}, 408, {"Connection": "close"})
             except MlopsError as error:
                 code = next((code for kind, code in _CODES if isinstance(error, kind)), 500)
                 return JSONResponse({"detail": str(error)}, status_code=code)
@@ -148,8 +154,9 @@ class AdminRoutes:
         return {**answer, "model": self._gateway.settings.model, "problems": self._gateway.problems()}
 
     async def _body(self, request: Request, kind: type[_Kind]) -> _Kind:
-        served = self._gateway.settings.model
-        body = _parsed(await read_body(request, self._gateway.settings.max_body_bytes), kind)
+        settings = self._gateway.settings
+        served = settings.model
+        body = _parsed(await read_body(request, settings.max_body_bytes, settings.body_seconds), kind)
         if body.model not in (None, served):
             raise ModelRefused(
                 f"This gateway serves {served}, not {body.model}; each model needs a gateway of its own."

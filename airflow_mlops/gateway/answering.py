@@ -44,12 +44,15 @@ class Request:
 class Answering:
     """Predicts requests. Each version predicts its rows in one call.
 
-    Rows that the challenger raises on are answered by the champion. They are logged twice, as the
-    challenger's error and the champion's answer, and counted in the stage as the challenger's alone,
-    so that the arms still add up to the split.
+    Rows that the challenger raises on, or does not answer in time, are answered by the champion. They are
+    logged twice, as the challenger's error and the champion's answer, and counted in the stage as the
+    challenger's alone, so that the arms still add up to the split.
     """
 
-    def __init__(self, model: str, log: InferenceLogWriter, metrics: GatewayMetrics) -> None:
+    def __init__(
+        self, model: str, log: InferenceLogWriter, metrics: GatewayMetrics, *, challenger_seconds: float
+    ) -> None:
+        self._challenger_seconds = challenger_seconds
         self._model = model
         self._log = log
         self._metrics = metrics
@@ -127,7 +130,7 @@ class Answering:
     async def _challenger(self, request: Request, model: Batcher, rows: Rows) -> Predicted | None:
         version, stage = model.model.version, request.routing.stage
         try:
-            predicted = await model.predict(rows)
+            predicted = await self._in_time(model, rows)
         except Exception as error:  # noqa: BLE001 - a challenger may raise anything; the champion answers
             if stage is not None:
                 stage.challenger.failed(len(rows))
@@ -139,6 +142,13 @@ class Answering:
         self._metrics.answered(version, "challenger", len(rows), predicted.seconds)
         self._keep(request, version, "challenger", rows, predicted)
         return predicted
+
+    async def _in_time(self, model: Batcher, rows: Rows) -> Predicted:
+        try:
+            async with asyncio.timeout(self._challenger_seconds):
+                return await model.predict(rows)
+        except TimeoutError as error:
+            raise TimeoutError(f"no answer in {self._challenger_seconds:g} seconds") from error
 
     def _keep(
         self, request: Request, version: str, role: Role, rows: Rows, outcome: Predicted | Exception

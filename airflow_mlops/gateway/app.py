@@ -22,7 +22,7 @@ from airflow_mlops.gateway.answering import Request as RowsRequest
 from airflow_mlops.gateway.control import utc_now
 from airflow_mlops.gateway.openapi import openapi
 from airflow_mlops.gateway.process import Gateway
-from airflow_mlops.gateway.request_body import BodyTooLarge, read_body
+from airflow_mlops.gateway.request_body import BodyTooLarge, BodyTooSlow, read_body
 from airflow_mlops.gateway.rows import Rows
 from airflow_mlops.gateway.validation import InvalidRequest, Signature, check_rows, parse_body, rows_of
 
@@ -103,6 +103,8 @@ class PublicRoutes:
             return JSONResponse({"detail": error.detail()}, status_code=422)
         except BodyTooLarge as error:
             return _refusal(413, str(error))
+        except BodyTooSlow as error:
+            return _refusal(408, str(error), {"Connection": "close"})
         except ChampionFailed as error:
             return _refusal(500, str(error))
         except ClientDisconnect:
@@ -117,7 +119,7 @@ class PublicRoutes:
     async def _answer(self, request: Request, request_id: str) -> Response:
         gateway = self._gateway
         received_at = utc_now()
-        body = await read_body(request, gateway.settings.max_body_bytes)
+        body = await read_body(request, gateway.settings.max_body_bytes, gateway.settings.body_seconds)
         # The table and the signature are taken together: rows are checked for the champion that answers.
         routing, signature = gateway.control.routing, gateway.signature()
         if signature is None:

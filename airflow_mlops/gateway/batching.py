@@ -34,12 +34,16 @@ class Batcher:
 
     async def predict(self, rows: Rows) -> Predicted:
         """This request's answers; ``seconds`` is the duration of the call that it was part of.
-        Raises what the model raised on these rows."""
+        Raises what the model raised on these rows. Rows whose caller gives up waiting are not predicted."""
         waiting = _Waiting(rows, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
-        return await waiting.answer
+        try:
+            return await waiting.answer
+        finally:
+            if waiting.answer.cancelled() and waiting in self._waiting:
+                self._waiting.remove(waiting)
 
     async def _work(self) -> None:
         while self._waiting:
@@ -48,7 +52,8 @@ class Batcher:
                 await self._call(batch)
             except Exception:  # noqa: BLE001 - a model may raise anything; whose rows did it is found below
                 for waiting in batch:
-                    await self._call_alone(waiting)
+                    if not waiting.answer.done():
+                        await self._call_alone(waiting)
         self._worker = None
 
     def _take(self) -> list[_Waiting]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Literal
 
-from airflow_mlops.core.values import ModelRef, Observation, Role, RolloutMode, Traffic
+from airflow_mlops.core.values import ModelRef, Observation, Role, Traffic
 from airflow_mlops.exceptions import MlopsError, ModelRefused, RolloutRefused, StoreUnavailable
 from airflow_mlops.gateway.batching import Batcher
 from airflow_mlops.gateway.loading import Models
@@ -50,6 +51,8 @@ class TrafficControl:
         self._now = now
         self._changing = asyncio.Lock()
         self._unsaved = False
+        self._roll_backs: Counter[str] = Counter()
+        self._refused_challenger: str | None = None
 
     def traffic(self) -> Traffic:
         """What is meant to be served; ``problems`` says where a model for it is missing."""
@@ -82,8 +85,10 @@ class TrafficControl:
         """
         weight = 0.0 if mode == "shadow" else weight
         self._check_rollout(rollout_id, version)
+        roll_backs = self._roll_backs[rollout_id]
         challenger = await self._load(version)
         async with self._changing:
+            self._check_not_rolled_back(rollout_id, roll_backs)
             champion = self._check_rollout(rollout_id, version)
             if gap := signature_gap(challenger.model, champion.model):
                 raise ModelRefused(f"Version {version} {gap}. Promote it by hand if that is meant.")
@@ -105,8 +110,10 @@ class TrafficControl:
         """Make a version the champion and close the rollout; nothing happens if it is so already.
         A first model is promoted without a rollout. Raises as ``set_traffic`` does."""
         self._check_promotion(rollout_id, version)
+        roll_backs = self._roll_backs[rollout_id]
         model = await self._load(version)
         async with self._changing:
+            self._check_not_rolled_back(rollout_id, roll_backs)
             self._check_promotion(rollout_id, version)
             wanted = TrafficState(champion=version, alias_seen=self.state.alias_seen)
             if self.state != wanted or self.routing.champion is not model:
@@ -115,8 +122,10 @@ class TrafficControl:
             return self.traffic()
 
     async def roll_back(self, rollout_id: str) -> Traffic:
-        """All rows to the champion; nothing happens if this rollout is not open.
+        """All rows to the champion; nothing happens if this rollout is not open. A change of it whose
+        version still loads, of a caller who may long be gone, is refused when it has loaded.
         Raises ``StoreUnavailable`` when that is done but would not survive a restart."""
+        self._roll_backs[rollout_id] += 1
         async with self._changing:
             if self.state.rollout_id == rollout_id:
                 wanted = TrafficState(champion=self.state.champion, alias_seen=self.state.alias_seen)
@@ -140,28 +149,29 @@ class TrafficControl:
                 self._serve(state, champion, challenger, stage=self._files.load_stage(state))
                 self._models.forget()
 
+    async def recover_challenger(self) -> None:
+        """Load the open rollout's challenger where the registry was away when it was to be loaded; one that
+        was refused is not tried again. Its rows go to the champion until then."""
+        state = self.state
+        if state.challenger in (None, self._refused_challenger) or self.routing.challenger is not None:
+            return
+        challenger = await self._load_or_note("challenger", state.challenger or "")
+        async with self._changing:
+            champion = self.routing.champion
+            if challenger is not None and champion is not None and self.state is state:
+                self._serve(state, champion, challenger, stage=self._files.load_stage(state))
+                self._settled("challenger")
+
     async def follow(self, alias: str) -> None:
         """Serve the alias's version where the alias has changed since it was last followed, or where no
         champion is loaded. Raises ``ModelRefused`` or ``BackendUnavailable``; the old one then stays."""
-        if alias == self.state.alias_seen and self.routing.champion is not None:
-            self.problems.pop("champion", None)
-            return
-        moved = alias != self.state.alias_seen
-        target = alias if moved or self.state.champion is None else self.state.champion
-        champion = await self._load(target)
-        async with self._changing:
-            state = self.state
-            if target == state.challenger or state.rollout_id is None:
-                wanted, challenger = TrafficState(champion=target, alias_seen=alias), None
-            else:
-                wanted = replace(state, champion=target, alias_seen=alias)
-                challenger = self.routing.challenger
-                if target != state.champion:
-                    wanted = replace(wanted, since=self._now())
-            stage = self.routing.stage if wanted.since == state.since else None
-            self._serve(wanted, champion, challenger, stage=stage)
-            self._unsaved = True
-            self._settled("champion")
+        while (target := self._to_follow(alias)) is not None:
+            champion = await self._load(target)
+            async with self._changing:
+                # A promotion may have come first while this version loaded.
+                if target == self._to_follow(alias):
+                    self._crown(target, champion, alias)
+        self.problems.pop("champion", None)
 
     async def keep(self) -> None:
         """Write what is not on disk yet: a state that was served first, and the stage's counters."""
@@ -174,6 +184,26 @@ class TrafficControl:
             except StoreUnavailable as error:
                 self.problems["store"] = str(error)
 
+    def _to_follow(self, alias: str) -> str | None:
+        """The version that should be champion by the alias, and is not in memory as such."""
+        if alias != self.state.alias_seen:
+            return alias
+        return None if self.routing.champion is not None else self.state.champion or alias
+
+    def _crown(self, target: str, champion: Batcher, alias: str) -> None:
+        state = self.state
+        if target == state.challenger or state.rollout_id is None:
+            wanted, challenger = TrafficState(champion=target, alias_seen=alias), None
+        else:
+            wanted = replace(state, champion=target, alias_seen=alias)
+            challenger = self.routing.challenger
+            if target != state.champion:
+                wanted = replace(wanted, since=self._now())
+        stage = self.routing.stage if wanted.since == state.since else None
+        self._serve(wanted, champion, challenger, stage=stage)
+        self._unsaved = True
+        self._settled("champion")
+
     async def _load(self, version: str) -> Batcher:
         return await self._models.load(version, self.routing.champion, self.routing.challenger)
 
@@ -182,6 +212,8 @@ class TrafficControl:
             return await self._load(version)
         except MlopsError as error:
             self.problems[role] = str(error)
+            if role == "challenger" and not error.retry_can_help:
+                self._refused_challenger = version
             return None
 
     def _check_rollout(self, rollout_id: str, version: str) -> Batcher:
@@ -196,6 +228,10 @@ class TrafficControl:
         if version == state.champion:
             raise RolloutRefused(f"Version {version} is the champion already; there is nothing to roll out.")
         return self.routing.champion
+
+    def _check_not_rolled_back(self, rollout_id: str, roll_backs: int) -> None:
+        if self._roll_backs[rollout_id] != roll_backs:
+            raise RolloutRefused(f"Rollout {rollout_id} was rolled back while its version was being loaded.")
 
     def _check_promotion(self, rollout_id: str, version: str) -> None:
         state = self.state
@@ -254,10 +290,9 @@ class TrafficControl:
 def _new_stage(state: TrafficState, champion: Batcher, challenger: Batcher) -> Stage:
     if state.rollout_id is None or state.since is None:
         raise AssertionError("a challenger serves only in a rollout")
-    mode: RolloutMode = state.mode
     return Stage(
         state.rollout_id,
-        mode,
+        state.mode,
         state.weight,
         state.since,
         Arm(champion.model.version, champion.model.task),

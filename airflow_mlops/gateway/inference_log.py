@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import uuid
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,7 +50,8 @@ class InferenceLogWriter:
     """Takes calls without blocking and writes them in a thread of its own.
 
     While the disk refuses, what is in memory is kept and tried again each second; beyond ``buffer_rows``
-    new rows are dropped and counted. ``problem`` says why nothing is written, or is None.
+    new rows are dropped and counted. ``problem`` says why nothing is written, or is None. A call that no
+    file can hold is dropped and counted alone: it must not take those beside it along.
     """
 
     def __init__(
@@ -75,8 +77,9 @@ class InferenceLogWriter:
         self._thread = threading.Thread(target=self._run, name="inference-log", daemon=True)
 
     def start(self) -> None:
-        for leftover in self._folder.glob("date=*/.*.tmp"):
-            leftover.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            for leftover in self._folder.glob("date=*/.*.tmp"):
+                leftover.unlink(missing_ok=True)
         self._thread.start()
 
     def add(self, call: LoggedCall) -> None:
@@ -98,13 +101,12 @@ class InferenceLogWriter:
             with self._changed:
                 calls, self._calls = self._calls, []
                 rows, self._rows = self._rows, 0
-            done = 0
+            waiting = deque(_groups(calls))
             try:
-                for group in _groups(calls):
-                    self._write(group)
-                    done += len(group)
-            except OSError as error:
-                self._put_back(_groups(calls), done)
+                while waiting:
+                    rows -= self._write_or_split(waiting)
+            except Exception as error:
+                self._put_back([call for group in waiting for call in group])
                 self.problem = f"The inference log cannot be written below {self._folder}: {error}"
                 raise StoreUnavailable(
                     f"{self.problem}. {self._rows} rows wait in memory; free or remount the disk."
@@ -141,6 +143,23 @@ class InferenceLogWriter:
                     # The buffer stays above flush_rows, which would turn the wait into a busy loop.
                     self._changed.wait_for(lambda: self._stopping, timeout=self._flush_seconds)
 
+    def _write_or_split(self, waiting: deque[list[LoggedCall]]) -> int:
+        """Take one step with the first group; the number of rows that had to be dropped."""
+        group = waiting[0]
+        try:
+            self._write(group)
+        except (ValueError, TypeError):
+            # Values that Parquet does not take; whose they are is found by halves.
+            waiting.popleft()
+            if len(group) == 1:
+                self._counters.dropped(len(group[0].rows))
+                return len(group[0].rows)
+            half = len(group) // 2
+            waiting.extendleft((group[half:], group[:half]))
+        else:
+            waiting.popleft()
+        return 0
+
     def _write(self, calls: Sequence[LoggedCall]) -> None:
         import pyarrow.parquet as pq
 
@@ -156,13 +175,12 @@ class InferenceLogWriter:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.rename(folder / name)
-        except OSError:
+        except Exception:
             temporary.unlink(missing_ok=True)
             raise
         self._counters.written(table.num_rows)
 
-    def _put_back(self, groups: Sequence[Sequence[LoggedCall]], written: int) -> None:
-        left = [call for group in groups for call in group][written:]
+    def _put_back(self, left: Sequence[LoggedCall]) -> None:
         with self._changed:
             self._calls = [*left, *self._calls]
             self._rows = sum(len(call.rows) for call in self._calls)

@@ -129,6 +129,9 @@ def _warm_up(served: ServedModel) -> None:
 
 def signature_gap(challenger: ServedModel, champion: ServedModel) -> str | None:
     """Why the two cannot answer the same requests, or None. A challenger may need fewer features."""
+    if None not in (challenger.task, champion.task) and challenger.task != champion.task:
+        tasks = [str(one.task).replace("_", " ") for one in (challenger, champion)]
+        return f"is for {tasks[0]}, version {champion.version} for {tasks[1]}"
     if missing := sorted(challenger.columns.keys() - champion.columns.keys()):
         return f"needs {', '.join(missing)}, which requests to version {champion.version} do not carry"
     changed = [name for name, kind in challenger.columns.items() if champion.columns[name] != kind]

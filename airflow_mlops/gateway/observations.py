@@ -60,7 +60,8 @@ class Arm:
         """Count one call's predictions: probabilities, values or class numbers."""
         self.rows += len(scores)
         self.scored += len(scores)
-        self.score_sum += math.fsum(scores)
+        # Not fsum, which raises where a sum is beyond a float; here it is infinite, and no mean is told.
+        self.score_sum += sum(scores)
         self.latencies.add(seconds)
         if self.task == "binary_classification":
             for score in scores:
@@ -78,7 +79,9 @@ class Arm:
             errors=self.errors,
             latency_p50_seconds=self.latencies.quantile(0.5),
             latency_p99_seconds=self.latencies.quantile(0.99),
-            mean_score=self.score_sum / self.scored if self.scored else None,
+            mean_score=self.score_sum / self.scored
+            if self.scored and math.isfinite(self.score_sum)
+            else None,
             scores=tuple(self.scores) if self.task == "binary_classification" else (),
         )
 
@@ -115,13 +118,23 @@ class Stage:
 
     def to_json(self) -> dict[str, Any]:
         """Everything counted, to be taken up again by ``from_json`` after a restart."""
-        return {**asdict(self), "since": self.since.isoformat()}
+        value = {**asdict(self), "since": self.since.isoformat()}
+        for arm in (value["champion"], value["challenger"]):
+            # JSON has no infinity; a string is what float() reads again.
+            arm["score_sum"] = str(arm["score_sum"])
+        return value
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Stage:
         """Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything that ``to_json`` did not give."""
         arms = {
-            name: Arm(**{**value[name], "latencies": Latencies(**value[name]["latencies"])})
+            name: Arm(
+                **{
+                    **value[name],
+                    "latencies": Latencies(**value[name]["latencies"]),
+                    "score_sum": float(value[name]["score_sum"]),
+                }
+            )
             for name in ("champion", "challenger")
         }
         return cls(**{**value, **arms, "since": datetime.fromisoformat(value["since"])})

@@ -10,6 +10,7 @@ _KINDS: dict[str, list[str]] = {
     "numeric": ["number", "boolean", "null"],
     "categorical": ["string", "integer", "boolean", "null"],
 }
+_ROLLOUT = {"name": "rollout_id", "in": "path", "required": True, "schema": {"type": "string"}}
 
 
 def openapi(model: str, signature: Signature | None, *, max_rows: int) -> dict[str, Any]:
@@ -26,7 +27,9 @@ def openapi(model: str, signature: Signature | None, *, max_rows: int) -> dict[s
                 "get": _admin("What is being served"),
                 "put": _admin("Open a rollout or change its stage", "TrafficChange"),
             },
-            "/admin/observations/{rollout_id}": {"get": _admin("What was seen in the open stage")},
+            "/admin/observations/{rollout_id}": {
+                "get": {**_admin("What was seen in the open stage"), "parameters": [_ROLLOUT]}
+            },
             "/admin/smoke": {"post": _admin("Predict with a version off the live path", "Smoke")},
             "/admin/promote": {"post": _admin("Make a version the champion", "Promotion")},
             "/admin/rollback": {"post": _admin("All rows to the champion", "RollBack")},
@@ -49,6 +52,7 @@ def _row(signature: Signature | None) -> dict[str, Any]:
             signature.key_column,
             {
                 "type": ["string", "integer", "null"],
+                "minLength": 1,
                 "description": "Rows with one key stay with one version.",
             },
         )
@@ -93,10 +97,18 @@ def _predict(max_rows: int) -> dict[str, Any]:
         "parameters": [{"name": "X-Request-Id", "in": "header", "schema": {"type": "string"}}],
         "requestBody": {
             "required": True,
-            "content": _json({"type": "object", "properties": {"rows": rows}, "required": ["rows"]}),
+            "content": _json(
+                {
+                    "type": "object",
+                    "properties": {"rows": rows},
+                    "required": ["rows"],
+                    "additionalProperties": False,
+                }
+            ),
         },
         "responses": {
             "200": {"description": "One prediction per row, in order", "content": _json(answer)},
+            "408": {"description": "The body did not come in time"},
             "413": {"description": "The body is too large"},
             "422": {"description": "The rows do not fit the model; each problem names its row and field"},
             "500": {"description": "The champion raised"},
@@ -112,6 +124,7 @@ def _admin(summary: str, body: str | None = None) -> dict[str, Any]:
         "responses": {
             "200": {"description": summary},
             "401": {"description": "The token is missing or wrong"},
+            "403": {"description": "A web page asked, and the gateway has no token"},
             "409": {"description": "The state of the rollout does not allow it"},
             "422": {"description": "The version cannot be loaded or served"},
             "503": {"description": "The registry or the disk is away"},

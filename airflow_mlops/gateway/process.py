@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import time
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from airflow_mlops.core.values import Traffic
 from airflow_mlops.exceptions import MlopsError
 from airflow_mlops.gateway.answering import Answering
+from airflow_mlops.gateway.claim import StoreClaim
 from airflow_mlops.gateway.control import TrafficControl
 from airflow_mlops.gateway.inference_log import InferenceLogWriter
 from airflow_mlops.gateway.loading import Models
@@ -35,6 +37,8 @@ class Gateway:
 
     def __init__(self, settings: Settings, loader: ModelLoader) -> None:
         self.settings = settings
+        self._claim = StoreClaim(settings.store, settings.model)
+        self._claim.take()
         self.metrics = GatewayMetrics(settings.model)
         self.pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
         self._loading_pool = ThreadPoolExecutor(2, thread_name_prefix="load")
@@ -49,7 +53,9 @@ class Gateway:
             buffer_rows=settings.log_buffer_rows,
         )
         self.shadow = Shadow(self.log, self.metrics, buffer_rows=settings.shadow_buffer_rows)
-        self.answering = Answering(settings.model, self.log, self.metrics)
+        self.answering = Answering(
+            settings.model, self.log, self.metrics, challenger_seconds=settings.challenger_seconds
+        )
         self._refreshing = asyncio.Lock()
         self._background: asyncio.Task[None] | None = None
         self._refused: _Refused | None = None
@@ -70,6 +76,7 @@ class Gateway:
         await asyncio.to_thread(self.log.stop)
         self.pool.shutdown(wait=False, cancel_futures=True)
         self._loading_pool.shutdown(wait=False, cancel_futures=True)
+        self._claim.release()
 
     def signature(self) -> Signature | None:
         """What a row may hold now; None while there is no champion."""
@@ -120,14 +127,25 @@ class Gateway:
             raise
 
     async def _watch(self) -> None:
-        await self.control.recover()
+        await self._attempt(self.control.recover)
         while True:
-            # What goes wrong is in ``problems``; the next look is in a moment.
-            with contextlib.suppress(MlopsError):
-                async with self._refreshing:
-                    await self._refresh(patient=True)
-            await self.control.keep()
+            for step in (self._refresh_patiently, self.control.recover_challenger, self.control.keep):
+                await self._attempt(step)
             await asyncio.sleep(self.settings.poll_seconds)
+
+    async def _refresh_patiently(self) -> None:
+        async with self._refreshing:
+            await self._refresh(patient=True)
+
+    async def _attempt(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Take a step of the background work. What goes wrong with the world is in ``problems``, and what
+        nobody thought of is logged; the next look is in a moment."""
+        try:
+            await step()
+        except MlopsError:
+            return
+        except Exception:
+            logging.getLogger(__name__).exception("The gateway goes on after a fault of its own:")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ class Settings:
     ``store`` is the folder that the inference log and the traffic state are kept in. ``key_column`` and
     ``time_column`` name optional fields of a row: the first makes the split sticky, the second is the
     row's own time (ISO 8601). ``trusted_types`` are those of the model's YAML, ``training.trusted_types``:
-    the gateway never reads the YAML, nor believes the list inside a model file.
+    the gateway never reads the YAML, nor believes the list inside a model file. In a canary the champion
+    answers rows that the challenger has not answered after ``challenger_seconds``.
 
     Raises ``ConfigError`` for an address beyond loopback without a token.
     """
@@ -37,7 +38,9 @@ class Settings:
     log_buffer_rows: int = 100_000
     max_rows: int = 10_000
     max_body_bytes: int = 32 * 1024 * 1024
+    body_seconds: float = 20.0
     max_in_flight: int = 1_000
+    challenger_seconds: float = 10.0
     shadow_buffer_rows: int = 20_000
     threads: int = 4
 
@@ -46,6 +49,8 @@ class Settings:
             raise ConfigError(f"{self.model!r} is not a model name: it becomes a folder below the store.")
         if self.token == "":
             raise ConfigError("The gateway's token is empty. Give a real one, or none on a loopback address.")
+        if self.token is not None and not all("!" <= sign <= "~" for sign in self.token):
+            raise ConfigError("The gateway's token may hold visible ASCII characters only, and no space.")
         if self.token is None and not _is_loopback(self.host):
             raise ConfigError(
                 f"The gateway will not listen on {self.host} without a token: anybody who reaches it could "

@@ -52,15 +52,19 @@ class TrafficFiles:
     def load(self) -> TrafficState:
         """The state that was saved last, or an empty one. Raises ``ConfigError`` if it cannot be read."""
         try:
-            return TypeAdapter(TrafficState).validate_json(self.state.read_bytes())
+            state = TypeAdapter(TrafficState).validate_json(self.state.read_bytes())
         except FileNotFoundError:
             return TrafficState()
         except (OSError, ValidationError) as error:
             reason = str(error) if isinstance(error, OSError) else _reason(error)
-            raise ConfigError(
-                f"The traffic state {self.state} cannot be read: {reason}. Restore it, or delete it to start "
-                "from the registry's champion alias with no rollout open."
-            ) from error
+            raise self._unreadable(reason) from error
+        if not 0 <= state.weight <= 1:
+            raise self._unreadable(f"weight {state.weight} is not a share from 0 to 1")
+        if state.challenger is not None and (state.rollout_id is None or state.since is None):
+            raise self._unreadable(
+                f"challenger {state.challenger} is in no rollout, or in one without a date"
+            )
+        return state
 
     def save(self, state: TrafficState) -> None:
         """Raises ``StoreUnavailable`` when the disk will not take it."""
@@ -80,6 +84,12 @@ class TrafficFiles:
     def save_stage(self, stage: dict[str, Any]) -> None:
         """Raises ``StoreUnavailable`` when the disk will not take it."""
         self._replace(self.counters, stage)
+
+    def _unreadable(self, reason: str) -> ConfigError:
+        return ConfigError(
+            f"The traffic state {self.state} cannot be read: {reason}. Restore it, or delete it to start "
+            "from the registry's champion alias with no rollout open."
+        )
 
     def _replace(self, path: Path, value: dict[str, Any]) -> None:
         temporary = path.with_name(f".{path.name}.tmp")

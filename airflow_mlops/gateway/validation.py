@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
+import sys
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import islice
 from typing import Any
 
 from airflow_mlops.core.values import ColumnKind
@@ -53,17 +55,36 @@ class Signature:
 
 
 def parse_body(body: bytes) -> Any:
-    """The body as JSON. Refuses NaN and Infinity, which are not JSON and would pass as numbers."""
+    """The body as JSON. Refuses NaN and Infinity, which are not JSON and would pass as numbers, and half
+    characters, which JSON can write and neither an answer nor the log can hold."""
 
     def refuse(literal: str) -> Any:
         raise InvalidRequest([Problem(("body",), f"{literal} is not JSON; write null for a missing value")])
 
     try:
-        return json.loads(body, parse_constant=refuse)
+        # Decoded here: json.loads would let the bytes of a half character through.
+        text = body.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=refuse)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InvalidRequest([Problem(("body",), f"not JSON: {error}")]) from error
+    except ValueError as error:
+        limit = sys.get_int_max_str_digits()
+        raise InvalidRequest([Problem(("body",), f"a number of more than {limit} digits")]) from error
     except RecursionError as error:
         raise InvalidRequest([Problem(("body",), "not JSON that can be read: nested too deep")]) from error
+    if "\\ud" in text or "\\uD" in text:
+        _refuse_half_characters(value)
+    return value
+
+
+def _refuse_half_characters(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start]).strip("'")
+        raise InvalidRequest(
+            [Problem(("body",), f"half a character: {half} without its other half")]
+        ) from error
 
 
 def rows_of(body: Any, *, max_rows: int) -> list[dict[str, Any]]:
@@ -94,11 +115,12 @@ def rows_of(body: Any, *, max_rows: int) -> list[dict[str, Any]]:
 
 def check_rows(rows: Sequence[Mapping[str, Any]], signature: Signature) -> Rows:
     """Rows as columns. Raises ``InvalidRequest`` with every problem found, each with row and field."""
-    problems = list(_unknown_fields(rows, signature))
+    # Each kind of problem is found row by row, so no more of it is needed than is told.
+    problems = list(islice(_unknown_fields(rows, signature), MAX_PROBLEMS))
     columns = {}
     for name, kind in signature.columns.items():
         values = [row.get(name, _MISSING) for row in rows]
-        problems += _feature_problems(name, kind, values)
+        problems += islice(_feature_problems(name, kind, values), MAX_PROBLEMS)
         if not problems:
             columns[name] = _array(name, kind, values, problems)
     keys = _keys(rows, signature.key_column, problems)

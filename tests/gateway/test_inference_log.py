@@ -160,6 +160,20 @@ def test_what_a_disk_refused_is_kept_and_written_when_it_takes_it(tmp_path: Path
     assert sum(pq.read_metadata(file).num_rows for file in files(folder)) == 5
 
 
+def test_a_call_that_no_file_can_hold_is_dropped_alone_and_the_log_goes_on(tmp_path: Path) -> None:
+    counted = Counted()
+    log = InferenceLogWriter(tmp_path, counted, flush_seconds=60, flush_rows=9)
+    log.start()
+    for number in range(8):
+        log.add(call(carrier="\ud800" if number == 5 else "AA"))
+    assert log.flush() == 7
+    assert log.problem is None
+    log.add(call(rows=9))
+    log.stop()
+    assert counted.rows == {"written": 16, "dropped": 1}
+    assert sum(pq.read_metadata(file).num_rows for file in files(tmp_path)) == 16
+
+
 def test_a_crash_in_mid_write_leaves_nothing_that_is_read_and_is_cleaned_up(tmp_path: Path) -> None:
     leftover = tmp_path / "date=2026-03-01" / ".120000-abc.parquet.tmp"
     leftover.parent.mkdir()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import jsonschema
 import pytest
+
+from airflow_mlops.gateway.validation import MAX_PROBLEMS, InvalidRequest, Signature, check_rows
 
 ROW = {"temp": 20.5, "carrier": "AA"}
 
@@ -94,12 +100,40 @@ def test_all_problems_of_a_request_are_told_at_once_up_to_a_hundred(steady: Any)
         (b'{"rows": [{"temp": NaN, "carrier": "A"}]}', "NaN is not JSON; write null"),
         (b'{"rows": [{"temp": -Infinity, "carrier": "A"}]}', "-Infinity is not JSON"),
         (b'{"rows": [{"temp": 1e999, "carrier": "A"}]}', "too large for a 64-bit float"),
+        (b'{"rows": [{"temp": ' + b"1" * 5_000 + b', "carrier": "A"}]}', "a number of more than 4300 digits"),
+        (b'{"rows": [{"temp": 1, "carrier": "\xed\xa0\x80"}]}', "not JSON"),
+        (b'{"rows": [{"temp": 1, "carrier": "\\ud800"}]}', "half a character"),
+        (b'{"rows": [{"temp": 1, "carrier": "A", "flight": "\\uDC00"}]}', "half a character"),
+        (b'{"rows": [{"temp": 1, "carrier": "A", "\\ud800": 1}]}', "half a character"),
     ],
 )
 def test_a_body_that_is_not_rows_of_json_is_refused(steady: Any, body: bytes, message: str) -> None:
     response = steady.http.post("/predict", content=body)
     assert response.status_code == 422
     assert response.json()["detail"][0]["msg"].startswith(message)
+
+
+def test_a_character_that_json_writes_in_two_halves_is_taken(steady: Any) -> None:
+    body = b'{"rows": [{"temp": 1, "carrier": "A", "flight": "\\ud83d\\ude80"}]}'
+    assert steady.http.post("/predict", content=body).json()["predictions"][0]["key"] == "\U0001f680"
+
+
+def test_no_more_problems_are_looked_into_than_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+    monkeypatch.setattr(difflib, "get_close_matches", lambda *a, **_: looked.append(a) or [])
+    with pytest.raises(InvalidRequest) as caught:
+        check_rows([{"temq": 1, "temr": "x"}] * 10_000, Signature({"temp": "numeric"}))
+    assert len(caught.value.problems) == MAX_PROBLEMS
+    assert len(looked) == MAX_PROBLEMS
+
+
+def test_a_body_that_does_not_come_is_given_up_and_its_place_freed(start: Any) -> None:
+    gateway = start(body_seconds=0.1, max_in_flight=1)
+    gateway.wait_ready()
+    with socket.create_connection(("127.0.0.1", int(gateway.url.rsplit(":", 1)[1])), timeout=10) as slow:
+        slow.sendall(b'POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{"rows"')
+        assert b" 408 " in slow.recv(4_096)
+    assert gateway.predict(ROW).status_code == 200
 
 
 def test_too_many_rows_and_too_many_bytes_are_refused(start: Any) -> None:
@@ -214,6 +248,40 @@ def test_the_api_describes_a_row_by_the_models_signature(steady: Any) -> None:
     assert row["additionalProperties"] is False
     paths = {"/predict", "/health", "/ready", "/metrics", "/admin/traffic", "/admin/flush"}
     assert paths <= document["paths"].keys()
+
+
+@pytest.mark.parametrize(
+    ("body", "fits"),
+    [
+        ({"rows": [ROW]}, True),
+        ({"rows": [{"temp": None, "carrier": None, "flight": None, "departs": None}]}, True),
+        ({"rows": [{"temp": True, "carrier": 3, "flight": 3, "departs": "2013-04-01T06:00:00Z"}]}, True),
+        ({"rows": []}, False),
+        ({"rows": [ROW], "x": 1}, False),
+        ({"rows": [{}]}, False),
+        ({"rows": [{**ROW, "temp": "1"}]}, False),
+        ({"rows": [{**ROW, "carrier": 1.5}]}, False),
+        ({"rows": [{**ROW, "flight": ""}]}, False),
+        ({"rows": [{**ROW, "flight": True}]}, False),
+        ({"rows": [{**ROW, "departs": 3}]}, False),
+        ({"rows": [{**ROW, "zzz": 1}]}, False),
+        ([], False),
+    ],
+)
+def test_the_api_description_and_the_answers_agree_on_what_fits(steady: Any, body: Any, fits: bool) -> None:
+    document = steady.http.get("/openapi.json").json()
+    described = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    schema = {**described, "components": document["components"]}
+    assert jsonschema.Draft202012Validator(schema).is_valid(body) is fits
+    assert steady.http.post("/predict", json=body).status_code == (200 if fits else 422)
+
+
+def test_every_part_of_a_path_in_the_api_description_is_a_parameter(steady: Any) -> None:
+    paths = steady.http.get("/openapi.json").json()["paths"]
+    for path, methods in paths.items():
+        for described in methods.values():
+            named = {one["name"] for one in described.get("parameters", []) if one["in"] == "path"}
+            assert named == set(re.findall(r"{(.+?)}", path))
 
 
 def test_requests_are_counted_by_code(gateway: Any) -> None:

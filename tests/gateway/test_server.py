@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from click.testing import CliRunner
 
 from airflow_mlops.cli.serve import command
 from airflow_mlops.exceptions import ConfigError
-from airflow_mlops.gateway.server import serve
+from airflow_mlops.gateway.server import serve, serve_in_thread
 from airflow_mlops.gateway.settings import Settings
 
 PROGRAM = """
@@ -109,6 +110,12 @@ def test_an_empty_token_is_no_token(tmp_path: Path) -> None:
         Settings(model="m", store=tmp_path, host="0.0.0.0", token="")
 
 
+@pytest.mark.parametrize("token", ["s\u00e9cret", "two words", "line\n"])
+def test_a_token_that_no_header_can_carry_is_refused(tmp_path: Path, token: str) -> None:
+    with pytest.raises(ConfigError, match="visible ASCII"):
+        Settings(model="m", store=tmp_path, token=token)
+
+
 @pytest.mark.parametrize("name", ["", "../m", "a/b", ".hidden"])
 def test_a_model_name_that_would_leave_its_folder_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not a model name"):
@@ -130,6 +137,30 @@ def test_a_traffic_state_that_cannot_be_read_stops_the_start_and_names_the_file(
     (tmp_path / "traffic" / "m.json").write_text('{"champion": 3')
     with pytest.raises(ConfigError, match=r"m\.json cannot be read.*delete it"):
         serve(Settings(model="m", store=tmp_path, tracking_uri="http://127.0.0.1:9"))
+
+
+@pytest.mark.parametrize(
+    "state", ['{"champion": "1", "challenger": "2", "mode": "canary", "weight": 0.5}', '{"weight": 7}', ""]
+)
+def test_a_traffic_state_that_makes_no_sense_stops_the_start(tmp_path: Path, state: str) -> None:
+    (tmp_path / "traffic").mkdir()
+    (tmp_path / "traffic" / "m.json").write_text(state)
+    with pytest.raises(ConfigError, match=r"m\.json cannot be read.*delete it"):
+        serve(Settings(model="m", store=tmp_path, tracking_uri="http://127.0.0.1:9"))
+
+
+def test_a_second_gateway_of_a_model_on_one_store_is_refused_until_the_first_has_ended(
+    gateway: Any, shelf: Any
+) -> None:
+    with pytest.raises(ConfigError, match=r"Another gateway serves flights .* end it first"):
+        serve(gateway.settings, shelf)
+    assert gateway.http.get("/ready").status_code == 200
+    gateway.restart()
+
+
+def test_gateways_of_two_models_share_a_store(gateway: Any, shelf: Any) -> None:
+    with serve_in_thread(replace(gateway.settings, model="trains"), shelf) as url:
+        assert httpx.get(f"{url}/health").json()["model"] == "trains"
 
 
 def test_the_command_tells_a_refusal_in_one_line(tmp_path: Path) -> None:

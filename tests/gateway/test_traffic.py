@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from airflow_mlops.core.identity import sticky_share
+from airflow_mlops.exceptions import BackendUnavailable
 from airflow_mlops.gateway.split import split
+from airflow_mlops.gateway.state import TrafficFiles
 
 ROW = {"temp": 20.5, "carrier": "AA"}
 
@@ -110,6 +112,42 @@ def test_rows_that_the_challenger_raises_on_are_answered_by_the_champion(gateway
     assert (log["error"].notna() & (log["role"] == "challenger")).sum() == seen["challenger"]["errors"]
 
 
+def test_rows_that_the_challenger_keeps_for_too_long_are_answered_by_the_champion_and_given_up(
+    start: Any, shelf: Any
+) -> None:
+    gateway = start(challenger_seconds=0.1)
+    gateway.wait_ready()
+    gateway.put("2", "canary", 1.0)
+    stuck = shelf.models["2"]
+    stuck.calls.clear()
+    stuck.go_on = threading.Event()
+    for _ in range(3):
+        assert roles(gateway, 2) == ["champion"] * 2
+    seen = gateway.observed("r2")["challenger"]
+    assert (seen["rows"], seen["errors"]) == (6, 6)
+    stuck.go_on.set()
+    gateway.wait(lambda: roles(gateway, 1) == ["challenger"])
+    assert stuck.calls == [2, 1]
+    assert "TimeoutError: no answer in 0.1 seconds" in set(gateway.logged()["error"])
+
+
+@pytest.mark.parametrize("mode", ["shadow", "canary"])
+def test_a_challenger_with_answers_beyond_measure_is_observed_all_the_same(
+    start: Any, shelf: Any, model: Any, mode: str
+) -> None:
+    shelf.models = {"1": model(1.0, task="regression"), "2": model(1.7e308, task="regression")}
+    gateway = start()
+    gateway.wait_ready()
+    gateway.put("2", mode, 0.5)
+    for _ in range(2):
+        assert gateway.predict(*rows(20)).status_code == 200
+        seen = gateway.observed("r2")["challenger"]
+    assert seen["rows"] >= 10
+    assert seen["mean_score"] is None
+    gateway.restart()
+    assert gateway.observed("r2")["challenger"] == seen
+
+
 def test_each_arm_counts_the_rows_of_this_stage_only(gateway: Any) -> None:
     gateway.predict(*rows(50))
     gateway.put("2", "shadow")
@@ -197,6 +235,13 @@ def test_a_challenger_that_cannot_answer_the_champions_requests_is_refused(
     refused = gateway.put("2", "shadow")
     assert refused.status_code == 422
     assert reason in refused.json()["detail"]
+
+
+def test_a_challenger_of_another_task_is_refused(gateway: Any, shelf: Any, model: Any) -> None:
+    shelf.models["2"] = model(0.2, task="regression")
+    refused = gateway.put("2", "shadow")
+    assert refused.status_code == 422
+    assert "is for regression, version 1 for binary classification" in refused.json()["detail"]
 
 
 def test_a_challenger_with_fewer_features_takes_part(gateway: Any, shelf: Any, model: Any) -> None:
@@ -312,6 +357,94 @@ def test_requests_and_a_rollback_do_not_wait_for_a_model_that_loads(gateway: Any
         assert loading.result().json()["champion"]["version"] == "3"
 
 
+@pytest.mark.parametrize("act", ["canary", "promote"])
+def test_what_is_rolled_back_while_its_version_loads_does_not_serve_afterwards(
+    gateway: Any, shelf: Any, act: str
+) -> None:
+    def change() -> Any:
+        if act == "canary":
+            return gateway.put("2", "canary", 1.0)
+        return gateway.post("promote", rollout_id="r2", version="2")
+
+    shelf.may_load = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(change)
+        gateway.wait(lambda: "2" in shelf.loads)
+        assert gateway.post("rollback", rollout_id="r2").status_code == 200
+        shelf.may_load.set()
+        assert under_way.result().status_code == 409
+    assert "rolled back while" in under_way.result().json()["detail"]
+    assert roles(gateway, 5) == ["champion"] * 5
+    assert gateway.http.get("/admin/traffic").json()["champion"]["version"] == "1"
+    assert change().status_code == 200
+
+
+def test_a_promotion_is_not_undone_by_an_older_champion_that_was_still_loading(
+    start: Any, shelf: Any
+) -> None:
+    gateway = start(poll_seconds=0.05)
+    gateway.wait_ready()
+    gateway.stop()
+    tries, may_load, load = [], threading.Event(), shelf.load
+
+    def slow(version: str) -> Any:
+        if version == "1":
+            tries.append(version)
+            if len(tries) == 1:
+                raise BackendUnavailable("MLflow is away")
+            may_load.wait(10)
+        return load(version)
+
+    shelf.load = slow
+    gateway._start()
+    gateway.wait(lambda: len(tries) == 2)
+    assert gateway.post("promote", rollout_id="r2", version="2").status_code == 200
+    may_load.set()
+    assert gateway.post("refresh").json()["champion"]["version"] == "2"
+    assert gateway.predict(ROW).json()["predictions"][0]["version"] == "2"
+
+
+def test_a_rollout_goes_on_where_it_was_when_the_registry_was_away_at_the_start(
+    start: Any, shelf: Any
+) -> None:
+    gateway = start(poll_seconds=0.05)
+    gateway.wait_ready()
+    gateway.put("2", "canary", 1.0)
+    gateway.predict(*rows(20))
+    seen = gateway.observed("r2")
+    gateway.stop()
+    load, away = shelf.load, threading.Event()
+
+    def refuse(version: str) -> Any:
+        away.set()
+        raise BackendUnavailable("MLflow is away")
+
+    shelf.load = refuse
+    gateway._start()
+    gateway.wait(lambda: gateway.ready()["problems"].keys() == {"champion", "challenger"})
+    shelf.load = load
+    gateway.wait_ready()
+    gateway.wait(lambda: gateway.ready()["problems"] == {})
+    assert gateway.observed("r2") == seen
+    assert roles(gateway, 5) == ["challenger"] * 5
+
+
+def test_the_alias_is_followed_though_the_background_work_stumbled(
+    start: Any, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: Any) -> None:
+        monkeypatch.undo()
+        raise RuntimeError("nobody thought of this")
+
+    gateway = start(poll_seconds=0.05)
+    gateway.wait_ready()
+    monkeypatch.setattr(TrafficFiles, "save_stage", stumble)
+    gateway.put("2", "shadow")
+    gateway.wait(lambda: TrafficFiles.save_stage is not stumble)
+    shelf.champion = "3"
+    gateway.wait(lambda: gateway.ready()["champion"] == "3")
+
+
 def test_a_smoke_test_and_the_traffic_change_after_it_load_once(gateway: Any, shelf: Any) -> None:
     assert gateway.post("smoke", version="2", rows=rows(3)).json() == {"predictions": [0.2] * 3}
     gateway.put("2", "shadow")
@@ -381,3 +514,11 @@ def test_the_admin_routes_need_the_token_and_predictions_do_not(start: Any, head
     assert gateway.predict(ROW).status_code == 200
     right = gateway.http.get("/admin/traffic", headers={"Authorization": "Bearer secret"})
     assert right.status_code == 200
+
+
+def test_a_web_page_cannot_move_the_traffic_of_a_gateway_without_a_token(gateway: Any) -> None:
+    gateway.put("2", "canary", 1.0)
+    page = {"Origin": "https://example.org", "Content-Type": "text/plain"}
+    refused = gateway.http.post("/admin/rollback", content=b'{"rollout_id": "r2"}', headers=page)
+    assert refused.status_code == 403
+    assert roles(gateway, 2) == ["challenger"] * 2
