@@ -36,19 +36,25 @@ def run_info(
 ) -> RunInfo:
     """The run as its steps see it.
 
-    ``start_before`` gives the start of a window for which only ``window_end`` is given. Raises
-    ``DataRefused`` where the run's ``window_start`` or ``window_end`` is no date.
+    ``start_before`` gives the start of a window for which only ``window_end`` is given. In a run by hand
+    that window stands before the data interval. Raises ``DataRefused`` where the run's ``window_start`` or
+    ``window_end`` is no date.
     """
     dag_run, instance = context["dag_run"], context["ti"]
     map_index = instance.map_index if instance.map_index is not None else -1
+    # A way of starting runs that a later Airflow adds is somebody's doing.
+    kind = _KINDS.get(str(getattr(dag_run.run_type, "value", dag_run.run_type)), "manual")
+    told = _params_window(context.get("params") or {}, start_before)
+    # Airflow's form fills in a logical date of now, from which it infers an interval that nobody asked for.
+    is_inferred = kind == "manual" and told is not None
+    interval = None if is_inferred else _interval(dag_run.data_interval_start, dag_run.data_interval_end)
     return RunInfo(
         key=RunKey(dag_run.dag_id, dag_run.run_id, map_index),
-        # A way of starting runs that a later Airflow adds is somebody's doing.
-        kind=_KINDS.get(str(getattr(dag_run.run_type, "value", dag_run.run_type)), "manual"),
+        kind=kind,
         sources=WindowSources(
             partition=partition_window(getattr(dag_run, "partition_key", None)),
-            data_interval=_interval(dag_run.data_interval_start, dag_run.data_interval_end),
-            params=_params_window(context.get("params") or {}, start_before),
+            data_interval=interval,
+            params=told,
             run_after=dag_run.run_after,
         ),
         now=now,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from airflow_mlops.core.windows import Window
+from airflow_mlops.core.windows import Period, Window, resolve_window
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.operators.run_info import partition_window, run_info
 
@@ -82,6 +82,17 @@ def test_the_zero_width_interval_of_a_bare_cron_is_no_window(learn):
 def test_a_data_interval_is_taken_as_it_is(learn):
     sources = learn(data_interval_start=day(1), data_interval_end=day(2)).sources
     assert sources.data_interval == Window(day(1), day(2))
+
+
+def test_the_window_of_a_run_by_hand_beats_the_interval_that_airflow_infers_from_the_clock(learn):
+    """Airflow's form is filled with a logical date of now, which gives each run by hand an interval."""
+    inferred = {"data_interval_start": day(1), "data_interval_end": day(2)}
+    given = {"window_start": "2026-02-01", "window_end": "2026-02-05"}
+    by_hand = learn(**inferred, params=given).sources
+    assert resolve_window(by_hand, Period(seconds=1)) == Window(day(1, 2), day(5, 2))
+    assert learn(**inferred).sources.data_interval == Window(day(1), day(2))
+    backfill = learn(**inferred, params=given, run_type="backfill").sources
+    assert resolve_window(backfill, Period(seconds=1)) == Window(day(1), day(2))
 
 
 def test_params_without_a_zone_are_utc_and_the_start_may_be_left_to_the_yaml(learn):
