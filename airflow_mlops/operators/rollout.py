@@ -68,6 +68,11 @@ class RollBackModelOperator(StepOperator):
         self.rollout = rollout
         self.verdicts = verdicts
 
+    def configured(self) -> Configured:
+        """The configuration of now, also where the YAML changed in mid-rollout: that ends the stages, and
+        the challenger would keep its share of the traffic until somebody started a new run."""
+        return self._read()
+
     def execute(self, context: Any) -> Any:
         """Roll back, then say whether that was a verdict or an accident."""
         result = super().execute(context)

@@ -260,6 +260,30 @@ def test_a_rollback_after_a_broken_stage_says_so(backends, config, rollout, make
     assert "without a verdict" in backends.entries()[-1].reasons[0]
 
 
+def test_a_yaml_that_changed_in_mid_rollout_does_not_keep_the_traffic_from_going_back(
+    backends, config, rollout, make_context
+):
+    begun = {"config": "0" * 64, **rollout}
+    stage = ShadowOperator(task_id="shadow", model=config, rollout=begun, after=[])
+    with pytest.raises(AirflowFailException, match="the YAML of churn changed"):
+        stage.execute(make_context())
+    branch = ConcludeRolloutOperator(
+        task_id="branch",
+        model=config,
+        rollout=begun,
+        verdicts=[None],
+        promote_task_id="promote",
+        roll_back_task_id="roll_back",
+    )
+    with pytest.raises(AirflowFailException, match="the YAML of churn changed"):
+        branch.execute(make_context())
+    back = RollBackModelOperator(task_id="back", model=config, rollout=begun, verdicts=[PASSED, None])
+    with pytest.raises(AirflowFailException, match="rolled back, the champion serves"):
+        back.execute(make_context())
+    assert backends.serving.state.mode == "none"
+    assert backends.entries()[-1].kind == "rolled_back"
+
+
 @pytest.fixture
 def approve(config, rollout):
     return ApproveRolloutOperator(task_id="approve", model=config, rollout=rollout, after=[PASSED])
