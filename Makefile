@@ -44,7 +44,7 @@ lock: $(VENV)/.installed ## Resolve pyproject.toml anew into requirements.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
-docs: install ## Write docs/reference anew from the code
+docs: install ## Write docs/reference and the JSON Schema anew from the code
 	$(BIN)/python docs/generate.py
 
 compat: ## Install [all] on every Python there is (3.11, 3.12, 3.13) and import it

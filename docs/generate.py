@@ -1,4 +1,5 @@
-"""Write docs/reference from the code: the YAML's types, the click commands, the operators' docstrings.
+"""Write docs/reference from the code: the YAML's types, the click commands, the operators' docstrings; and
+the JSON Schema, which is shipped with the package.
 
     .venv/bin/python docs/generate.py
 
@@ -17,6 +18,8 @@ import click
 from generate_operators import operators_page
 from generate_yaml import yaml_page
 
+from airflow_mlops.config.schema import SCHEMA_FILE, schema_text
+
 FOLDER = Path(__file__).resolve().parent / "reference"
 
 
@@ -27,10 +30,14 @@ def main() -> None:
         made = pages()
     FOLDER.mkdir(exist_ok=True)
     for name, text in made.items():
-        path = FOLDER / name
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-            click.echo(f"wrote docs/reference/{name}")
+        _write(FOLDER / name, text)
+    _write(SCHEMA_FILE, schema_text())
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+        click.echo(f"wrote {path.relative_to(FOLDER.parents[1])}")
 
 
 def pages() -> dict[str, str]:

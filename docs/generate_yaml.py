@@ -149,7 +149,7 @@ def _references(field: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _bounds(field: Mapping[str, Any]) -> str:
     said = [words.format(field[key]) for key, words in _LIMITS.items() if key in field]
     if field.get("examples"):
-        said = ["as in " + ", ".join(f"`{example}`" for example in field["examples"])]
+        said.append("as in " + ", ".join(f"`{example}`" for example in field["examples"]))
     return f", {', '.join(said)}".replace("|", "\\|") if said else ""
 
 

@@ -94,6 +94,12 @@ def test_the_schema_is_json_that_names_its_dialect() -> None:
     assert "gates" in schema["required"]
 
 
+def test_the_schemas_file_is_where_its_path_says() -> None:
+    path = Path(run("schema", "--path").output.strip())
+    assert path.is_absolute()
+    assert path.read_text(encoding="utf-8") == run("schema").output
+
+
 @pytest.mark.parametrize("command", ["lint", "plan", "schema", "--help"])
 def test_checking_a_file_imports_neither_airflow_nor_a_heavy_library_nor_the_models_code(
     tmp_path: Path, command: str

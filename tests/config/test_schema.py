@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from airflow_mlops.config.schema import json_schema
+from airflow_mlops.config.load import load_model
+from airflow_mlops.config.schema import EXAMPLES, SCHEMA_FILE, WHOLE_FILE, json_schema, schema_text
 from airflow_mlops.config.source import read_source
 
 FILES = [Path(__file__).parent / "minimal.yaml", *(Path(__file__).parents[2] / "configs").glob("*.y*ml")]
@@ -33,12 +38,47 @@ def test_a_misspelt_key_and_a_bad_word_are_bad_to_the_schema() -> None:
     assert "'guessing' is not one of" in told
 
 
-def test_every_part_is_described_and_no_internal_name_leaks() -> None:
+def test_every_part_and_every_key_is_described_and_no_internal_name_leaks() -> None:
     schema = json_schema()
     for name, part in schema["$defs"].items():
         assert part.get("description"), name
+    for name, part in [("", schema), *schema["$defs"].items()]:
+        for key, field in part["properties"].items():
+            # A `type` is one constant, which tells its part from the others.
+            assert field.get("description") or "const" in field, f"{name}.{key}"
     assert "strict=False" not in str(schema)
 
 
 def test_two_calls_give_equal_schemas() -> None:
     assert json_schema() == json_schema()
+
+
+def test_every_example_of_a_key_is_good_to_the_schema() -> None:
+    schema = json_schema()
+    for name, examples in EXAMPLES.items():
+        part = schema["$defs"][name] if name else schema
+        assert set(examples) <= set(part["properties"]), name
+        for key, values in examples.items():
+            below = {**part["properties"][key], "$defs": schema["$defs"]}
+            assert below["examples"] == list(values)
+            for value in values:
+                jsonschema.Draft202012Validator(below).validate(value)
+
+
+def test_the_example_of_a_whole_file_is_good_to_the_schema_and_to_the_loader(tmp_path: Path) -> None:
+    assert errors(WHOLE_FILE) == []
+    path = tmp_path / "model.yaml"
+    path.write_text(json.dumps(WHOLE_FILE))
+    assert load_model(path).config.model == WHOLE_FILE["model"]
+
+
+def test_the_shipped_file_is_what_the_types_say() -> None:
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "the types have changed; run: make docs"
+
+
+def test_the_wheel_has_the_shipped_file(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=Path(__file__).parents[2], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    shipped = zipfile.ZipFile(wheel).read("airflow_mlops/config/model.schema.json")
+    assert shipped == SCHEMA_FILE.read_bytes()

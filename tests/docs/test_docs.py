@@ -10,11 +10,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import yaml
 from click.testing import CliRunner
 
 from airflow_mlops.cli.main import main
 from airflow_mlops.config.load import LoadedModel, load_model
+from airflow_mlops.config.schema import SCHEMA_FILE
+from airflow_mlops.config.source import read_source
 
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
@@ -52,6 +55,17 @@ def _changed(tutorial: Path, *changes: dict[str, object]) -> LoadedModel:
     # JSON is YAML, and quotes what must stay text (the reader takes dates as text in either case).
     path.write_text(json.dumps({**model, "schedule": {**model["schedule"], "start": "2026-01-01"}}))
     return load_model(path)
+
+
+def test_a_yaml_of_the_documentation_is_good_to_the_schema(whole_yaml) -> None:
+    value = read_source(whole_yaml.text, str(whole_yaml)).root.value
+    jsonschema.Draft202012Validator(json.loads(SCHEMA_FILE.read_text())).validate(value)
+
+
+def test_a_part_of_a_yaml_is_good_to_the_schema(yaml_part, tutorial) -> None:
+    whole = read_source((tutorial / "dags" / "churn.yaml").read_text(), "churn.yaml").root.value
+    part = read_source(yaml_part.text, str(yaml_part)).root.value
+    jsonschema.Draft202012Validator(json.loads(SCHEMA_FILE.read_text())).validate({**whole, **part})
 
 
 def test_python_of_the_documentation_compiles(python_block) -> None:
