@@ -15,6 +15,7 @@ from airflow.sdk import (
     CronDataIntervalTimetable,
     Param,
     TaskGroup,
+    XComArg,
 )
 
 from airflow_mlops.config.models import ModelConfig
@@ -26,6 +27,24 @@ _LONGEST_RETRY_DELAY = timedelta(minutes=10)
 # Deferred and approval tasks that resume within seconds may be marked failed although nothing went wrong
 # (https://github.com/apache/airflow/issues/67287); their steps find their own earlier work again.
 _WAITS = frozenset({"approve", "shadow", "canary"})
+
+
+class _Result:
+    """What a task leaves in XCom, for an operator's template field.
+
+    Airflow draws an edge for each ``XComArg``. The plan's edges put every task after what it is handed
+    already, and with a second set of them nobody could read the graph.
+    """
+
+    def __init__(self, task: BaseOperator) -> None:
+        self._xcom = XComArg(task)
+
+    def resolve(self, context: Any) -> Any:
+        """Called by Airflow when it renders the field."""
+        return self._xcom.resolve(context)
+
+    def __repr__(self) -> str:
+        return str(self._xcom)
 
 
 def render(plan: Plan, config: ModelConfig, *, only: str | None = None) -> dict[str, DAG]:
@@ -138,10 +157,10 @@ def _inputs(
     """Results of other tasks. A step that the plan leaves out gives ``None``."""
     ids = {other.step: other.full_id for other in dag_plan.tasks}
     inputs: dict[str, Any] = {
-        name: made[ids[step]].output if step in ids else None for name, step in part.takes.items()
+        name: _Result(made[ids[step]]) if step in ids else None for name, step in part.takes.items()
     }
     if "verdicts" in node.settings:
-        inputs["verdicts"] = [made[name].output for name in node.settings["verdicts"]]
+        inputs["verdicts"] = [_Result(made[name]) for name in node.settings["verdicts"]]
     return {**inputs, **{name: ids[step] for name, step in part.names.items()}}
 
 
