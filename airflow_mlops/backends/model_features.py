@@ -39,7 +39,7 @@ def column_kinds(features: pd.DataFrame) -> dict[str, ColumnKind]:
 
 
 def conformed(features: pd.DataFrame, columns: Mapping[str, ColumnKind]) -> pd.DataFrame:
-    """These columns in this order: numeric as float64, categorical as objects, all missing values NaN.
+    """These columns in this order: numeric as float64, categorical as text, all missing values NaN.
 
     Raises ``ModelRefused`` that names columns which are missing or of the other kind: rows that an encoder
     would take for unknown, one and all, must not pass for predictions.
@@ -84,6 +84,9 @@ def _objects(values: pd.Series) -> pd.Series:
     if is_number and not missing.all():
         raise ModelRefused(f"the model needs text in column {values.name}, but it holds {values.dtype}")
     objects = values.to_numpy(dtype=object, copy=True)
+    # A client may send 7 or true where training has seen the text: an encoder would know neither.
+    if any(isinstance(value, (bool, int)) for value in objects):
+        objects = np.array([str(value) for value in objects], dtype=object)
     objects[missing] = np.nan
     return pd.Series(objects, dtype=object, index=values.index)
 

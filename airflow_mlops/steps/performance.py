@@ -11,6 +11,7 @@ from airflow_mlops.config.models import Performance
 from airflow_mlops.core.drift import decay_verdict
 from airflow_mlops.core.values import Estimate, Evaluation, ModelRef, Report, Verdict
 from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.steps.columns import as_text
 from airflow_mlops.steps.evaluate import EVALUATION_FILE
 from airflow_mlops.steps.page import page, sentences
 from airflow_mlops.steps.record import report_key
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def performance(request: CollectedRequest, backends: Backends) -> Report | None:
-    """Hold the window's answers against their labels and the promise made at promotion.
+    """Hold the champion's answers of the window against their labels and the promise made at promotion.
 
     None where the YAML names no labels or no metric. With too few labels the outcome is inconclusive.
     """
@@ -35,10 +36,13 @@ def performance(request: CollectedRequest, backends: Backends) -> Report | None:
         time_column=data.time_column,
         columns=[data.key, data.time_column, data.label],
     )
-    labels = labels[labels[data.label].notna()]
-    labels = labels.assign(key=labels[data.key].astype(str))[["key", data.label]]
-    joined = answers.drop_duplicates("key").merge(labels.drop_duplicates("key"), on="key")
-    promise = _promise(request.collected.champion, monitor.performance, backends)
+    labels = labels[labels[data.label].notna() & labels[data.key].notna()]
+    landed = labels.assign(key=as_text(labels[data.key]), label=labels[data.label])[["key", "label"]]
+    champion = request.collected.champion
+    # A window may hold answers of the champion before this one, or of a challenger in its canary.
+    own = answers.loc[answers["version"] == champion.version, ["key", "prediction"]].drop_duplicates("key")
+    joined = own.merge(landed.drop_duplicates("key"), on="key")
+    promise = _promise(champion, monitor.performance, backends)
     observed: Estimate | None = None
     if promise is None:
         metric = monitor.performance.metric
@@ -47,7 +51,7 @@ def performance(request: CollectedRequest, backends: Backends) -> Report | None:
         verdict = _too_few(len(joined), monitor.performance)
     else:
         observed, verdict = _judged(request, backends, joined, promise)
-    return _report(request, backends, observed, promise, verdict, len(joined))
+    return _report(request, backends, observed, promise, verdict, answers=len(own), labels=len(joined))
 
 
 def _promise(champion: ModelRef, settings: Performance, backends: Backends) -> Estimate | None:
@@ -74,7 +78,7 @@ def _judged(
     if settings is None:
         raise ValueError("performance is judged only where monitor.performance is set")
     scored = backends.metrics(config.task)
-    label, answer = joined[config.data.label], joined["prediction"]
+    label, answer = joined["label"], joined["prediction"]
     try:
         observed = scored.score([settings.metric], label, answer, config.evaluation.confidence)[
             settings.metric
@@ -97,14 +101,17 @@ def _report(
     observed: Estimate | None,
     promise: Estimate | None,
     verdict: Verdict,
+    *,
+    answers: int,
     labels: int,
 ) -> Report:
     config, collected = request.config, request.collected
-    coverage = labels / collected.rows
+    coverage = labels / answers if answers else 0.0
     body = page(
         f"{config.model}: performance",
         sentences(
-            f"{collected.rows} answers in {collected.window}, labels for {labels} of them ({coverage:.0%}).",
+            f"{collected.champion} gave {answers} answers in {collected.window}; labels for {labels} of them "
+            f"have landed ({coverage:.0%}).",
             *verdict.reasons,
         ),
     )

@@ -11,7 +11,8 @@ from airflow_mlops.core.ledger import Entry, in_order, pending_requests
 from airflow_mlops.core.values import DatasetRef, RunInfo
 from airflow_mlops.core.windows import Period, Window, resolve_window
 from airflow_mlops.exceptions import DataRefused
-from airflow_mlops.steps.record import entry
+from airflow_mlops.steps.columns import as_numbers, as_text
+from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import Snapshot, SnapshotRequest
 
 if TYPE_CHECKING:
@@ -38,19 +39,21 @@ def snapshot(request: SnapshotRequest, backends: Backends) -> Snapshot | None:
 
 
 def _take_requests(config: ModelConfig, run: RunInfo, backends: Backends) -> list[Entry]:
-    """Claim what is pending; a claim that another run holds is left to it, one of ours (a retry) counts."""
+    """Claim what is pending; a claim that another run holds is left to it, one of ours (a retry) counts.
+
+    A run whose own window ends before what a request has seen is no answer to it, and leaves it to the next.
+    """
+    own = run.sources.partition or run.sources.data_interval or run.sources.params
     entries = backends.ledger.entries(config.model)
     asked = {item.subject: item for item in entries if item.kind == "retrain_requested"}
-    mine = {item.subject for item in entries if item.kind == "retrain_taken" and _is_ours(item, run)}
+    mine = {item.subject for item in entries if item.kind == "retrain_taken" and is_ours(item, run)}
     for pending in pending_requests(entries):
+        if own is not None and pending.window is not None and own.end < pending.window.end:
+            continue
         claim = entry(config, run, "retrain_taken", pending.subject, reasons=pending.reasons)
-        if _is_ours(backends.ledger.append(claim), run):
+        if is_ours(backends.ledger.append(claim), run):
             mine.add(pending.subject)
     return in_order(asked[subject] for subject in mine if subject in asked)
-
-
-def _is_ours(item: Entry, run: RunInfo) -> bool:
-    return (item.dag_id, item.run_id) == (run.key.dag_id, run.key.run_id)
 
 
 def _run_window(run: RunInfo, requests: list[Entry]) -> Window:
@@ -91,10 +94,9 @@ def _typed(frame: pd.DataFrame, data: Data) -> pd.DataFrame:
     wrong = []
     for name, kind in data.features.items():
         column = frame[name]
-        if kind == "categorical":
-            changed[name] = column.map(str, na_action="ignore").astype(object)
-        elif getattr(column.dtype, "kind", "O") in "biuf" or not column.notna().any():
-            changed[name] = column.astype("float64")
+        typed = as_text(column) if kind == "categorical" else as_numbers(column)
+        if typed is not None:
+            changed[name] = typed
         else:
             sample = column.dropna().iloc[0]
             wrong.append(f"{name} is {column.dtype} (a value is of type {type(sample).__name__})")
@@ -118,6 +120,9 @@ def _labelled(frame: pd.DataFrame, data: Data, window: Window) -> pd.DataFrame:
             f"{repeated} of {len(frame)} rows repeat a {data.key!r}, which data.key says names a row"
         )
     labelled = frame[frame[data.label].notna()]
+    numbers = as_numbers(labelled[data.label])
+    if labelled[data.label].dtype == object and numbers is not None:  # decimals, or flags that had a hole
+        labelled = labelled.assign(**{data.label: numbers})
     if not len(labelled):
         raise DataRefused(
             f"all {len(frame)} rows in {window} have a null label ({data.label!r}); have the labels landed?"
@@ -137,10 +142,35 @@ def _check_rows(frame: pd.DataFrame, training: int, config: ModelConfig, window:
             f"no labelled rows in the holdout, the newest {data.holdout.length} of {window}; "
             "wait for its labels or make data.holdout longer"
         )
-    if config.task != "regression":
-        for part, rows in (("training rows", frame.iloc[:training]), ("holdout", frame.iloc[training:])):
-            values = rows[data.label].unique()
-            if len(values) < 2:
-                raise DataRefused(
-                    f"the {part} in {window} have one class only: {data.label} is always {values[0]}"
-                )
+    _check_labels(frame[data.label], training, config, window)
+
+
+def _check_labels(label: pd.Series, training: int, config: ModelConfig, window: Window) -> None:
+    """Labels that the task cannot be trained or scored on, found before time is spent on them."""
+    if config.task == "regression":
+        endless = int(label.isin([float("inf"), float("-inf")]).sum())
+        if as_numbers(label) is None or endless:
+            what = f"{endless} of {len(label)} are infinite" if endless else f"these are {_shown(label)}"
+            raise DataRefused(f"the labels of a regression are numbers, but in {label.name} {what}")
+        return
+    parts = (("training rows", label.iloc[:training]), ("holdout", label.iloc[training:]))
+    for part, labels in parts:
+        if labels.nunique() < 2:
+            raise DataRefused(
+                f"the {part} in {window} have one class only: {label.name} is always {labels.iloc[0]}"
+            )
+    classes = 2 if config.task == "binary_classification" else parts[0][1].nunique()
+    for part, labels in parts:
+        known = set(range(classes))
+        if not set(labels.unique()) <= known:
+            raise DataRefused(
+                f"the labels of a {config.task} are numbered from 0"
+                + (", so 0 and 1 (or false and true)" if classes == 2 else f", so 0 to {classes - 1} here")
+                + f", but in the {part} {label.name} has {_shown(labels[~labels.isin(known)])}; "
+                "number the classes where the data is made, and train on rows that have every class"
+            )
+
+
+def _shown(labels: pd.Series) -> str:
+    values = [str(value) for value in labels.unique()[:5]]
+    return ", ".join(values) + (", ..." if labels.nunique() > 5 else "")

@@ -231,3 +231,12 @@ def save_model(folder: Path, estimator: Any, example: pd.DataFrame, task: Any = 
     model_skops.save(
         folder, estimator, example=example, task=task, trusted_types=(), run_id="r", model_id="m-1"
     )
+
+
+@pytest.mark.parametrize("sent", [7, True])
+def test_a_category_sent_as_a_number_or_a_flag_is_the_category_that_was_trained_on(sent: object) -> None:
+    as_sent = np.empty(2, dtype=object)
+    as_sent[:] = [sent, None]
+    rows = conformed(pd.DataFrame({"store": as_sent}), {"store": "categorical"})
+    assert rows["store"].tolist()[0] == str(sent)
+    assert rows["store"].isna().tolist() == [False, True]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -372,3 +373,75 @@ def test_an_evaluation_with_an_infinite_metric_can_be_read_again(config, backend
     evaluate(EvaluateRequest(config, run, request.snapshot, request.training), backends)
     kept = backends.tracking.read_file(request.training.run_id, "evaluation.json")
     assert TypeAdapter(Evaluation).validate_json(kept).challenger["roc_auc"].high == float("inf")
+
+
+def labels(*values):
+    def change(rows):
+        return rows.assign(churned=[values[index % len(values)] for index in range(len(rows))])
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "change", "message"),
+    [
+        (
+            "binary_classification",
+            "roc_auc",
+            labels("no", "yes"),
+            r"numbered from 0, so 0 and 1.*has no, yes",
+        ),
+        ("binary_classification", "roc_auc", labels(0, 1, 2), r"churned has 2;"),
+        ("multiclass_classification", "accuracy", labels(1, 2, 3), r"so 0 to 2 here.*churned has 3;"),
+        ("regression", "mean_absolute_error", labels("ten"), "labels of a regression are numbers.*are ten"),
+        ("regression", "mean_absolute_error", labels(1.0, float("inf")), "400 of 800 are infinite"),
+    ],
+    ids=["words", "three classes", "classes from 1", "text", "infinity"],
+)
+def test_labels_that_cannot_be_scored_are_refused_before_training(
+    config, backends, make_run, root, task, metric, change, message
+):
+    change_rows(root, change)
+    config = config.model_copy(update={"task": task})
+    with pytest.raises(DataRefused, match=message):
+        snapshot(SnapshotRequest(config, make_run(40)), backends)
+
+
+def test_a_class_that_only_the_holdout_has_is_refused_before_training(config, backends, make_run, root):
+    def third_class_at_the_end(rows):
+        late = rows["at"] >= START + timedelta(days=35)
+        return rows.assign(churned=rows["churned"].where(~late, 2))
+
+    change_rows(root, third_class_at_the_end)
+    config = config.model_copy(update={"task": "multiclass_classification"})
+    with pytest.raises(DataRefused, match="in the holdout churned has 2;"):
+        snapshot(SnapshotRequest(config, make_run(40)), backends)
+
+
+def test_numbers_flags_decimals_and_holes_are_numbers_and_text_whatever_pandas_holds_them_as(
+    config, backends, make_run, root
+):
+    def odd(rows):
+        count = len(rows)
+        return rows.assign(
+            age=[Decimal(index) / 4 if index else None for index in range(count)],
+            spend=pd.Series([True, None] * (count // 2), dtype=object),
+            plan=pd.array([7, None] * (count // 2), dtype="Int64"),
+            churned=[Decimal(index % 2) for index in range(count)],
+        )
+
+    change_rows(root, odd)
+    run = make_run(40)
+    taken = snapshot(SnapshotRequest(config, run), backends)
+    frame = backends.datasets.load(taken.dataset, "all")
+    assert frame["age"].tolist()[1:3] == [0.25, 0.5]
+    assert frame["spend"].tolist()[0] == 1.0
+    assert frame["plan"].dropna().unique().tolist() == ["7"]
+    assert train(DatasetRequest(config, run, taken), backends).run_id
+
+
+def test_a_run_of_an_earlier_window_leaves_a_later_request_to_the_next(config, backends, make_run):
+    backends.ledger.append(requested("a", 45))
+    assert snapshot(SnapshotRequest(config, make_run(40, run_id="early")), backends).requests == ()
+    late = make_run(59, kind="asset", run_id="asset")
+    assert snapshot(SnapshotRequest(config, late), backends).requests == ("a",)
