@@ -12,6 +12,7 @@ from airflow_mlops.core.values import Estimate, TaskKind
 from airflow_mlops.exceptions import DataRefused
 
 _SHARES = frozenset({"roc_auc", "average_precision", "accuracy", "f1"})
+_NEEDS_TWO_OF_EACH = frozenset({"roc_auc", "average_precision"})
 _LOWEST = {"brier_score": 0.0, "log_loss": 0.0, "mean_absolute_error": 0.0, "root_mean_squared_error": 0.0}
 _HIGHEST = {"brier_score": 1.0, "r2": 1.0}
 
@@ -71,7 +72,9 @@ class InfluenceMetrics:
             raise DataRefused(f"{bad} of {len(scores)} predictions are null or not finite")
         match self._task:
             case "binary_classification":
-                return _binary(labels), _one_column(scores)
+                classes = _binary(labels)
+                _refuse_lonely_row(classes, metrics)
+                return classes, _one_column(scores)
             case "multiclass_classification":
                 return _numbered(labels, scores), scores
             case "regression":
@@ -192,6 +195,16 @@ def _refuse_one_class(classes: Any, rows: int) -> None:
     if len(classes) < 2:
         raise DataRefused(
             f"all {rows} labels are {classes[0]}: with one class only, no classification metric says anything"
+        )
+
+
+def _refuse_lonely_row(labels: Any, metrics: Sequence[str]) -> None:
+    """One row of a class has no spread of its own: the interval would show that of the other class alone."""
+    positives = int(labels.sum())
+    wanted = [name for name in metrics if name in _NEEDS_TWO_OF_EACH]
+    if wanted and min(positives, len(labels) - positives) < 2:
+        raise DataRefused(
+            f"of {len(labels)} labels {positives} are 1: an interval of {wanted[0]} needs two of each class"
         )
 
 

@@ -129,6 +129,19 @@ class ParquetSource(_Part):
         description="A file or a glob; a relative path is looked up inside the store.", min_length=1
     )
 
+    @field_validator("path")
+    @classmethod
+    def _in_the_store(cls, path: str) -> str:
+        if "://" in path:
+            raise ValueError(f"{path!r} is a URI; give a path, absolute or inside the store")
+        parts = path.split("/")
+        if not path.startswith("/") and any(not part or part.startswith(".") for part in parts):
+            raise ValueError(
+                f"{path!r} does not name anything in the store: no part of a relative path is empty "
+                "or starts with a dot"
+            )
+        return path
+
 
 Source = Annotated[PythonSource | ParquetSource, Field(discriminator="type")]
 
@@ -170,10 +183,15 @@ class Data(_Part):
 
     @model_validator(mode="after")
     def _label_is_no_feature(self) -> Self:
-        found = [
+        found: list[tuple[tuple[str | int, ...], str]] = [
             (("features", name), f"{name!r} cannot be a feature: it is the {word}")
             for word, name in (("label", self.label), ("key", self.key))
             if name in self.features
+        ]
+        found += [
+            (("label",), f"{name!r} cannot be the label: it is the {word}")
+            for word, name in (("key", self.key), ("time column", self.time_column))
+            if name == self.label
         ]
         if found:
             raise Mistakes(*found)
@@ -381,6 +399,9 @@ class Drift(_Part):
     )
     threshold: float = Field(0.1, gt=0, description="A column at or above this score has drifted.")
     share: Share = Field(0.3, description="Share of drifted columns that makes the data drifted.")
+    minimum_rows: int = Field(
+        200, ge=1, description="Fewer rows in a window are not compared: by chance alone they look drifted."
+    )
     sample_rows: int = Field(
         20_000, ge=100, le=100_000, description="Rows of each side that are compared, drawn at random."
     )

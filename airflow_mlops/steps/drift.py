@@ -6,12 +6,15 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.drift import drift_verdict
 from airflow_mlops.core.values import Report
 from airflow_mlops.exceptions import ModelRefused
+from airflow_mlops.steps.page import page, sentences
 from airflow_mlops.steps.record import report_key
 from airflow_mlops.steps.requests import CollectedRequest
 
 
 def drift(request: CollectedRequest, backends: Backends) -> Report:
-    """Score every feature and keep the detector's page. A signal only: the policy decides."""
+    """Score every feature that the champion knows and keep the detector's page. A signal only: the policy
+    decides. Few rows differ from the reference by chance, so a window of too few has not drifted.
+    """
     config, settings = request.config, request.config.monitor.drift
     tags = backends.tracking.tags_of(backends.tracking.run_of(request.collected.champion).run_id)
     reference_uri = tags.get("mlops.dataset_uri")
@@ -20,10 +23,14 @@ def drift(request: CollectedRequest, backends: Backends) -> Report:
             f"{request.collected.champion} has no tag mlops.dataset_uri, so there is no reference to compare "
             "with; promote a version that this package trained"
         )
+    if request.collected.rows < settings.minimum_rows:
+        return _too_few(request, reference_uri, backends)
+    reference = backends.datasets.load_frame(reference_uri)
     result = backends.drift_detector().compare(
-        backends.datasets.load_frame(reference_uri),
+        reference,
         backends.datasets.load_frame(request.collected.uri),
-        config.data.features,
+        # What the YAML has gained since then can be compared once a model that knows it serves.
+        {name: kind for name, kind in config.data.features.items() if name in reference},
         method=settings.method,
         threshold=settings.threshold,
         sample_rows=settings.sample_rows,
@@ -39,6 +46,27 @@ def drift(request: CollectedRequest, backends: Backends) -> Report:
             "share": verdict.share,
             "reasons": list(verdict.reasons),
             "columns": {column.column: column.score for column in worst[:20]},
+            "reference": reference_uri,
+        },
+    )
+
+
+def _too_few(request: CollectedRequest, reference_uri: str, backends: Backends) -> Report:
+    said = (
+        f"{request.collected.rows} rows in {request.collected.window}, monitor.drift.minimum_rows asks for "
+        f"{request.config.monitor.drift.minimum_rows}: not compared"
+    )
+    uri = backends.store.put(
+        report_key(request.run, "drift"), page(f"{request.config.model}: drift", sentences(said))
+    )
+    return Report(
+        kind="drift",
+        uri=uri,
+        summary={
+            "drifted": False,
+            "share": None,
+            "reasons": [said],
+            "columns": {},
             "reference": reference_uri,
         },
     )

@@ -211,3 +211,14 @@ def test_what_cannot_be_scored_is_refused_with_the_reason(
     with pytest.raises(DataRefused) as caught:
         metrics_of(task).score([name], label, score, 0.95)
     assert told in str(caught.value)
+
+
+def test_one_row_of_a_class_gives_no_interval_of_a_ranking(
+    metrics_of: Callable[[TaskKind], Metrics],
+) -> None:
+    label, better, worse = binary()
+    label = np.zeros_like(label)
+    label[3] = 1
+    with pytest.raises(DataRefused, match="of 800 labels 1 are 1: an interval of roc_auc needs two"):
+        metrics_of(BINARY).difference(["log_loss", "roc_auc"], label, better, worse, 0.95)
+    assert metrics_of(BINARY).score(["log_loss"], label, better, 0.95)["log_loss"].value > 0

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from airflow_mlops.config.models import ExpectationConfig
 from airflow_mlops.core.ledger import pending_requests
 from airflow_mlops.steps.catalog import dump_request, run_step
 from airflow_mlops.steps.collect import collect
@@ -162,3 +163,74 @@ def test_a_step_runs_on_plain_json_and_answers_plain_json(config, backends, make
     assert result["champion"] == {"name": "churn", "version": "1", "url": None}
     nothing = replace(make_run(12, dag="monitor"))
     assert run_step("collect", dump_request(CollectRequest(config, nothing)), backends) is None
+
+
+def test_answers_of_another_version_are_not_held_against_the_champion(
+    config, backends, make_run, served, root
+):
+    served()
+    path = root / "inference" / "churn" / "date=2025-01-01" / "part.parquet"
+    rows = pd.read_parquet(path)
+    others = rows.index % 2 == 0
+    rows.loc[others, "version"] = "0"
+    rows.loc[others, "prediction"] = 1 - rows.loc[others, "prediction"]
+    rows.to_parquet(path)
+    report = look(config, make_run(50, dag="monitor"), backends).performance
+    assert report.summary["labels"] == 100
+    assert report.summary["observed"] > 0.7, report.summary
+    rows.assign(version="0").to_parquet(path)
+    report = look(config, make_run(50, dag="monitor"), backends).performance
+    assert (report.summary["outcome"], report.summary["coverage"]) == ("inconclusive", 0.0)
+
+
+def test_labels_find_their_answers_though_a_hole_made_their_keys_floats(
+    config, backends, make_run, served, root
+):
+    served()
+    log = root / "inference" / "churn" / "date=2025-01-01" / "part.parquet"
+    rows = pd.read_parquet(log)
+    rows.assign(key=[str(number) for number in range(len(rows))]).to_parquet(log)
+    landed = root / "labels" / "landed.parquet"
+    keys = pd.array([*range(199), None], dtype="Int64")
+    pd.read_parquet(landed).assign(id=keys).to_parquet(landed)
+    report = look(config, make_run(50, dag="monitor"), backends).performance
+    assert report.summary["labels"] == 199
+
+
+def test_a_label_may_be_called_like_a_column_of_the_log(config, backends, make_run, served, root):
+    served()
+    landed = root / "labels" / "landed.parquet"
+    pd.read_parquet(landed).rename(columns={"churned": "weight"}).to_parquet(landed)
+    config = config.model_copy(update={"data": config.data.model_copy(update={"label": "weight"})})
+    report = look(config, make_run(50, dag="monitor"), backends).performance
+    assert (report.summary["outcome"], report.summary["labels"]) == ("pass", 200)
+
+
+def test_a_window_of_few_rows_has_not_drifted(config, backends, make_run, served, root):
+    served()
+    log = root / "inference" / "churn" / "date=2025-01-01" / "part.parquet"
+    pd.read_parquet(log).head(5).to_parquet(log)
+    request = look(config, make_run(50, dag="monitor"), backends)
+    assert request.drift.summary["drifted"] is False
+    assert "5 rows in" in request.drift.summary["reasons"][0]
+    assert decide(request, backends).decision.action == "keep"
+
+
+def test_a_feature_that_the_champion_does_not_know_yet_stops_no_monitoring(
+    config, backends, make_run, served
+):
+    served()
+    fresh = ExpectationConfig(type="expect_column_values_to_not_be_null", kwargs={"column": "region"})
+    config = config.model_copy(
+        update={
+            "data": config.data.model_copy(
+                update={"features": {**config.data.features, "region": "categorical"}}
+            ),
+            "validation": config.validation.model_copy(
+                update={"expectations": (*config.validation.expectations, fresh)}
+            ),
+        }
+    )
+    request = look(config, make_run(50, dag="monitor"), backends)
+    assert request.quality.summary["upstream_fault"] is None
+    assert set(request.drift.summary["columns"]) == {"age", "spend", "plan"}
