@@ -68,6 +68,17 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
         )
     if monitor.performance is not None and monitor.labels is None:
         yield ("monitor", "performance"), "needs monitor.labels, the place where true labels land"
+    if monitor.performance is None and monitor.labels is not None:
+        yield (
+            ("monitor", "labels"),
+            "read only by monitor.performance; give it, or leave them out",
+        )
+    if monitor.performance is not None and config.task == "multiclass_classification":
+        yield (
+            ("monitor", "performance"),
+            "cannot be judged for a multiclass_classification: the inference log keeps an answer's most "
+            "probable class, not its probabilities; leave it out",
+        )
     if monitor.cron is not None and config.schedule.start is None:
         yield ("monitor", "cron"), "a cron needs schedule.start, the moment the first interval begins"
     if gates.bootstrap == "thresholds_only" and all(rule.type != "threshold" for rule in gates.rules):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 _PERIOD = re.compile(r"^(\d+)\s*(months?|mo|weeks?|w|days?|d|hours?|h|minutes?|min|m|seconds?|s)$")
+_LONGEST_SECONDS = 100 * 366 * 86_400
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
@@ -31,6 +32,8 @@ class Period:
                 "months, weeks, days, hours, minutes or seconds, as in '3 months' or '14d'"
             )
         count, unit = int(match[1]), match[2]
+        if count * (_SECONDS["d"] * 28 if unit.startswith("mo") else _SECONDS[unit[0]]) > _LONGEST_SECONDS:
+            raise ValueError(f"{text!r} is longer than 100 years")
         if unit.startswith("mo"):
             return cls(months=count)
         return cls(seconds=count * _SECONDS[unit[0]])

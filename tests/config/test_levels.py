@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.exceptions import ConfigError
 
 MINIMAL = (Path(__file__).parent / "minimal.yaml").read_text()
 WATCHED = MINIMAL + "schedule: {start: 2020-01-01}\nmonitor:\n  cron: '@daily'\n"
@@ -52,3 +54,26 @@ def test_the_level_changes_the_digest_only_through_what_it_fills_in(tmp_path: Pa
     one.write_text(WATCHED + "level: 1\n")
     two.write_text(WATCHED + "level: 1\nretraining: {enabled: false, causes: [drift]}\n")
     assert load_model(one).digest == load_model(two).digest
+
+
+def test_labels_that_nobody_reads_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"monitor\.labels: read only by monitor\.performance"):
+        loaded(tmp_path, WATCHED + "  labels: {source: {type: parquet, path: labels.parquet}}\n")
+
+
+def test_performance_of_several_classes_is_refused_since_the_log_cannot_tell_it(tmp_path: Path) -> None:
+    text = WITH_LABELS.replace("binary_classification", "multiclass_classification")
+    with pytest.raises(ConfigError, match="keeps an answer's most probable class"):
+        loaded(tmp_path, text.replace("roc_auc", "accuracy"))
+
+
+@pytest.mark.parametrize("path", ["../rows.parquet", "./rows.parquet", "rows//x.parquet", "s3://bucket/x"])
+def test_a_path_that_names_nothing_in_the_store_is_refused_by_the_linter(tmp_path: Path, path: str) -> None:
+    with pytest.raises(ConfigError, match=r"in(side)? the store"):
+        loaded(tmp_path, WITH_LABELS.replace("labels.parquet", path))
+
+
+@pytest.mark.parametrize("column", ["bottle", "bottled_at"])
+def test_a_label_that_is_key_or_time_is_refused(tmp_path: Path, column: str) -> None:
+    with pytest.raises(ConfigError, match=f"'{column}' cannot be the label"):
+        loaded(tmp_path, re.sub(r"label: \w+", f"label: {column}", MINIMAL))

@@ -184,3 +184,9 @@ def test_a_window_of_pendulum_times_as_airflow_gives_them_survives_json() -> Non
     plain = adapter.validate_python(adapter.dump_python(window, mode="json"))
     assert plain == window == Window(datetime(2026, 7, 1, tzinfo=PARIS), datetime(2026, 7, 2, tzinfo=PARIS))
     assert Period.parse("1 month").before(window.end) == datetime(2026, 6, 1, 22, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["9999 months", "99999999999999 days", "60000 weeks"])
+def test_a_period_that_no_calendar_holds_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="longer than 100 years"):
+        Period.parse(text)
