@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import Any
 
 import httpx
@@ -45,9 +47,11 @@ class AirflowApi:
         self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": paused})
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
-        """Start a run by hand; its id."""
-        body = {"logical_date": None, "conf": dict(conf)}
-        return str(self._call("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
+        """Start a run by hand; its id. The id is ours, so that asking twice starts one run."""
+        run_id = f"manual__{datetime.now(timezone.utc).isoformat()}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
+        self._call("POST", f"/dags/{dag_id}/dagRuns", conflict_is_fine=True, json=body)
+        return run_id
 
     def runs(self, dag_id: str) -> dict[str, str]:
         """The state of each run of a DAG."""
@@ -67,7 +71,13 @@ class AirflowApi:
         return body
 
     def _send(
-        self, method: str, path: str, *, missing_is_fine: bool = False, **request: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        missing_is_fine: bool = False,
+        conflict_is_fine: bool = False,
+        **request: Any,
     ) -> httpx.Response | None:
         if "Authorization" not in self._http.headers:
             self._log_in()
@@ -77,6 +87,8 @@ class AirflowApi:
             answer = self._request(method, path, **request)
         if answer.status_code == httpx.codes.NOT_FOUND and missing_is_fine:
             return None
+        if answer.status_code == httpx.codes.CONFLICT and conflict_is_fine:
+            return answer
         if answer.is_error:
             raise DemoFailed(
                 f"Airflow answers {method} {path} with {answer.status_code}: {answer.text[:500]}"
@@ -84,10 +96,16 @@ class AirflowApi:
         return answer
 
     def _request(self, method: str, path: str, **request: Any) -> httpx.Response:
-        try:
-            return self._http.request(method, f"/api/v2{path}", **request)
-        except httpx.HTTPError as error:
-            raise DemoFailed(f"Airflow does not answer {method} {path}: {error}") from error
+        """Sent again after a server's fault: SQLite can be busy, and every call of ours may be repeated."""
+        for wait_seconds in (1, 3, None):
+            try:
+                answer = self._http.request(method, f"/api/v2{path}", **request)
+            except httpx.HTTPError as error:
+                raise DemoFailed(f"Airflow does not answer {method} {path}: {error}") from error
+            if not answer.is_server_error or wait_seconds is None:
+                break
+            time.sleep(wait_seconds)
+        return answer
 
     def _log_in(self) -> None:
         body = {"username": self._user, "password": self._password}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -74,6 +76,7 @@ class Stack:
         narrator.say("Starting MLflow and Airflow")
         self._start("mlflow", mlflow_command(self.site))
         _seed_password(self.site)
+        _prepare_database(self.site)
         self._start("airflow", [sys.executable, "-m", "airflow", "standalone"])
         self._wait("mlflow", lambda: _answers(f"{self.site.url('mlflow')}/health"), narrator)
         narrator.say("MLflow is up; starting the model server")
@@ -225,6 +228,7 @@ def environment(site: Site) -> dict[str, str]:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "AIRFLOW_MLOPS_GATEWAY_TOKEN": site.token,
         "AIRFLOW_HOME": str(site.state / "airflow"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_database(site)}?timeout=60",
         "AIRFLOW__CORE__DAGS_FOLDER": str(site.repository / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(site.repository / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -249,6 +253,18 @@ def environment(site: Site) -> dict[str, str]:
 
 def _connection(kind: str, port: int, **more: str) -> str:
     return json.dumps({"conn_type": kind, "schema": "http", "host": "127.0.0.1", "port": port, **more})
+
+
+def _database(site: Site) -> Path:
+    return site.state / "airflow" / "airflow.db"
+
+
+def _prepare_database(site: Site) -> None:
+    """An empty database in write-ahead mode, which stays with the file: readers no longer stop a writer, and
+    writers wait for each other (``timeout``), where Airflow would answer 500, "database is locked".
+    """
+    with contextlib.closing(sqlite3.connect(_database(site))) as database:
+        database.execute("PRAGMA journal_mode=WAL")
 
 
 def _seed_password(site: Site) -> None:
