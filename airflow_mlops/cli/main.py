@@ -16,6 +16,7 @@ from airflow_mlops.exceptions import MlopsError
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "lint": ("airflow_mlops.cli.lint:command", "Check models' YAML files."),
     "plan": ("airflow_mlops.cli.plan:command", "Show the DAGs that a YAML file becomes."),
+    "show": ("airflow_mlops.cli.show:command", "Show all settings of a YAML file, defaults filled in."),
     "schema": ("airflow_mlops.cli.schema:command", "Print the JSON Schema for editors."),
     "history": ("airflow_mlops.cli.history:command", "Show which version was champion when, and why."),
     "serve": ("airflow_mlops.cli.serve:command", "Serve a model's champion over HTTP."),

@@ -15,10 +15,34 @@ from airflow_mlops.plan.graph import DagPlan, Plan, TaskNode
 
 @click.command("plan")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def command(file: Path) -> None:
-    """Show the DAGs that FILE becomes: what starts them, their tasks in order, the assets they update."""
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["tree", "mermaid"]),
+    help="How the DAGs are drawn; a tree if not given. Mermaid is what GitHub draws in Markdown.",
+)
+@click.option("--diff", "revision", metavar="REV", help="Only what changed since this git revision.")
+def command(file: Path, form: str | None, revision: str | None) -> None:
+    """Show the DAGs that FILE becomes: what starts them, their tasks in order, the assets they update.
+
+    With --diff, what became of them since a git revision: DAGs and tasks that came (+), went (-) or
+    changed (~), and the settings that are the reason, presets filled in.
+    """
+    if form is not None and revision is not None:
+        raise click.UsageError("--format draws whole DAGs, --diff lists changes: give one of the two")
     loaded = load_model(file)
-    for line in tree(compile_plan(loaded.config, loaded.digest)):
+    if revision is not None:
+        from airflow_mlops.cli.plan_diff import plan_diff
+        from airflow_mlops.cli.revision import model_at
+
+        lines = plan_diff(model_at(file, revision), loaded, revision)
+    elif form == "mermaid":
+        from airflow_mlops.cli.plan_mermaid import mermaid
+
+        lines = mermaid(compile_plan(loaded.config, loaded.digest))
+    else:
+        lines = tree(compile_plan(loaded.config, loaded.digest))
+    for line in lines:
         click.echo(line)
 
 

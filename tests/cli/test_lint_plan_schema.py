@@ -100,19 +100,36 @@ def test_the_schemas_file_is_where_its_path_says() -> None:
     assert path.read_text(encoding="utf-8") == run("schema").output
 
 
-@pytest.mark.parametrize("command", ["lint", "plan", "schema", "--help"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "lint wine.yaml",
+        "lint wine.yaml --format sarif",
+        "plan wine.yaml",
+        "plan wine.yaml --format mermaid",
+        "plan wine.yaml --diff HEAD",
+        "show wine.yaml",
+        "schema",
+        "schema --path",
+        "--help",
+    ],
+)
 def test_checking_a_file_imports_neither_airflow_nor_a_heavy_library_nor_the_models_code(
-    tmp_path: Path, command: str
+    tmp_path: Path, call: str
 ) -> None:
     (tmp_path / "spy.py").write_text("raise SystemExit('the training code was imported')")
     path = tmp_path / "wine.yaml"
     training = "callable: spy:train"
     path.write_text(MINIMAL.replace("estimator: sklearn.linear_model.LogisticRegression", training))
-    arguments = [command, str(path)] if command in ("lint", "plan") else [command]
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    me = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(
+        ["git", *me, "commit", "--quiet", "--allow-empty", "-m", "first"], cwd=tmp_path, check=True
+    )
     program = (
         "import sys\n"
         "from airflow_mlops.cli.main import main\n"
-        f"main({arguments!r}, standalone_mode=False)\n"
+        f"main({call.split()!r}, standalone_mode=False)\n"
         "heavy = {'airflow', 'pandas', 'numpy', 'mlflow', 'sklearn', 'pyarrow', 'evidently',\n"
         "         'great_expectations', 'fastapi', 'spy'}\n"
         "sys.exit(','.join(sorted(heavy & set(sys.modules))) or 0)\n"
