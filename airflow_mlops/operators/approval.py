@@ -14,7 +14,7 @@ from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.windows import Period
 from airflow_mlops.operators.base import Configured, StepOperator
 from airflow_mlops.operators.errors import airflow_errors
-from airflow_mlops.operators.links import TrainingRunLink, report_url
+from airflow_mlops.operators.links import report_url
 from airflow_mlops.operators.stages import earlier_verdicts, skip_unless_all_passed
 
 APPROVE, REJECT = "Approve", "Reject"
@@ -34,7 +34,6 @@ class ApproveRolloutOperator(StepOperator, HITLOperator):
     inputs = ("rollout",)
     gives_verdict = True
     template_fields = ("rollout", "after", "subject", "body")
-    operator_extra_links = (TrainingRunLink(),)
 
     def __init__(self, *, rollout: Any, after: Sequence[Any] | None = None, **kwargs: Any) -> None:
         kwargs.setdefault("subject", "Approve the rollout of a challenger")
@@ -98,10 +97,17 @@ def _body(rollout: Mapping[str, Any], evidence: Sequence[Entry]) -> str:
         f"- **Champion**: {_linked(_version(champion), champion.get('url')) if champion else 'none yet'}",
         f"- **Training run**: {_linked(training['run_id'], training.get('url'))}",
     ]
+    said: set[str] = set()
     for entry in evidence:
+        # The registration repeats the gate's reasons.
+        reasons = [reason for reason in entry.reasons if reason not in said]
+        reports = [uri for uri in entry.evidence if uri not in said]
+        said.update(reasons, reports)
+        if not reasons and not reports:
+            continue
         lines.append(f"\n**{entry.kind.replace('_', ' ').capitalize()}** ({entry.at:%Y-%m-%d %H:%M} UTC)\n")
-        lines.extend(f"- {reason}" for reason in entry.reasons)
-        lines.extend(f"- {_linked('report', report_url(uri))}" for uri in entry.evidence)
+        lines.extend(f"- {reason}" for reason in reasons)
+        lines.extend(f"- {_linked('report', report_url(uri))}" for uri in reports)
     return "\n".join(lines)
 
 

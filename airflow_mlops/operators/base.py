@@ -130,8 +130,14 @@ class StepOperator(BaseOperator):
         if result is None:
             raise AirflowSkipException(f"nothing to do: step {self.step} found nothing to work on")
         self.result = sanitised(dict(result))
-        self.log.info("%s", "\n".join([f"{self.step} of {configured.config.model}:", *summary(self.result)]))
+        self.log.info(
+            "%s", "\n".join([f"{self.doing()} of {configured.config.model}:", *summary(self.result)])
+        )
         return {DIGEST_KEY: configured.digest, **self.result}
+
+    def doing(self) -> str:
+        """What the log calls it."""
+        return self.step
 
     def _read(self) -> Configured:
         if isinstance(self.model, ModelConfig):

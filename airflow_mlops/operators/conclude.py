@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from airflow.providers.standard.operators.branch import BranchMixIn
@@ -68,18 +68,23 @@ class ConcludeRolloutOperator(StepOperator, BranchMixIn):
         return self.rollout.get("champion") is not None or bool(self._failed(context))
 
     def _refuse_or_skip(self, context: Any) -> None:
-        if failed := self._failed(context):
+        if broken := self._failed(context):
+            ancestors = self.get_flat_relative_ids(upstream=True)
+            failed = self._ended(context, ancestors, {"failed"}) or broken
             raise AirflowFailException(f"no rollout was begun: {', '.join(failed)} failed")
         raise AirflowSkipException("nothing to conclude: no challenger was taken")
 
     def _failed(self, context: Any) -> list[str]:
         """Tasks directly upstream that failed, or were never reached because of one that did."""
+        return self._ended(context, self.upstream_task_ids, _FAILED)
+
+    def _ended(self, context: Any, tasks: Set[str], wanted: Set[str]) -> list[str]:
         run = context["dag_run"]
         states = context["ti"].get_task_states(
-            dag_id=run.dag_id, task_ids=sorted(self.upstream_task_ids), run_ids=[run.run_id]
+            dag_id=run.dag_id, task_ids=sorted(tasks), run_ids=[run.run_id]
         )
         ended = states.get(run.run_id, {})
-        return [task for task, state in ended.items() if getattr(state, "value", state) in _FAILED]
+        return [task for task, state in ended.items() if getattr(state, "value", state) in wanted]
 
 
 def _verdict(value: Any) -> Verdict | None:

@@ -70,6 +70,9 @@ class StageOperator(StepOperator):
         with airflow_errors():
             return self.finish(event["verdict"], self.configured())
 
+    def doing(self) -> str:
+        return self.mode
+
     def _wait(self, watch: StageWatch, poll_interval: float) -> dict[str, Any]:
         backends = watch.connect()
         watch = watch.opened(backends, datetime.now(timezone.utc))
@@ -105,6 +108,9 @@ class CanaryStepOperator(StageOperator):
     """The challenger answers ``weight`` (0 to 1) of the rows."""
 
     mode = "canary"
+
+    def doing(self) -> str:
+        return f"canary at {100 * self.weight:g} %"
 
 
 def earlier_verdicts(

@@ -23,6 +23,8 @@ def _lines(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
                 yield f"{name}: {point:.4f} ({low:.4f} to {high:.4f})"
             case {"start": str(start), "end": str(end)}:
                 yield f"{name}: {start} to {end}"
+            case float():
+                yield f"{name}: {value:.6g}"
             case dict():
                 yield from _lines(value, f"{name}.")
             case list():

@@ -211,6 +211,7 @@ def test_the_summary_has_a_line_for_each_fact_and_a_dash_for_each_reason():
     assert lines[:3] == ["outcome: fail", "reasons:", "  - too low"]
     assert "challenger.roc_auc: 0.7000 (0.6800 to 0.7200)" in lines
     assert not any(line.startswith("url") for line in lines)
+    assert summary({"share": 0.9912037037037036, "rows": 10785}) == ["share: 0.991204", "rows: 10785"]
 
 
 def test_links_lead_to_what_the_task_made_and_to_nothing_after_a_failure(

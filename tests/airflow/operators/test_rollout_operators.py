@@ -196,7 +196,7 @@ def conclude(config, rollout):
             )
             promote = EmptyOperator(task_id="promote")
             back = EmptyOperator(task_id="roll_back")
-            stage >> branch >> [promote, back]
+            EmptyOperator(task_id="take") >> stage >> branch >> [promote, back]
         return branch
 
     return make
@@ -235,6 +235,23 @@ def test_a_rollout_that_was_never_taken_is_skipped_or_fails_with_what_failed(con
         conclude([None], None).execute(context)
     context["ti"].states = {"stage": "failed"}
     with pytest.raises(AirflowFailException, match="no rollout was begun: stage failed"):
+        conclude([None], None).execute(context)
+
+
+def test_a_stage_is_called_by_its_name_in_the_log(backends, config, rollout, make_context, good, capsys):
+    backends.serving.looks = [good]
+    given = {"model": config, "rollout": rollout, "after": []}
+    ShadowOperator(task_id="a", **given).execute(make_context())
+    CanaryStepOperator(task_id="b", weight=0.125, **given).execute(make_context())
+    log = capsys.readouterr().out
+    assert "shadow of churn:" in log
+    assert "canary at 12.5 % of churn:" in log
+
+
+def test_the_task_that_is_named_as_failed_is_the_one_whose_log_to_read(conclude, make_context):
+    context = make_context()
+    context["ti"].states = {"take": "failed", "stage": "upstream_failed"}
+    with pytest.raises(AirflowFailException, match="no rollout was begun: take failed"):
         conclude([None], None).execute(context)
 
 
@@ -311,19 +328,20 @@ def answered(*options, by="ada"):
 def test_a_person_is_shown_the_evidence_and_given_the_time_of_the_yaml(
     backends, approve, asked, make_context
 ):
-    backends.ledger.append(
-        Entry(
-            model="churn",
-            kind="registered",
-            subject="2",
-            at=datetime(2026, 3, 1, tzinfo=UTC),
-            dag_id="churn.train",
-            run_id="r0",
-            version="2",
-            reasons=("roc_auc 0.7123 (0.70 to 0.73), at least 0.6",),
-            evidence=("file:///r.html",),
+    for kind, subject in (("gated", "run-2"), ("registered", "2")):
+        backends.ledger.append(
+            Entry(
+                model="churn",
+                kind=kind,
+                subject=subject,
+                at=datetime(2026, 3, 1, tzinfo=UTC),
+                dag_id="churn.train",
+                run_id="r0",
+                version="2",
+                reasons=("roc_auc 0.7123 (0.70 to 0.73), at least 0.6",),
+                evidence=("file:///r.html",),
+            )
         )
-    )
     with pytest.raises(BaseException) as waiting:
         approve.execute(make_context())
     # Airflow 3.2 defers, 3.3 waits for input.
@@ -332,7 +350,7 @@ def test_a_person_is_shown_the_evidence_and_given_the_time_of_the_yaml(
     assert shown["subject"] == "Roll out churn version 2?"
     assert shown["options"] == ["Approve", "Reject"]
     assert "[churn version 2](http://mlflow.test/churn/2)" in shown["body"]
-    assert "roc_auc 0.7123 (0.70 to 0.73), at least 0.6" in shown["body"]
+    assert shown["body"].count("roc_auc 0.7123 (0.70 to 0.73), at least 0.6") == 1
     assert approve.response_timeout == timedelta(days=7)
 
 
