@@ -27,7 +27,7 @@ def dag_doc(config: ModelConfig, role: DagRole, trigger: Trigger) -> str:
     parts = [
         f"{_PURPOSES[role]} `{config.model}`.",
         about,
-        f"**Runs** {trigger_in_words(trigger)}.",
+        f"**Runs** {trigger_in_words(trigger)}.{_end_in_words(trigger)}",
         *_ROLE_DOCS[role](config),
         f"**Owner**: {config.owner}. **Level** {config.level}: {_LEVELS[config.level]}.",
     ]
@@ -42,6 +42,17 @@ def trigger_in_words(trigger: Trigger) -> str:
     if trigger.assets:
         ways.append(f"when `{'` or `'.join(trigger.assets)}` is updated")
     return ", or ".join(ways) if ways else "by hand only"
+
+
+def _end_in_words(trigger: Trigger) -> str:
+    """Airflow ends a run whose logical date lies behind the end at once, green and without a task; its form
+    fills in the date of today."""
+    if trigger.cron is None or trigger.end is None:
+        return ""
+    return (
+        f" The schedule ends on {trigger.end:%Y-%m-%d}. To run it by hand after that, clear the "
+        "**Logical Date** in Airflow's form: on a later date Airflow runs no task and shows the run green."
+    )
 
 
 def _train_doc(config: ModelConfig) -> list[str]:

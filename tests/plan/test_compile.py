@@ -132,6 +132,15 @@ def test_every_step_has_a_page_that_says_what_it_does_in_a_few_sentences() -> No
         assert 40 < len(doc) < 400, step
 
 
+def test_the_page_of_a_schedule_that_ends_says_when_and_how_to_run_it_by_hand_afterwards(
+    tmp_path: Path,
+) -> None:
+    train, deploy, _ = plan_of(tmp_path, WATCHED).dags
+    assert "The schedule ends on 2021-01-01" in train.doc
+    assert "clear the **Logical Date**" in train.doc
+    assert "ends on" not in deploy.doc
+
+
 def test_a_dags_page_says_model_schedule_gates_policy_and_owner(tmp_path: Path) -> None:
     more = WATCHED + "level: 3\nowner: cellar\ndescription: Is this wine good?\nretraining: {k: 2, n: 3}\n"
     train, deploy, monitor = (dag.doc for dag in plan_of(tmp_path, more).dags)
