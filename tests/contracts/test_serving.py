@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -66,13 +68,24 @@ class Served:
         return answers
 
 
+@pytest.fixture(scope="module")
+def stopping() -> Iterator[ThreadPoolExecutor]:
+    """Ends gateways while the next test runs: an orderly end takes a fifth of a second."""
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
 @pytest.fixture(params=["embedded"])
-def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+def served(request: pytest.FixtureRequest, tmp_path: Path, stopping: ThreadPoolExecutor) -> Iterator[Served]:
     settings = Settings(model="flights", store=tmp_path, token="secret", key_column="flight")
-    with serve_in_thread(settings, Shelf()) as url:
+    running = ExitStack()
+    url = running.enter_context(serve_in_thread(settings, Shelf()))
+    try:
         while httpx.get(f"{url}/ready").status_code != 200:
             time.sleep(0.01)
         yield Served(EmbeddedTarget(url, "secret", "flights"), url)
+    finally:
+        stopping.submit(running.close)
 
 
 @pytest.fixture
