@@ -150,8 +150,7 @@ class TrafficControl:
                 self._models.forget()
 
     async def recover_challenger(self) -> None:
-        """Load the open rollout's challenger where the registry was away when it was to be loaded; one that
-        was refused is not tried again. Its rows go to the champion until then."""
+        """Load the open rollout's challenger where the registry was away; not one that was refused."""
         state = self.state
         if state.challenger in (None, self._refused_challenger) or self.routing.challenger is not None:
             return
