@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from airflow.triggers.base import TriggerEvent
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.values import Verdict
@@ -101,6 +101,15 @@ class RolloutStageTrigger(Trigger):
                     break
         except MlopsError as error:
             yield error_event(error)
+            return
+        except ValidationError as error:
+            # An upgrade restarts workers with their next task, but the triggerer only when somebody does.
+            told = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+            message = (
+                "the triggerer cannot read what the worker wrote; if airflow-mlops was upgraded, restart the "
+                f"triggerer ({told})"
+            )
+            yield event({"error": message, "retry": True})
             return
         yield event({"verdict": verdict_json(waited.verdict)})
 

@@ -238,6 +238,20 @@ def test_a_rollout_that_was_never_taken_is_skipped_or_fails_with_what_failed(con
         conclude([None], None).execute(context)
 
 
+def test_a_triggerer_of_another_version_says_so_instead_of_dying(backends, shadow, make_context):
+    stage = shadow()
+    with pytest.raises(TaskDeferred) as waiting:
+        stage.execute(make_context())
+    trigger = remade(waiting.value.trigger)
+    trigger.request["config"]["a_key_of_tomorrow"] = 1
+    (event,) = events_of(trigger)
+    with pytest.raises(
+        AirflowException, match=r"restart the triggerer.*config\.a_key_of_tomorrow"
+    ) as refused:
+        stage.execute_complete(make_context(), event)
+    assert not isinstance(refused.value, AirflowFailException)
+
+
 def test_a_stage_is_called_by_its_name_in_the_log(backends, config, rollout, make_context, good, capsys):
     backends.serving.looks = [good]
     given = {"model": config, "rollout": rollout, "after": []}
