@@ -3,6 +3,7 @@
     MlopsError
     +-- ConfigError            a YAML file is wrong; carries every problem with its position
     +-- ConfigChanged          the YAML changed while a run was under way
+    +-- BundleRefused          a folder, or a version of it, that cannot be a DAG bundle
     +-- DataRefused            the data cannot be trained on; the rows or columns at fault are named
     +-- TrainingFailed         the user's training code raised or returned nothing usable
     +-- ModelRefused           a model cannot be loaded, served or compared
@@ -30,6 +31,10 @@ class ConfigError(MlopsError):
 
 class ConfigChanged(MlopsError):
     """The YAML is not the one this run started with."""
+
+
+class BundleRefused(MlopsError):
+    """A folder of configurations, or a version of it, that cannot be a DAG bundle."""
 
 
 class DataRefused(MlopsError):

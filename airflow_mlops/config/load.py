@@ -67,10 +67,17 @@ def find_configs(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+def names_our_version(text: bytes) -> bool:
+    """Whether a YAML's text names our ``apiVersion``, of any version: such a file describes a model."""
+    return _OURS.search(text) is not None
+
+
 def _is_ours(path: Path) -> bool:
+    if path.is_fifo():  # opening one would wait for whoever writes to it
+        return False
     try:
         with path.open("rb") as file:
-            return _OURS.search(file.read(MAX_BYTES + 1)) is not None
+            return names_our_version(file.read(MAX_BYTES + 1))
     except OSError:
         return True
 

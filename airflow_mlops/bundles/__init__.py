@@ -1,0 +1,1 @@
+"""A DAG bundle for a folder of models' YAML files: each run keeps the files it started with."""
