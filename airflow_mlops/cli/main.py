@@ -14,6 +14,7 @@ from airflow_mlops.exceptions import MlopsError
 
 # name -> where it is, and what it does in a few words (so that --help imports none of them)
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "init": ("airflow_mlops.cli.init:command", "Begin a model: its YAML, its code and a test."),
     "lint": ("airflow_mlops.cli.lint:command", "Check models' YAML files."),
     "plan": ("airflow_mlops.cli.plan:command", "Show the DAGs that a YAML file becomes."),
     "show": ("airflow_mlops.cli.show:command", "Show all settings of a YAML file, defaults filled in."),

@@ -111,6 +111,7 @@ def test_the_schemas_file_is_where_its_path_says() -> None:
         "show wine.yaml",
         "schema",
         "schema --path",
+        "init cider --level 3 --folder begun",
         "--help",
     ],
 )

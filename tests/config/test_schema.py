@@ -76,9 +76,12 @@ def test_the_shipped_file_is_what_the_types_say() -> None:
     assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "the types have changed; run: make docs"
 
 
-def test_the_wheel_has_the_shipped_file(tmp_path: Path) -> None:
+def test_the_wheel_has_the_schema_and_every_other_file_of_the_package(tmp_path: Path) -> None:
+    repository = Path(__file__).parents[2]
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(build, cwd=Path(__file__).parents[2], check=True, capture_output=True)
+    subprocess.run(build, cwd=repository, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
-    shipped = zipfile.ZipFile(wheel).read("airflow_mlops/config/model.schema.json")
-    assert shipped == SCHEMA_FILE.read_bytes()
+    with zipfile.ZipFile(wheel) as packed:
+        assert packed.read("airflow_mlops/config/model.schema.json") == SCHEMA_FILE.read_bytes()
+        files = {str(path.relative_to(repository)) for path in (repository / "airflow_mlops").rglob("*.*")}
+        assert {name for name in files if "__pycache__" not in name} <= set(packed.namelist())
