@@ -98,10 +98,19 @@ def _option(option: click.Option, context: click.Context) -> str:
     spelled = ", ".join([*option.opts, *option.secondary_opts])
     value = "" if option.is_flag else f" {option.make_metavar(context)}"
     default = option.get_default(context)
-    notes = [f"Default: `{default}`."] if option.show_default and default is not None else []
+    if isinstance(option.show_default, str):
+        notes = [f"Default: {option.show_default}."]
+    else:
+        notes = [f"Default: `{default}`."] if option.show_default and default is not None else []
     notes += ["Required."] if option.required else []
     notes += [f"Read from `{option.envvar}` where it is not given."] if option.envvar else []
-    return f"| `{spelled}{value}` | {' '.join([option.help or '', *notes]).strip()} |".replace("||", "\\|")
+    meaning = " ".join([option.help or "", *notes]).strip()
+    return f"| {_cell(f'`{spelled}{value}`')} | {_cell(meaning)} |"
+
+
+def _cell(text: str) -> str:
+    """A bar would end the cell, in code too."""
+    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":

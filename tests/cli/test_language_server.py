@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -32,12 +33,23 @@ def server_program(request: pytest.FixtureRequest) -> Path:
         pytest.skip("pytest runs without its cache, where the YAML language server would be kept")
     folder = Path(cache.mkdir("yaml-language-server"))
     program = folder / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
-    if not program.exists():
-        options = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder)]
-        done = subprocess.run([npm, "install", *options, SERVER], capture_output=True, text=True, timeout=180)
-        if done.returncode:
-            pytest.skip(f"npm could not install {SERVER}: {done.stderr[-300:]}")
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests may run in several processes
+        if not program.exists():
+            _install(npm, folder)
     return program
+
+
+def _install(npm: str, folder: Path) -> None:
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0", "--prefix", str(folder)]
+    try:
+        subprocess.run(
+            [npm, "install", *options, SERVER], capture_output=True, text=True, timeout=180, check=True
+        )
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"npm could not install {SERVER}: {error.stderr[-300:]}")
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"npm could not install {SERVER} within three minutes")
 
 
 class Editor:
