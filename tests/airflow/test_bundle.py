@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -398,3 +400,47 @@ def test_a_crash_leaves_nothing_for_ever(model_yaml, bundle, machine):
     model_yaml("rain", at="models/rain.yaml")
     bundle()
     assert not left.exists()
+
+
+PRINT_HASHES = """
+import sys
+from airflow.models.serialized_dag import SerializedDagModel
+from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow_mlops.factory import load_dags
+
+namespace = {"__file__": sys.argv[1]}
+load_dags(namespace)
+for dag in namespace.values():
+    if isinstance(dag, DAG):
+        dag.fileloc, dag.relative_fileloc = sys.argv[1], "mlops_loader.py"
+        print(dag.dag_id, SerializedDagModel.hash(DagSerialization.to_dict(dag)))
+"""
+
+
+def hashes(bundle, seed):
+    """What Airflow compares to tell whether a DAG has a new version, from a process of its own."""
+    command = [sys.executable, "-c", PRINT_HASHES, str(bundle.path / "mlops_loader.py")]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+    )
+    return dict(line.split() for line in done.stdout.splitlines() if "." in line.split()[0])
+
+
+@pytest.mark.slow
+@pytest.mark.airflow
+def test_dags_are_the_same_in_every_process_and_snapshot_until_the_configuration_changes(
+    model_yaml, bundle, mlops_airflow_home
+):
+    path = model_yaml("rain", level=3, at="models/rain.yaml")
+    made = bundle()
+    first = hashes(made, "1")
+    assert first.keys() == {"rain.train", "rain.deploy", "rain.monitor"}
+    taken = version(made)
+    path.write_text("# said again\n" + path.read_text().replace("owner: weather\n", "") + "owner: weather\n")
+    made.refresh()
+    assert version(made) != taken
+    assert hashes(made, "2") == first
+    path.write_text(path.read_text().replace("minimum: 0.6", "minimum: 0.7"))
+    made.refresh()
+    assert not first.items() & hashes(made, "3").items()
