@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from configparser import ConfigParser
 from pathlib import Path
+from pydoc import locate
 
 import pytest
-from airflow.dag_processing.bundles import base
+from airflow.dag_processing.bundles import base, manager
 from airflow.sdk import DAG
 
 from airflow_mlops.bundles import reading
@@ -276,6 +281,15 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
     assert missing.path == tmp_path / "nowhere"
 
 
+def test_the_version_is_said_in_the_form_that_each_airflow_takes(model_yaml, bundle, monkeypatch):
+    model_yaml("rain", at="models/rain.yaml")
+    made = bundle()
+    monkeypatch.delattr(base, "BundleVersion", raising=False)  # Airflow 3.2 has none
+    assert made.get_current_version() == made.path.name
+    monkeypatch.setattr(base, "BundleVersion", lambda version: ("wrapped", version), raising=False)
+    assert made.get_current_version() == ("wrapped", made.path.name)
+
+
 def test_a_fixed_version_has_nothing_newer(model_yaml, bundle):
     model_yaml("rain", at="models/rain.yaml")
     with pytest.raises(BundleRefused, match="is fixed"):
@@ -400,6 +414,23 @@ def test_a_crash_leaves_nothing_for_ever(model_yaml, bundle, machine):
     model_yaml("rain", at="models/rain.yaml")
     bundle()
     assert not left.exists()
+
+
+def test_the_configuration_in_the_documentation_is_one_that_airflow_takes(folder, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "bundle.md").read_text()
+    ours, git = re.findall(r"^```ini\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    for text in (ours, git):
+        parser = ConfigParser()
+        parser.read_string(text)
+        (item,) = json.loads(parser["dag_processor"]["dag_bundle_config_list"])
+        assert manager._parse_bundle_config([item])[0].name == "models"
+        if text is ours:
+            made = locate(item["classpath"])(name=item["name"], **item["kwargs"])
+            assert isinstance(made, ConfigFolderBundle)
+            assert made.folder == Path("/opt/airflow/models")
+            assert made.refresh_interval == 5
+    known = inspect.signature(ConfigFolderBundle).parameters.keys() - {"kwargs"}
+    assert set(re.findall(r"^\| `(\w+)` \| \w", page, re.MULTILINE)) == known
 
 
 PRINT_HASHES = """

@@ -161,7 +161,7 @@ def place(tmp_path_factory, mlops_mlflow_server, request) -> Iterator[Place]:
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "10",
-        "AIRFLOW__DAG_PROCESSOR__PARSING_CLEANUP_INTERVAL": "5",
+        "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "5",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(root / "storage"),
         "AIRFLOW_CONN_MLFLOW_DEFAULT": json.dumps(
