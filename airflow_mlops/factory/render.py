@@ -68,7 +68,6 @@ def _render_dag(dag_plan: DagPlan, plan: Plan, config: ModelConfig) -> DAG:
         doc_md=_page(dag_plan, plan),
         schedule=_schedule(trigger),
         start_date=trigger.start,
-        end_date=trigger.end,
         catchup=trigger.catchup,
         # One at a time: the champion, its traffic and the order of windows have one value per model.
         max_active_runs=1,
@@ -86,7 +85,13 @@ def _schedule(trigger: Trigger) -> Any:
     assets = _any_of([Asset(name) for name in trigger.assets])
     if trigger.cron is None:
         return assets
-    timetable = CronDataIntervalTimetable(trigger.cron, timezone=trigger.timezone)
+    if trigger.end is None:
+        timetable: Any = CronDataIntervalTimetable(trigger.cron, timezone=trigger.timezone)
+    else:
+        # Airflow's core, which only the DAGs of a schedule that ends have to import.
+        from airflow_mlops.factory.timetable import CronIntervalsUntil
+
+        timetable = CronIntervalsUntil(trigger.cron, timezone=trigger.timezone, end=trigger.end)
     return AssetOrTimeSchedule(timetable=timetable, assets=assets) if assets else timetable
 
 

@@ -45,14 +45,9 @@ def trigger_in_words(trigger: Trigger) -> str:
 
 
 def _end_in_words(trigger: Trigger) -> str:
-    """Airflow ends a run whose logical date lies behind the end at once, green and without a task; its form
-    fills in the date of today."""
     if trigger.cron is None or trigger.end is None:
         return ""
-    return (
-        f" The schedule ends on {trigger.end:%Y-%m-%d}. To run it by hand after that, clear the "
-        "**Logical Date** in Airflow's form: on a later date Airflow runs no task and shows the run green."
-    )
+    return f" The schedule ends on {trigger.end:%Y-%m-%d}; runs by hand go on."
 
 
 def _train_doc(config: ModelConfig) -> list[str]:

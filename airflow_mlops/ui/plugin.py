@@ -10,9 +10,10 @@ REPORTS_PATH = "/mlops"
 
 
 class MlopsPlugin(AirflowPlugin):
-    """Shows the reports that tasks keep in the store, behind Airflow's own login and permissions.
+    """Shows the reports that tasks keep in the store, behind Airflow's own login and permissions, and tells
+    Airflow of the factory's timetable.
 
-    Loaded in every Airflow process, so the web page is imported only where Airflow asks for it. Extra
+    Loaded in every Airflow process, so its parts are imported only where Airflow asks for them. Extra
     links are not listed: the web server shows what the worker left in XCom and needs no class.
     """
 
@@ -23,3 +24,10 @@ class MlopsPlugin(AirflowPlugin):
         from airflow_mlops.ui.reports import app
 
         return [{"app": app(), "url_prefix": REPORTS_PATH, "name": "airflow-mlops reports"}]
+
+    @property
+    def timetables(self) -> list[Any]:  # type: ignore[override]  # an attribute in Airflow
+        """Read where Airflow meets a timetable that is not its own."""
+        from airflow_mlops.factory.timetable import CronIntervalsUntil
+
+        return [CronIntervalsUntil]

@@ -137,7 +137,7 @@ def test_the_page_of_a_schedule_that_ends_says_when_and_how_to_run_it_by_hand_af
 ) -> None:
     train, deploy, _ = plan_of(tmp_path, WATCHED).dags
     assert "The schedule ends on 2021-01-01" in train.doc
-    assert "clear the **Logical Date**" in train.doc
+    assert "runs by hand go on" in train.doc
     assert "ends on" not in deploy.doc
 
 
