@@ -148,9 +148,11 @@ class DriftDetector(Protocol):
         *,
         method: str,
         threshold: float,
+        share: float,
         sample_rows: int,
     ) -> DriftResult:
-        """Scores of every column; both frames sampled to at most ``sample_rows``."""
+        """Scores of every column; both frames sampled to at most ``sample_rows``. ``share`` (of drifted
+        columns that makes the data drifted) is for the page, which must not contradict the verdict."""
 
 
 class LoadedModel(Protocol):

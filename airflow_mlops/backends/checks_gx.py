@@ -53,8 +53,11 @@ class GreatExpectationsChecker:
 
 
 def _hush() -> None:
-    """Great Expectations writes hundreds of INFO lines into the task's log; set before its import."""
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    """Great Expectations writes hundreds of INFO lines into the task's log; set before its import. One of
+    its modules gives its logger a level of its own.
+    """
+    for name in ("great_expectations", "great_expectations.data_context.types.base"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _refuse_unknown(expectations: Sequence[Expectation]) -> None:

@@ -35,6 +35,7 @@ class EvidentlyDriftDetector:
         *,
         method: str,
         threshold: float,
+        share: float,
         sample_rows: int,
     ) -> DriftResult:
         """Raises ``DataRefused`` where a column is missing or a frame has no rows."""
@@ -56,7 +57,7 @@ class EvidentlyDriftDetector:
             return DriftResult(
                 tuple(settled.values()), b"<html><p>No column has values to compare.</p></html>"
             )
-        scores, html = _evidently(reference, current, comparable, method, threshold)
+        scores, html = _evidently(reference, current, comparable, method, threshold, share)
         scores.update(settled)
         return DriftResult(tuple(scores[column] for column in columns), html)
 
@@ -102,6 +103,7 @@ def _evidently(
     columns: Mapping[str, ColumnKind],
     method: str,
     threshold: float,
+    share: float,
 ) -> tuple[dict[str, ColumnDrift], bytes]:
     # Set before the import: Evidently reports its use to its makers otherwise.
     os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -119,6 +121,7 @@ def _evidently(
         cat_method=of_kind["categorical"],
         num_threshold=threshold,
         cat_threshold=threshold,
+        drift_share=share,
     )
     snapshot = Report([preset]).run(
         Dataset.from_pandas(current[list(columns)], data_definition=definition),

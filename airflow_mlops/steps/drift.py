@@ -33,6 +33,7 @@ def drift(request: CollectedRequest, backends: Backends) -> Report:
         {name: kind for name, kind in config.data.features.items() if name in reference},
         method=settings.method,
         threshold=settings.threshold,
+        share=settings.share,
         sample_rows=settings.sample_rows,
     )
     verdict = drift_verdict(result.columns, settings.share)

@@ -67,7 +67,9 @@ def _settle(request: TakeChallengerRequest, backends: Backends) -> Entry | None:
 
 def _rollout(request: TakeChallengerRequest, version: str, backends: Backends) -> Rollout:
     name = request.config.model
-    candidate = ModelRef(name, version)
+    challenger = backends.tracking.alias(name, "challenger")
+    # The alias carries the address of the version's page; a rollout that is settled later has none.
+    candidate = challenger if challenger and challenger.version == version else ModelRef(name, version)
     champion = backends.tracking.alias(name, "champion")
     if champion is not None and champion.version == version:
         # An earlier promotion moved the alias and got no further: the ledger knows who came before.

@@ -35,6 +35,7 @@ def compare(detector, current, method="psi", reference=None, columns=COLUMNS, sa
         columns,
         method=method,
         threshold=0.1,
+        share=0.3,
         sample_rows=sample_rows,
     )
 
