@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +25,16 @@ def read_window(
 ) -> pd.DataFrame:
     """Rows with ``window.start <= time_column < window.end`` and ``columns`` (None: all), unordered.
 
-    Files may differ: a column that only some have is null in the others, and numbers are widened. Raises
-    ``DataRefused`` that names the file that cannot be read, or the columns that no file has.
+    Files may differ: a column that only some have is null in the others, and numbers are widened. Files
+    whose statistics say that they lie outside the window are left out before they have to fit together, so
+    that a column whose type was changed long ago hinders nobody. Raises ``DataRefused`` that names the
+    file that cannot be read, or the columns that no file has.
     """
     import pyarrow as pa
     import pyarrow.dataset as ds
 
+    # One file is kept where none lies inside: its schema makes the empty frame.
+    files = [file for file in files if _may_touch(file, window, time_column)] or files[-1:]
     schema = _common_schema(files, origin)
     wanted = list(schema.names if columns is None else dict.fromkeys([time_column, *columns]))
     refuse_missing_columns([time_column, *wanted], schema.names, origin)
@@ -49,6 +53,30 @@ def empty_frame(time_column: str, columns: Sequence[str]) -> pd.DataFrame:
 
     frame = pd.DataFrame(columns=list(columns))
     return frame.astype({time_column: "datetime64[us, UTC]"}) if time_column in columns else frame
+
+
+def _may_touch(file: Path, window: Window, time_column: str) -> bool:
+    """False only where every row group's statistics prove it; a file that cannot be read is left to fail."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_metadata(file)
+    except (pa.ArrowInvalid, OSError):
+        return True
+    names = metadata.schema.names
+    if time_column not in names:
+        return True
+    for number in range(metadata.num_row_groups):
+        bounds = metadata.row_group(number).column(names.index(time_column)).statistics
+        if bounds is None or not bounds.has_min_max or not isinstance(bounds.min, datetime):
+            return True
+        earliest, latest = (
+            moment.replace(tzinfo=moment.tzinfo or timezone.utc) for moment in (bounds.min, bounds.max)
+        )
+        if earliest < window.end and latest >= window.start:
+            return True
+    return False
 
 
 def _common_schema(files: Sequence[Path], origin: str) -> Any:

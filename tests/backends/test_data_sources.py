@@ -187,6 +187,16 @@ def test_a_feature_that_only_a_later_version_has_is_null_before(tmp_path: Path) 
         log.read("m", WINDOW, ["winds"])
 
 
+def test_a_feature_whose_kind_changed_outside_the_window_hinders_nobody(tmp_path: Path) -> None:
+    write(tmp_path / "inference" / "m" / "1.parquet", logged(40, gate="B12"))
+    write(tmp_path / "inference" / "m" / "2.parquet", logged(0, 1, gate=12.0))
+    log = ParquetInferenceLog(LocalStore(tmp_path))
+    assert log.read("m", WINDOW, ["gate"])["gate"].tolist() == [12.0, 12.0]
+    write(tmp_path / "inference" / "m" / "3.parquet", logged(1, gate="B12"))
+    with pytest.raises(DataRefused, match="do not fit together"):
+        log.read("m", WINDOW, ["gate"])
+
+
 def test_a_model_that_was_never_asked_has_an_empty_log(tmp_path: Path) -> None:
     read = ParquetInferenceLog(LocalStore(tmp_path)).read("m", WINDOW)
     assert len(read) == 0
