@@ -49,7 +49,8 @@ docs: install ## Write docs/reference and the JSON Schema anew from the code
 
 compat: ## Install [all] on every Python there is (3.11, 3.12, 3.13) and import it
 	@for version in 3.11 3.12 3.13; do \
-		$(UV) venv --quiet --clear --python $$version build/python-$$version || exit 1; \
+		$(UV) python find --quiet --no-python-downloads $$version > /dev/null 2>&1 || { echo "Python $$version: not on this machine"; continue; }; \
+		$(UV) venv --quiet --clear --no-python-downloads --python $$version build/python-$$version || exit 1; \
 		$(UV) pip install --quiet --python build/python-$$version --require-hashes -r requirements.lock || exit 1; \
 		$(UV) pip install --quiet --python build/python-$$version --no-deps . || exit 1; \
 		build/python-$$version/bin/python -c "import airflow.sdk, evidently, fastapi, great_expectations, mlflow, pandas, skops, sklearn; import airflow_mlops.operators, airflow_mlops.factory, airflow_mlops.backends.catalog, airflow_mlops.gateway.server" || exit 1; \
