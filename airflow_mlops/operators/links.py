@@ -17,10 +17,6 @@ class _ResultLink(BaseOperatorLink):
 
     paths: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
-    @property
-    def name(self) -> str:
-        raise NotImplementedError
-
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 (Airflow's signature)
         """The URL, or nothing where the task failed or its result has none."""
         for path in self.paths:
