@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from airflow_mlops.config.models import Cause, ModelConfig
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.monitoring import Cause
 from airflow_mlops.config.problems import KeyPath
 from airflow_mlops.core.values import LOG_COLUMNS
 from airflow_mlops.core.windows import Period

@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from airflow_mlops.config.models import ExpectationConfig, ModelConfig
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.data import ExpectationConfig
 from airflow_mlops.config.source import MAX_BYTES
 
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from airflow_mlops.config.models import Mistakes, ModelConfig
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.base import Mistakes
 from airflow_mlops.config.problems import KeyPath, Problem, dotted, nearest
 from airflow_mlops.config.source import Document
 

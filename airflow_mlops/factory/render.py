@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import (
     DAG,
@@ -18,9 +18,11 @@ from airflow.sdk import (
     XComArg,
 )
 
-from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.factory.parts import PARTS, Part
 from airflow_mlops.plan.graph import DagPlan, Plan, TaskNode, Trigger
+
+if TYPE_CHECKING:
+    from airflow_mlops.config.models import ModelConfig
 
 _RETRY_DELAY = timedelta(seconds=30)
 _LONGEST_RETRY_DELAY = timedelta(minutes=10)
@@ -47,36 +49,37 @@ class _Result:
         return str(self._xcom)
 
 
-def render(plan: Plan, config: ModelConfig, *, only: str | None = None) -> dict[str, DAG]:
+def render(plan: Plan, model: ModelConfig | Mapping[str, Any], *, only: str | None = None) -> dict[str, DAG]:
     """The DAGs of a plan by their id; ``only`` one of them where a single id is asked for.
 
-    Two calls with equal arguments serialise to equal bytes. Nothing is registered with Airflow: a DAG is
-    loaded when the caller puts it into a module's globals, so that one which fails half-built is not.
+    ``model`` is handed to the operators as it is: the configuration, or its JSON. Two calls with equal
+    arguments serialise to equal bytes. Nothing is registered with Airflow: a DAG is loaded when the caller
+    puts it into a module's globals, so that one which fails half-built is not.
     """
     return {
-        dag_plan.dag_id: _render_dag(dag_plan, plan, config)
+        dag_plan.dag_id: _render_dag(dag_plan, plan.config_digest, model)
         for dag_plan in plan.dags
         if only is None or dag_plan.dag_id == only
     }
 
 
-def _render_dag(dag_plan: DagPlan, plan: Plan, config: ModelConfig) -> DAG:
+def _render_dag(dag_plan: DagPlan, digest: str, model: ModelConfig | Mapping[str, Any]) -> DAG:
     trigger = dag_plan.trigger
     dag = DAG(
         dag_plan.dag_id,
-        description=_in_one_line(dag_plan, config),
-        doc_md=_page(dag_plan, plan),
+        description=dag_plan.description,
+        doc_md=dag_plan.doc,
         schedule=_schedule(trigger),
         start_date=trigger.start,
         catchup=trigger.catchup,
         # One at a time: the champion, its traffic and the order of windows have one value per model.
         max_active_runs=1,
-        tags=sorted({*dag_plan.tags, config.model, config.owner, f"level {config.level}"}),
+        tags=list(dag_plan.tags),
         params={} if dag_plan.role == "deploy" else _window_params(),
-        default_args={"owner": config.owner},
+        default_args={"owner": dag_plan.owner},
         auto_register=False,
     )
-    _fill(dag, dag_plan, plan, config)
+    _fill(dag, dag_plan, {"model": model, "config_digest": digest})
     return dag
 
 
@@ -118,7 +121,7 @@ def _window_params() -> dict[str, Param]:
     }
 
 
-def _fill(dag: DAG, dag_plan: DagPlan, plan: Plan, config: ModelConfig) -> None:
+def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any]) -> None:
     groups = {
         name: TaskGroup(name, dag=dag, parent_group=dag.task_group)
         for name in dict.fromkeys(node.group for node in dag_plan.tasks)
@@ -133,27 +136,23 @@ def _fill(dag: DAG, dag_plan: DagPlan, plan: Plan, config: ModelConfig) -> None:
             task_group=groups.get(node.group or "", dag.task_group),
             doc_md=node.doc or None,
             outlets=[Asset(node.emits)] if node.emits else None,
-            **_patience(node, dag_plan, config),
-            **_own(part, node, plan, config),
+            **_patience(node, dag_plan),
+            **(step_arguments if part.runs_step else {}),
+            **{name: node.settings[name] for name in part.settings},
             **_inputs(part, node, dag_plan, made),
         )
         made[node.full_id].set_upstream([made[name] for name in node.upstream])
 
 
-def _patience(node: TaskNode, dag_plan: DagPlan, config: ModelConfig) -> dict[str, Any]:
+def _patience(node: TaskNode, dag_plan: DagPlan) -> dict[str, Any]:
     return {
-        "retries": max(1, config.retries) if node.step in _WAITS else config.retries,
+        "retries": max(1, dag_plan.retries) if node.step in _WAITS else dag_plan.retries,
         "retry_delay": _RETRY_DELAY,
         "retry_exponential_backoff": 2,
         "max_retry_delay": _LONGEST_RETRY_DELAY,
         # A backfill brings its own limit of active runs; this keeps ten trainings off one machine.
         "max_active_tis_per_dag": 1 if dag_plan.role == "train" else None,
     }
-
-
-def _own(part: Part, node: TaskNode, plan: Plan, config: ModelConfig) -> dict[str, Any]:
-    settings = {name: node.settings[name] for name in part.settings}
-    return {"model": config, "config_digest": plan.config_digest, **settings} if part.runs_step else settings
 
 
 def _inputs(
@@ -167,13 +166,3 @@ def _inputs(
     if "verdicts" in node.settings:
         inputs["verdicts"] = [_Result(made[name]) for name in node.settings["verdicts"]]
     return {**inputs, **{name: ids[step] for name, step in part.names.items()}}
-
-
-def _in_one_line(dag_plan: DagPlan, config: ModelConfig) -> str:
-    about = config.description.strip().partition("\n")[0] or config.task.replace("_", " ")
-    return f"{dag_plan.role.capitalize()}: {about}"
-
-
-def _page(dag_plan: DagPlan, plan: Plan) -> str:
-    """Says also which configuration the DAG came from; each task checks that it is still this one."""
-    return f"{dag_plan.doc.rstrip()}\n\n**Configuration** `{plan.config_digest[:12]}`.\n"

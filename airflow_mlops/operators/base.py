@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 from pydantic import TypeAdapter
 
-from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.identity import content_hash
 from airflow_mlops.core.values import RunInfo
 from airflow_mlops.core.windows import Period
@@ -22,6 +22,9 @@ from airflow_mlops.operators.errors import airflow_errors
 from airflow_mlops.operators.other_python import OtherPython
 from airflow_mlops.operators.run_info import run_info
 from airflow_mlops.operators.summary import summary
+
+if TYPE_CHECKING:
+    from airflow_mlops.config.models import ModelConfig
 
 DIGEST_KEY = "config"
 
@@ -37,9 +40,9 @@ class Configured:
 class StepOperator(BaseOperator):
     """Runs one step of the loop. Subclasses say which, and what it takes from upstream.
 
-    ``model`` is a configuration, or the path of a YAML that is read when the task runs. The result goes to
-    XCom as plain JSON under the digest of the configuration, and a task refuses inputs that another
-    configuration made: Airflow reads the YAML anew for each task, so an edit could reach half a run.
+    ``model`` is a configuration, its JSON, or the path of a YAML that is read when the task runs. The
+    result goes to XCom as plain JSON under the digest of the configuration, and a task refuses inputs that
+    another configuration made: Airflow reads the YAML anew for each task, so an edit could reach half a run.
 
     Raises ``AirflowSkipException`` where there is nothing to do, ``AirflowFailException`` where
     a retry cannot help, ``AirflowException`` where it can.
@@ -54,7 +57,11 @@ class StepOperator(BaseOperator):
     template_fields: Sequence[str] = ()
 
     def __init__(
-        self, *, model: ModelConfig | str | Path, config_digest: str | None = None, **kwargs: Any
+        self,
+        *,
+        model: ModelConfig | Mapping[str, Any] | str | Path,
+        config_digest: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.model = model
@@ -140,13 +147,17 @@ class StepOperator(BaseOperator):
         return self.step
 
     def _read(self) -> Configured:
-        if isinstance(self.model, ModelConfig):
-            # The same digest as the loader's, so that a path and its configuration are one and the same.
-            digest = self.config_digest or content_hash(self.model.model_dump(mode="json"))
-            return Configured(self.model, digest)
+        # Imported at the first use: who only parses a DAG needs neither the types nor the reader.
         from airflow_mlops.config.load import load_model
+        from airflow_mlops.config.models import ModelConfig
 
-        loaded = load_model(Path(self.model))
+        config = self.model
+        if isinstance(config, Mapping):
+            config = ModelConfig.model_validate_json(json.dumps(config))
+        if isinstance(config, ModelConfig):
+            # The same digest as the loader's, so that a path and its configuration are one and the same.
+            return Configured(config, self.config_digest or content_hash(config.model_dump(mode="json")))
+        loaded = load_model(Path(config))
         if self.config_digest is not None and self.config_digest != loaded.digest:
             raise _changed(loaded.config.model, self.config_digest, loaded.digest)
         return Configured(loaded.config, loaded.digest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.plan.docs import dag_doc
+from airflow_mlops.plan.docs import dag_description, dag_doc
 from airflow_mlops.plan.graph import DagPlan, DagRole, Plan, StepName, TaskNode, Trigger
 from airflow_mlops.plan.step_docs import step_doc
 
@@ -15,23 +15,29 @@ def compile_plan(config: ModelConfig, digest: str) -> Plan:
 
     ``config`` comes from ``load_model``, so its level's presets are filled in.
     """
-    dags = [
-        _dag(config, "train", _train_trigger(config), _train_tasks(config)),
-        _dag(config, "deploy", _deploy_trigger(config), _deploy_tasks(config)),
+    parts: list[tuple[DagRole, Trigger, tuple[TaskNode, ...]]] = [
+        ("train", _train_trigger(config), _train_tasks(config)),
+        ("deploy", _deploy_trigger(config), _deploy_tasks(config)),
     ]
     if config.level >= 2 or config.monitor.cron is not None:
-        dags.append(_dag(config, "monitor", _monitor_trigger(config), _monitor_tasks(config)))
+        parts.append(("monitor", _monitor_trigger(config), _monitor_tasks(config)))
+    dags = (_dag(config, digest, role, trigger, tasks) for role, trigger, tasks in parts)
     return Plan(config.model, digest, tuple(dags))
 
 
-def _dag(config: ModelConfig, role: DagRole, trigger: Trigger, tasks: tuple[TaskNode, ...]) -> DagPlan:
+def _dag(
+    config: ModelConfig, digest: str, role: DagRole, trigger: Trigger, tasks: tuple[TaskNode, ...]
+) -> DagPlan:
     return DagPlan(
         dag_id=f"{config.model}.{role}",
         role=role,
         trigger=trigger,
         tasks=tasks,
-        doc=dag_doc(config, role, trigger),
-        tags=tuple(dict.fromkeys(["mlops", config.model, *config.tags])),
+        description=dag_description(config, role),
+        doc=dag_doc(config, digest, role, trigger),
+        owner=config.owner,
+        tags=tuple(sorted({"mlops", config.model, config.owner, f"level {config.level}", *config.tags})),
+        retries=config.execution.retries,
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from airflow_mlops.config.cron import cron_in_words
-from airflow_mlops.config.models import ChampionGate, Gate, ModelConfig, ThresholdGate
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.training import ChampionGate, Gate, ThresholdGate
 from airflow_mlops.plan.graph import DagRole, Trigger
 
 _LEVELS: Mapping[int, str] = {
@@ -21,8 +22,15 @@ _PURPOSES: Mapping[DagRole, str] = {
 }
 
 
-def dag_doc(config: ModelConfig, role: DagRole, trigger: Trigger) -> str:
-    """A DAG's own page: what the model is, when this DAG runs, what it must prove, who owns it."""
+def dag_description(config: ModelConfig, role: DagRole) -> str:
+    """``Train: will a flight arrive late?``, for Airflow's list of DAGs."""
+    about = config.description.strip().partition("\n")[0] or config.task.replace("_", " ")
+    return f"{role.capitalize()}: {about}"
+
+
+def dag_doc(config: ModelConfig, digest: str, role: DagRole, trigger: Trigger) -> str:
+    """A DAG's own page: what the model is, when this DAG runs, what it must prove, who owns it, and which
+    configuration it came from; each task checks that it is still this one."""
     about = config.description.strip() or f"A model for {config.task.replace('_', ' ')}."
     parts = [
         f"{_PURPOSES[role]} `{config.model}`.",
@@ -30,6 +38,7 @@ def dag_doc(config: ModelConfig, role: DagRole, trigger: Trigger) -> str:
         f"**Runs** {trigger_in_words(trigger)}.{_end_in_words(trigger)}",
         *_ROLE_DOCS[role](config),
         f"**Owner**: {config.owner}. **Level** {config.level}: {_LEVELS[config.level]}.",
+        f"**Configuration** `{digest[:12]}`.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -52,14 +52,17 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class DagPlan:
-    """One DAG."""
+    """One DAG. ``description`` is its line in Airflow's list, ``doc`` (Markdown) its own page."""
 
     dag_id: str
     role: DagRole
     trigger: Trigger
     tasks: tuple[TaskNode, ...]
+    description: str
     doc: str
+    owner: str
     tags: tuple[str, ...]
+    retries: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.config.models import Performance
+from airflow_mlops.config.parts.monitoring import Performance
 from airflow_mlops.core.drift import decay_verdict
 from airflow_mlops.core.values import Estimate, Evaluation, ModelRef, Report, Verdict
 from airflow_mlops.exceptions import DataRefused

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.config.models import Data, ModelConfig
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.data import Data
 from airflow_mlops.core.ledger import Entry, in_order, pending_requests
 from airflow_mlops.core.values import DatasetRef, RunInfo
 from airflow_mlops.core.windows import Period, Window, resolve_window

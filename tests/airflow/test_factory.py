@@ -135,14 +135,14 @@ def test_one_run_of_a_dag_at_a_time_and_backfills_train_one_by_one(model_yaml):
 
 
 def test_retries_come_from_the_yaml_and_back_off(model_yaml):
-    dags = load_file(model_yaml(level=2, more="retries: 4\n"))
+    dags = load_file(model_yaml(level=2, more="execution: {retries: 4}\n"))
     task = dags["rain.train"].get_task("train")
     assert (task.retries, task.retry_exponential_backoff) == (4, 2)
     assert task.retry_delay.total_seconds() == 30
 
 
 def test_a_stage_that_waits_can_be_retried_even_where_the_yaml_says_never(model_yaml):
-    deploy = load_file(model_yaml(level=1, more="retries: 0\n"))["rain.deploy"]
+    deploy = load_file(model_yaml(level=1, more="execution: {retries: 0}\n"))["rain.deploy"]
     retries = {task.task_id: task.retries for task in deploy.tasks}
     assert {name for name, count in retries.items() if count} == {
         "approve", "shadow", "canary.weight_10", "canary.weight_50",

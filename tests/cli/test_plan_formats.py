@@ -82,10 +82,12 @@ def test_a_higher_level_shows_new_tasks_a_new_dag_and_the_settings_behind_them(f
     assert lines == [
         "wine (HEAD -> working file)",
         "~ wine.train",
+        "    ~ tags airflow, level 1, mlops, wine -> airflow, level 2, mlops, wine",
         "    ~ train: after validate -> validate, preflight.sample_run",
         "    + preflight.sample_run  <- snapshot",
         "~ wine.deploy",
         "    ~ runs by hand only -> when wine/challenger is updated",
+        "    ~ tags airflow, level 1, mlops, wine -> airflow, level 2, mlops, wine",
         "    - approve  <- smoke_serve",
         "    ~ shadow: after approve -> smoke_serve",
         "    - canary.weight_10  <- shadow",

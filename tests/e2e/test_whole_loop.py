@@ -105,7 +105,7 @@ def loop(tmp_path_factory) -> Iterator[Loop]:
         shutil.copytree(REPOSITORY / folder, repository / folder)
     (repository / "configs").mkdir()
     config = (REPOSITORY / "configs" / f"{MODEL}.yaml").read_text()
-    (repository / "configs" / f"{MODEL}.yaml").write_text(f"{config}\nretries: 0\n")
+    (repository / "configs" / f"{MODEL}.yaml").write_text(f"{config}\nexecution: {{retries: 0}}\n")
     (repository / "configs" / "broken.yaml").write_text(BROKEN)
     site = new_site(
         repository, home, model=MODEL, key_column="biopsy_id", time_column="taken_at", port_base=None

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_mlops.config.models import ExpectationConfig
+from airflow_mlops.config.parts.data import ExpectationConfig
 from airflow_mlops.core.ledger import pending_requests
 from airflow_mlops.steps.catalog import dump_request, run_step
 from airflow_mlops.steps.collect import collect

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from pydantic import TypeAdapter
 
-from airflow_mlops.config.models import ExpectationConfig
+from airflow_mlops.config.parts.data import ExpectationConfig
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import Estimate, Evaluation
 from airflow_mlops.core.windows import Window

@@ -12,7 +12,8 @@ import httpx
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.cli.demo.failures import DemoFailed
-from airflow_mlops.config.models import Data, ModelConfig
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.data import Data
 from airflow_mlops.core.windows import Window
 
 if TYPE_CHECKING:

@@ -1,0 +1,77 @@
+"""What every part of a YAML is made of: strict models, and the kinds of text and numbers."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+from airflow_mlops.config.cron import checked_cron
+from airflow_mlops.core.windows import Period
+
+
+class Mistakes(ValueError):
+    """What a validator finds wrong further down: ``(path below the checked part, message)``, all at once.
+
+    Pydantic keeps the exception, so the loader can point at each key instead of the whole part.
+    """
+
+    def __init__(self, *found: tuple[tuple[str | int, ...], str]) -> None:
+        super().__init__("; ".join(message for _, message in found))
+        self.found = found
+
+
+class Part(BaseModel):
+    """Frozen, refuses keys it does not know, and converts nothing: ``"3"`` and ``true`` are no numbers.
+
+    Only lists are read as tuples (``strict=False`` on those fields), for YAML and JSON know no tuples.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="strings")
+
+
+def _period_text(text: str) -> str:
+    return str(Period.parse(text))
+
+
+def whole(value: Any) -> Any:
+    """A literal compares by value, and ``True == 1 == 1.0``."""
+    if type(value) is not int:
+        raise ValueError(f"must be 1, 2 or 3, not {value!r}")
+    return value
+
+
+def _utc(value: Any) -> Any:
+    """YAML dates arrive as text (the reader resolves no timestamps); a bare date is midnight UTC."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"{value!r} is not a moment such as 2013-01-01 or 2013-01-01T06:00Z") from error
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=timezone.utc)
+    return value
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+ImportPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
+ClassPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+PeriodText = Annotated[str, AfterValidator(_period_text), Field(examples=["3 months", "14 days", "36h"])]
+CronText = Annotated[str, AfterValidator(checked_cron), Field(examples=["@daily", "0 6 1 * *"])]
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_utc),
+    WithJsonSchema({"type": "string", "examples": ["2013-01-01", "2013-01-01T06:00:00+00:00"]}),
+]
+Share = Annotated[float, Field(ge=0, le=1)]
+Params = dict[str, Any]

@@ -1,0 +1,123 @@
+"""What a model learns from, and what must hold of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from airflow_mlops.config.parts.base import Column, ImportPath, Mistakes, Moment, Params, Part, PeriodText
+from airflow_mlops.core.values import ColumnKind, Severity
+
+
+class PythonSource(Part):
+    """Rows from a function of yours: ``load(start, end, **params) -> DataFrame``."""
+
+    type: Literal["python"]
+    callable: ImportPath = Field(description="package.module:function, loaded where the step runs.")
+    params: Params = Field(default_factory=dict, description="Keyword arguments for the function.")
+
+
+class ParquetSource(Part):
+    """Rows from Parquet files."""
+
+    type: Literal["parquet"]
+    path: str = Field(
+        description="A file or a glob; a relative path is looked up inside the store.", min_length=1
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _in_the_store(cls, path: str) -> str:
+        if "://" in path:
+            raise ValueError(f"{path!r} is a URI; give a path, absolute or inside the store")
+        parts = path.split("/")
+        if not path.startswith("/") and any(not part or part.startswith(".") for part in parts):
+            raise ValueError(
+                f"{path!r} does not name anything in the store: no part of a relative path is empty "
+                "or starts with a dot"
+            )
+        return path
+
+
+Source = Annotated[PythonSource | ParquetSource, Field(discriminator="type")]
+
+
+class TrainingWindow(Part):
+    """Which rows a run trains on: all since ``start`` (expanding), or the last ``length`` (rolling)."""
+
+    start: Moment | None = Field(None, description="Expanding: every row since this moment.")
+    length: PeriodText | None = Field(None, description="Rolling: only this much, as in '3 months'.")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.start is None) == (self.length is None):
+            raise ValueError("give either 'start' (expanding window) or 'length' (rolling window)")
+        return self
+
+
+class Holdout(Part):
+    """The newest slice of the window, which no model is trained on."""
+
+    length: PeriodText = Field(description="How long the slice is, as in '14 days'.")
+
+
+class Data(Part):
+    """What the model learns from."""
+
+    source: Source
+    time_column: Column = Field(description="When the row happened; decides window and holdout.")
+    key: Column = Field(
+        description="What names a row; joins predictions with labels, holds a row to one version in a canary."
+    )
+    label: Column = Field(description="What is predicted.")
+    features: dict[Column, ColumnKind] = Field(
+        min_length=1, description="Columns known at prediction time, each numeric or categorical."
+    )
+    window: TrainingWindow
+    holdout: Holdout
+    minimum_rows: int = Field(100, ge=10, description="Fewer rows than this are refused.")
+
+    @model_validator(mode="after")
+    def _label_is_no_feature(self) -> Self:
+        found: list[tuple[tuple[str | int, ...], str]] = [
+            (("features", name), f"{name!r} cannot be a feature: it is the {word}")
+            for word, name in (("label", self.label), ("key", self.key))
+            if name in self.features
+        ]
+        found += [
+            (("label",), f"{name!r} cannot be the label: it is the {word}")
+            for word, name in (("key", self.key), ("time column", self.time_column))
+            if name == self.label
+        ]
+        if found:
+            raise Mistakes(*found)
+        return self
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column a snapshot holds, once, in a fixed order."""
+        return list(dict.fromkeys([self.key, self.time_column, *self.features, self.label]))
+
+
+class ExpectationConfig(Part):
+    """One Great Expectations expectation."""
+
+    type: str = Field(pattern=r"^expect_[a-z0-9_]+$", description="Great Expectations' own name for it.")
+    kwargs: Params = Field(default_factory=dict, description="Its arguments.")
+    severity: Severity = Field(
+        "critical", description="critical stops the run; warning and info are reported."
+    )
+
+
+class Validation(Part):
+    """What must hold of the rows before anything is trained."""
+
+    expectations: tuple[ExpectationConfig, ...] = Field(
+        (), strict=False, description="Great Expectations expectations, checked on every snapshot."
+    )
+    suite: str | None = Field(
+        None,
+        min_length=1,
+        description="A Great Expectations suite, a JSON file beside this YAML; its expectations go first.",
+    )

@@ -1,0 +1,76 @@
+"""How a challenger becomes the champion, and where both are kept."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from airflow_mlops.config.parts.base import Part, PeriodText, Share
+
+
+class TrackingConfig(Part):
+    """Where runs and models are recorded."""
+
+    conn_id: str = Field("mlflow_default", description="Airflow connection of the MLflow server.")
+
+
+class Shadow(Part):
+    """The challenger answers copies of the requests; nobody sees its answers."""
+
+    minimum_requests: int = Field(200, ge=1, description="Rows to see before a verdict.")
+    max_disagreement: Share = Field(
+        0.5, description="Share of rows on which champion and challenger may differ."
+    )
+
+
+class Canary(Part):
+    """The challenger answers a growing share of the rows."""
+
+    steps: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        (0.1, 0.5), min_length=1, strict=False, description="Shares of the rows, rising."
+    )
+    minimum_requests: int = Field(
+        200, ge=1, description="Rows the challenger must answer at each step before a verdict."
+    )
+    max_error_rate: Share = Field(0.01, description="Errors per row that are one too many.")
+    max_latency_ratio: float = Field(
+        3.0, gt=1, description="The challenger's p99 latency over the champion's."
+    )
+
+    @field_validator("steps")
+    @classmethod
+    def _rising(cls, steps: tuple[float, ...]) -> tuple[float, ...]:
+        if list(steps) != sorted(set(steps)):
+            raise ValueError("steps must rise, as in [0.1, 0.5]")
+        return steps
+
+
+class ServingTargetConfig(Part):
+    """Where the model answers requests."""
+
+    type: Literal["embedded"] = Field("embedded", description="The model server of this package.")
+    conn_id: str = Field("mlops_gateway_default", description="Airflow connection of the server.")
+
+
+class Deploy(Part):
+    """How a challenger becomes the champion. Presets of the level fill in what is left out."""
+
+    target: ServingTargetConfig = Field(default_factory=lambda: ServingTargetConfig(type="embedded"))
+    automatic: bool | None = Field(
+        None, description="Start when a challenger is registered (levels 2 and 3), or by hand (1)."
+    )
+    approval: bool | None = Field(
+        None, description="A person must approve in Airflow before traffic moves (level 1)."
+    )
+    approval_timeout: PeriodText = Field("7 days", description="No answer for so long is a rejection.")
+    shadow: Shadow = Field(default_factory=Shadow)
+    canary: Canary = Field(default_factory=Canary)
+    poll_interval_seconds: float = Field(
+        10.0, gt=0, description="How often a stage of the rollout is looked at."
+    )
+    deadline: PeriodText = Field("1 day", description="How long shadow and each canary step may take.")
+    on_deadline: Literal["roll_back", "promote_if_unharmed"] = Field(
+        "roll_back",
+        description="A stage without a verdict in time: roll back, or go on unless harm is proven.",
+    )
