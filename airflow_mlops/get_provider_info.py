@@ -77,5 +77,24 @@ _OPTIONS = {
             "example": "/opt/airflow/configs",
             "default": None,
         },
+        "profile": {
+            "description": (
+                "Which profile is in force: the file profiles/<name>.yaml in the configurations' folders."
+            ),
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": "prod",
+            "default": None,
+        },
+        "allowed_imports": {
+            "description": (
+                "Packages, with commas between, that import paths in models' YAML files may lead to. If "
+                "empty: all but Python's standard library and Airflow itself."
+            ),
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": "acme_models,sklearn,lightgbm",
+            "default": None,
+        },
     },
 }

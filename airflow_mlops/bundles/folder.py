@@ -104,7 +104,7 @@ class ConfigFolderBundle(BaseDagBundle):
 
     def _read(self) -> tuple[Snapshot, str | None]:
         # Imported at the first use: tasks are pinned to a version and never read the folder.
-        from airflow_mlops.config.load import names_our_version
+        from airflow_mlops.config.tree import names_our_version
 
         files, refused, stamp = read_folder(self.folder, self._suffixes)
         configs = {name for name, body in files.items() if name.endswith(_YAML) and names_our_version(body)}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from airflow_mlops.cli.lint_formats import FORMATS, Findings
-from airflow_mlops.config.load import find_configs, load_model
+from airflow_mlops.cli.site import profile_option, profiles_for, site_around
+from airflow_mlops.config.layers import check_layer
+from airflow_mlops.config.load import load_model
 from airflow_mlops.config.problems import InvalidConfig, Problem
+from airflow_mlops.config.site import Site
+from airflow_mlops.config.tree import find_configs, find_layer_files, is_layer_file
 
 
 @click.command("lint")
@@ -23,16 +28,17 @@ from airflow_mlops.config.problems import InvalidConfig, Problem
     help="How problems are printed: for people, for programs, for code scanners (SARIF 2.1.0), or as "
     "annotations of a GitHub workflow.",
 )
+@profile_option
 @click.pass_context
-def command(ctx: click.Context, paths: tuple[Path, ...], form: str) -> None:
+def command(ctx: click.Context, paths: tuple[Path, ...], form: str, profile: str | None) -> None:
     """Check YAML files, and those with our apiVersion in folders.
 
     All problems of all files are printed to standard output, and one line that counts them to standard
     error. Ends with 0 if all is well, 1 if there are problems, 2 if it was called wrongly. Needs no Airflow
-    and runs none of the models' code.
+    and runs none of the models' code. Without --profile each file is checked with every profile there is.
     """
-    files = _files(paths)
-    problems = lint(files)
+    files = _files(paths, profile)
+    problems = lint(files, every_profile=profile is None)
     findings = Findings(len(files), tuple(problems), _summary(paths, files, problems))
     if printed := FORMATS[form](findings):
         click.echo(printed)
@@ -40,21 +46,26 @@ def command(ctx: click.Context, paths: tuple[Path, ...], form: str) -> None:
     ctx.exit(1 if problems or not files else 0)
 
 
-def lint(files: Iterable[Path]) -> list[Problem]:
-    """All problems of the files, in their order. The second of two files with one model is a problem:
-    their DAGs would have the same ids."""
-    problems: list[Problem] = []
+def lint(files: Mapping[Path, Site], *, every_profile: bool = False) -> list[Problem]:
+    """All problems of the files, in their order, each once. The second of two files with one model is a
+    problem: their DAGs would have the same ids. ``every_profile``: try each that there is, else the site's.
+    """
+    problems: dict[Problem, None] = {}
     owners: dict[str, Path] = {}
-    for path in files:
-        try:
-            model = load_model(path).config.model
-        except InvalidConfig as error:
-            problems.extend(error.problems)
+    for path, site in files.items():
+        if is_layer_file(path):
+            problems |= dict.fromkeys(check_layer(path, site))
             continue
-        if model in owners:
-            problems.append(_taken_name(path, model, owners[model]))
-        owners.setdefault(model, path)
-    return problems
+        profiles = (profiles_for(path, site) if every_profile else ()) or (site.profile,)
+        for profile in profiles:
+            try:
+                model = load_model(path, replace(site, profile=profile)).config.model
+            except InvalidConfig as error:
+                problems |= dict.fromkeys(error.problems)
+                continue
+            if (first := owners.setdefault(model, path)) != path:
+                problems[_taken_name(path, model, first)] = None
+    return list(problems)
 
 
 def _taken_name(path: Path, model: str, first: Path) -> Problem:
@@ -66,13 +77,17 @@ def _taken_name(path: Path, model: str, first: Path) -> Problem:
     )
 
 
-def _files(paths: Iterable[Path]) -> list[Path]:
-    """A file that is named is checked whatever it holds; a folder is searched for ours."""
-    found = (path for given in paths for path in (find_configs(given) if given.is_dir() else [given]))
-    return list(dict.fromkeys(found))
+def _files(paths: Iterable[Path], profile: str | None) -> dict[Path, Site]:
+    """A file that is named is checked whatever it holds; a folder is searched for ours, layers first."""
+    files: dict[Path, Site] = {}
+    for given in paths:
+        site = site_around(given, profile)
+        found = [*find_layer_files(given, site), *find_configs(given, site)] if given.is_dir() else [given]
+        files |= {path: site for path in found if path not in files}
+    return files
 
 
-def _summary(paths: Iterable[Path], files: Sequence[Path], problems: Sequence[Problem]) -> str:
+def _summary(paths: Iterable[Path], files: Collection[Path], problems: Sequence[Problem]) -> str:
     if not files:
         return f"no file with apiVersion airflow-mlops/... in {', '.join(map(str, paths))}"
     if not problems:

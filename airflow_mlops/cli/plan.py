@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from airflow_mlops.cli.site import profile_option, site_around
 from airflow_mlops.config.load import load_model
 from airflow_mlops.plan.compile import compile_plan
 from airflow_mlops.plan.docs import trigger_in_words
@@ -22,20 +23,30 @@ from airflow_mlops.plan.graph import DagPlan, Plan, TaskNode
     help="How the DAGs are drawn; a tree if not given. Mermaid is what GitHub draws in Markdown.",
 )
 @click.option("--diff", "revision", metavar="REV", help="Only what changed since this git revision.")
-def command(file: Path, form: str | None, revision: str | None) -> None:
+@click.option("--explain", is_flag=True, help="Instead, for each setting the file and line it came from.")
+@profile_option
+def command(file: Path, form: str | None, revision: str | None, explain: bool, profile: str | None) -> None:
     """Show the DAGs that FILE becomes: what starts them, their tasks in order, the assets they update.
 
     With --diff, what became of them since a git revision: DAGs and tasks that came (+), went (-) or
-    changed (~), and the settings that are the reason, presets filled in.
+    changed (~), and the settings that are the reason, presets filled in. With --explain, every setting with
+    the file and line that gave it: the model's own, a layer, the level's preset or the default.
     """
-    if form is not None and revision is not None:
-        raise click.UsageError("--format draws whole DAGs, --diff lists changes: give one of the two")
-    loaded = load_model(file)
-    if revision is not None:
+    if sum((form is not None, revision is not None, explain)) > 1:
+        raise click.UsageError(
+            "--format draws whole DAGs, --diff lists changes, --explain settings: give one of them"
+        )
+    site = site_around(file, profile)
+    loaded = load_model(file, site)
+    if explain:
+        from airflow_mlops.cli.plan_explain import explanation
+
+        lines = explanation(loaded)
+    elif revision is not None:
         from airflow_mlops.cli.plan_diff import plan_diff
         from airflow_mlops.cli.revision import model_at
 
-        lines = plan_diff(model_at(file, revision), loaded, revision)
+        lines = plan_diff(model_at(file, revision, site), loaded, revision)
     elif form == "mermaid":
         from airflow_mlops.cli.plan_mermaid import mermaid
 

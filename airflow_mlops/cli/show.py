@@ -9,18 +9,21 @@ from typing import Any
 import click
 import yaml
 
+from airflow_mlops.cli.site import profile_option, site_around
 from airflow_mlops.config.load import LoadedModel, load_model
 from airflow_mlops.config.scalars import resolve
 
 
 @click.command("show")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def command(file: Path) -> None:
-    """Print what FILE means as YAML: presets of its level, defaults and its suite's expectations filled in.
+@profile_option
+def command(file: Path, profile: str | None) -> None:
+    """Print what FILE means as YAML: its layers merged, presets of its level, defaults and its suite's
+    expectations filled in.
 
     The output is a model's file itself and becomes the same DAGs.
     """
-    for line in lines(load_model(file)):
+    for line in lines(load_model(file, site_around(file, profile))):
         click.echo(line)
 
 

@@ -53,6 +53,11 @@ def with_presets(config: ModelConfig) -> ModelConfig:
     )
 
 
+def is_preset(path: KeyPath) -> bool:
+    """Whether the level decides a setting that no file gives."""
+    return path in {("deploy", "automatic"), ("deploy", "approval"), ("retraining", "enabled")}
+
+
 def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
     """What is wrong between the parts of a file whose parts are each right; presets are filled in."""
     monitor, retraining, gates = config.monitor, config.retraining, config.gates

@@ -1,139 +1,143 @@
-"""A model's YAML to its frozen configuration, or to every problem it has."""
+"""A model's YAML and its layers to its frozen configuration, or to every problem they have."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
+from airflow_mlops.config.imports import refused_imports
+from airflow_mlops.config.layers import (
+    Dependency,
+    find_layers_of,
+    read_layer,
+    read_policy,
+    wrong_version,
+)
 from airflow_mlops.config.levels import cross_checks, with_presets
-from airflow_mlops.config.models import API_VERSION, ModelConfig
-from airflow_mlops.config.problems import InvalidConfig, Problem
-from airflow_mlops.config.source import MAX_BYTES, Document, read_source
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.overlay import Composition, compose
+from airflow_mlops.config.policy import WrittenPolicy
+from airflow_mlops.config.problems import InvalidConfig, KeyPath, Problem
+from airflow_mlops.config.site import Site
+from airflow_mlops.config.source import read_source
+from airflow_mlops.config.substitution import substitute
 from airflow_mlops.config.suite import with_suite
 from airflow_mlops.config.translate import problems_of
 from airflow_mlops.core.identity import content_hash
 
-_OURS = re.compile(rb"""^[ \t]*["']?apiVersion["']?[ \t]*:[ \t]*["']?airflow-mlops/""", re.MULTILINE)
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A configuration with its level's presets filled in. ``digest`` is the sha256 of what it says:
-    comments, order of keys and spelled-out defaults do not change it.
+    """A configuration with its layers merged and its level's presets filled in.
+
+    ``digest`` is the sha256 of what it says: comments, order of keys, spelled-out defaults and the layer that
+    says a thing do not change it. ``layers`` tells where each value came from, ``used`` which variables stood
+    in it; ``dependencies`` are the files that decided.
     """
 
     config: ModelConfig
     digest: str
     path: Path
+    layers: Composition
+    used: Mapping[KeyPath, tuple[str, ...]]
+    dependencies: tuple[Dependency, ...]
 
 
-def load_model(path: Path) -> LoadedModel:
-    """Read one model's YAML. Raises ``InvalidConfig`` with all problems of the file, each with its place.
+def load_model(path: Path, site: Site | None = None) -> LoadedModel:
+    """Read one model's YAML with all its layers. Raises ``InvalidConfig`` with all problems, each with the
+    file and place that it is about.
 
-    Results are kept by content, so a folder that is parsed again costs one read per file.
+    Results are kept by content, so a folder that is parsed again in one process costs one read per file.
     """
-    text = _read_text(path)
-    config, digest = _parsed(str(path), text)
-    if config.validation.suite is None:
-        return LoadedModel(config, digest, path)
+    site = site or Site()
+    files = find_layers_of(path, site)
+    made = _made(files.texts, files.policies, site.profile, site.imports)
+    config, digest, dependencies = made.config, made.digest, files.dependencies
+    if (name := config.validation.suite) is not None:
+        try:
+            config, suite = with_suite(config, name, path)
+        except ValueError as error:
+            at = ("validation", "suite")
+            message = f"{name} {error}"
+            raise InvalidConfig([made.layers.at_value(at, message)]) from error
+        digest, dependencies = _digest(config), (*dependencies, suite)
+    return LoadedModel(config, digest, path, made.layers, made.used, dependencies)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    config: ModelConfig
+    digest: str
+    layers: Composition
+    used: Mapping[KeyPath, tuple[str, ...]]
+
+
+@lru_cache(maxsize=1024)
+def _made(
+    texts: tuple[tuple[str, str], ...],
+    policies: tuple[tuple[str, str], ...],
+    profile: str | None,
+    imports: tuple[str, ...],
+) -> _Made:
+    *above, (path, text) = texts
+    own = read_source(text, path)
+    if (problem := wrong_version(own)) is not None:
+        raise InvalidConfig([problem])
+    layers, problems = compose([*_all(read_layer, above), own])
+    rules = _all(read_policy, policies)
+    substituted = substitute(layers, profile)
+    problems = [*layers.problems(), *problems, *substituted.problems]
     try:
-        config = with_suite(config, path)
-    except ValueError as error:
-        at = ("validation", "suite")
-        document = read_source(text, str(path))
-        message = f"{config.validation.suite} {error}"
-        raise InvalidConfig([document.problem(document.value_place(at), at, message)]) from error
-    return LoadedModel(config, _digest(config), path)
-
-
-def find_configs(folder: Path) -> list[Path]:
-    """Every ``*.yaml`` or ``*.yml`` at and below a folder that names our ``apiVersion`` (of any version),
-    sorted; hidden folders are passed over. A file that cannot be read is listed, so that loading it says
-    why. Raises ``InvalidConfig`` if there is no such folder.
-    """
-    if not folder.is_dir():
-        raise _whole_file(folder, "no such folder", "check [mlops] configs_folder or the path given")
-    found: list[Path] = []
-    for root, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        candidates = (Path(root, name) for name in files if name.endswith((".yaml", ".yml")))
-        found += [path for path in candidates if _is_ours(path)]
-    return sorted(found)
-
-
-def names_our_version(text: bytes) -> bool:
-    """Whether a YAML's text names our ``apiVersion``, of any version: such a file describes a model."""
-    return _OURS.search(text) is not None
-
-
-def _is_ours(path: Path) -> bool:
-    if path.is_fifo():  # opening one would wait for whoever writes to it
-        return False
-    try:
-        with path.open("rb") as file:
-            return names_our_version(file.read(MAX_BYTES + 1))
-    except OSError:
-        return True
-
-
-def _read_text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            body = file.read(MAX_BYTES + 1)  # one byte too many is enough to refuse it
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise _whole_file(path, f"cannot be read: {reason}", "check the path and its permissions") from error
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = body.count(b"\n", 0, error.start) + 1
-        column = error.start - body.rfind(b"\n", 0, error.start)
-        message = f"not UTF-8 (byte 0x{body[error.start]:02x})"
-        raise InvalidConfig(
-            [Problem(str(path), line, column, "", message, "save the file as UTF-8")]
-        ) from error
-
-
-@lru_cache(maxsize=2048)
-def _parsed(path: str, text: str) -> tuple[ModelConfig, str]:
-    document = read_source(text, path)
-    _check_version(document)
-    try:
-        config = with_presets(ModelConfig.model_validate(document.root.value))
+        config = with_presets(ModelConfig.model_validate(substituted.value))
     except ValidationError as error:
-        raise InvalidConfig(_merged(document, problems_of(error, document))) from error
-    problems = [document.problem(document.key_place(at), at, message) for at, message in cross_checks(config)]
-    if problems or document.problems:
-        raise InvalidConfig(_merged(document, problems))
-    return config, _digest(config)
+        raise InvalidConfig(_merged(problems, problems_of(error, layers))) from error
+    settings = config.model_dump(mode="json")
+    found = [
+        *(layers.at_key(at, message) for at, message in cross_checks(config)),
+        *_refused(config, rules, layers, imports),
+        *(one for rule in rules for one in rule.broken_by(config, settings, layers, profile)),
+    ]
+    if found or problems:
+        raise InvalidConfig(_merged(problems, found))
+    return _Made(config, content_hash(settings), layers, substituted.used)
+
+
+def _all(read: Callable[[str, str], _Read], files: Iterable[tuple[str, str]]) -> list[_Read]:
+    """Every layer read. Raises ``InvalidConfig`` with the problems of all of them."""
+    layers: list[_Read] = []
+    problems: list[Problem] = []
+    for path, text in files:
+        try:
+            layers.append(read(path, text))
+        except InvalidConfig as error:
+            problems.extend(error.problems)
+    if problems:
+        raise InvalidConfig(problems)
+    return layers
+
+
+def _refused(
+    config: ModelConfig, rules: Iterable[WrittenPolicy], layers: Composition, imports: tuple[str, ...]
+) -> Iterable[Problem]:
+    """Each list of allowed packages must allow a path; the defaults count where there is none at all."""
+    lists = [one for one in (imports, *(rule.policy.allowed_imports for rule in rules)) if one]
+    for allowed in lists or [()]:
+        for at, message, hint in refused_imports(config, allowed):
+            yield layers.at_value(at, message, hint)
 
 
 def _digest(config: ModelConfig) -> str:
     return content_hash(config.model_dump(mode="json"))
 
 
-def _merged(document: Document, problems: Iterable[Problem]) -> list[Problem]:
-    """The reader's problems, and the models' where the reader had none: a trap is also of the wrong type."""
-    taken = {(problem.line, problem.column) for problem in document.problems}
-    return [*document.problems, *(one for one in problems if (one.line, one.column) not in taken)]
-
-
-def _check_version(document: Document) -> None:
-    """A file in another version's language would fail on every key; say the one thing that matters."""
-    given = document.root.value.get("apiVersion")
-    if given == API_VERSION or given is None:
-        return
-    at = ("apiVersion",)
-    hint = f"this release knows {API_VERSION}"
-    message = f"{given!r} is not a version this release can read"
-    raise InvalidConfig([document.problem(document.value_place(at), at, message, hint)])
-
-
-def _whole_file(path: Path, message: str, hint: str) -> InvalidConfig:
-    return InvalidConfig([Problem(str(path), 0, 0, "", message, hint)])
+def _merged(known: list[Problem], more: Iterable[Problem]) -> list[Problem]:
+    """The first problems, and the others where there was none before: a trap is also of the wrong type."""
+    taken = {(problem.path, problem.line, problem.column) for problem in known}
+    return [*known, *(one for one in more if (one.path, one.line, one.column) not in taken)]

@@ -61,6 +61,15 @@ class Document:
     root: Node
     problems: tuple[Problem, ...]
 
+    def has(self, path: KeyPath) -> bool:
+        """Whether the file gives a value at a path."""
+        node = self.root
+        for part in path:
+            if part not in node.children:
+                return False
+            node = node.children[part]
+        return True
+
     def value_place(self, path: KeyPath) -> Place:
         """Where the value at a path begins; of the deepest part of the path that exists, if it does not."""
         node = self.root

@@ -5,44 +5,50 @@ Steps may run where the YAML's folder is not; and a changed suite has to change 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from airflow_mlops.config.layers import Dependency
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.data import ExpectationConfig
 from airflow_mlops.config.source import MAX_BYTES
 
 
-def with_suite(config: ModelConfig, yaml_path: Path) -> ModelConfig:
-    """The suite's expectations first, the YAML's own after them. Raises ``ValueError`` that says why the
-    suite cannot be used.
+def with_suite(config: ModelConfig, suite: str, yaml_path: Path) -> tuple[ModelConfig, Dependency]:
+    """The suite's expectations first, the YAML's own after them, and the file they are from. Raises
+    ``ValueError`` that says why the suite cannot be used.
 
     Only files at or below the YAML's folder are read: the name is its author's, the rights are Airflow's.
     """
-    name = config.validation.suite
-    if name is None:
-        return config
     folder = yaml_path.parent.resolve()
-    file = (folder / name).resolve()
+    file = (folder / suite).resolve()
     if not file.is_relative_to(folder):
         raise ValueError("must lie in the YAML's own folder or below it")
-    expectations = (*_read(file), *config.validation.expectations)
+    body = _bytes(file)
+    expectations = (*_expectations(body), *config.validation.expectations)
     validation = config.validation.model_copy(update={"expectations": expectations})
-    return config.model_copy(update={"validation": validation})
+    dependency = Dependency(yaml_path.parent / suite, hashlib.sha256(body).hexdigest())
+    return config.model_copy(update={"validation": validation}), dependency
 
 
-def _read(file: Path) -> tuple[ExpectationConfig, ...]:
+def _bytes(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
             body = opened.read(MAX_BYTES + 1)
-        if len(body) > MAX_BYTES:
-            raise ValueError(f"larger than {MAX_BYTES} bytes")
-        suite = json.loads(body)
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror or error}") from error
+    if len(body) > MAX_BYTES:
+        raise ValueError(f"larger than {MAX_BYTES} bytes")
+    return body
+
+
+def _expectations(body: bytes) -> tuple[ExpectationConfig, ...]:
+    try:
+        suite = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"is not JSON: {error}") from error
     listed = suite.get("expectations") if isinstance(suite, dict) else None

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.overlay import Composition
 from airflow_mlops.config.parts.base import Mistakes
 from airflow_mlops.config.problems import KeyPath, Problem, dotted, nearest
-from airflow_mlops.config.source import Document
 
 _KINDS: dict[str, str] = {
     "string_type": "must be text",
@@ -33,78 +33,71 @@ _SHAPES: dict[str, str] = {
 }
 
 
-def problems_of(error: ValidationError, document: Document) -> Iterator[Problem]:
-    """Every error of a validation, at the key or value it is about."""
+def problems_of(
+    error: ValidationError, layers: Composition, language: type[BaseModel] = ModelConfig
+) -> Iterator[Problem]:
+    """Every error of a validation, at the key or value it is about. ``language`` is the type of the whole."""
     for found in error.errors(include_url=False):
-        path, owner, here = _locate(found["loc"])
-        yield from _translate(dict(found), path, owner, here, document)
+        path, owner, here = _locate(found["loc"], language)
+        yield from _translate(dict(found), path, owner, here, layers)
 
 
 def _translate(
-    found: dict[str, Any], path: KeyPath, owner: type[BaseModel] | None, here: Any, document: Document
+    found: dict[str, Any], path: KeyPath, owner: type[BaseModel] | None, here: Any, layers: Composition
 ) -> Iterator[Problem]:
     context, given = found.get("ctx", {}), found["input"]
-    at_value = document.value_place(path)
     match found["type"]:
         case "missing":
-            yield document.problem(document.key_place(path), path, "missing", _purpose(owner, path))
+            yield layers.at_key(path, "missing", _purpose(owner, path))
         case "union_tag_not_found":
             path = (*path, context["discriminator"].strip("'"))
             hint = f"give one of {', '.join(_tags(here))}"
-            yield document.problem(document.key_place(path), path, "missing", hint)
+            yield layers.at_key(path, "missing", hint)
         case "extra_forbidden":
             hint = _where_instead(str(path[-1]), owner)
-            yield document.problem(document.key_place(path), path, "unknown key", hint)
+            yield layers.at_key(path, "unknown key", hint)
         case "literal_error":
             message = f"{_said(given)} is not one of {context['expected']}"
-            yield document.problem(at_value, path, message, _nearest_literal(given, context["expected"]))
+            yield layers.at_value(path, message, _nearest_literal(given, context["expected"]))
         case "union_tag_invalid":
             path = (*path, context["discriminator"].strip("'"))
             message = f"{context['tag']!r} is not one of {context['expected_tags']}"
             hint = _nearest_literal(context["tag"], context["expected_tags"])
-            yield document.problem(document.value_place(path), path, message, hint)
+            yield layers.at_value(path, message, hint)
         case "value_error":
-            yield from _own(context["error"], path, document)
+            yield from _own(context["error"], path, layers)
         case "string_pattern_mismatch":
             hint = f"write {_SHAPES.get(str(path[-1]), 'text that matches ' + context['pattern'])}"
-            yield document.problem(at_value, path, f"{_said(given)} has the wrong form", hint)
+            yield layers.at_value(path, f"{_said(given)} has the wrong form", hint)
         case "too_short" if given:
             return  # each entry has a problem of its own; none is left to count
         case "too_short":
-            yield document.problem(at_value, path, f"needs at least {context['min_length']} entry, has none")
+            yield layers.at_value(path, f"needs at least {context['min_length']} entry, has none")
         case kind if kind in _KINDS:
             hint = "quote it" if kind == "string_type" and isinstance(given, int | float) else ""
-            yield document.problem(at_value, path, f"{_KINDS[kind]}, not {_said(given)}", hint)
+            yield layers.at_value(path, f"{_KINDS[kind]}, not {_said(given)}", hint)
         case _:
             said = found["msg"].replace("Input should be", "must be")
-            yield document.problem(at_value, path, f"{said}, not {_said(given)}")
+            yield layers.at_value(path, f"{said}, not {_said(given)}")
 
 
-def _own(error: ValueError, path: KeyPath, document: Document) -> Iterator[Problem]:
+def _own(error: ValueError, path: KeyPath, layers: Composition) -> Iterator[Problem]:
     """A validator of ours: at the values it names, else where the checked value or part is."""
     if isinstance(error, Mistakes):
         for below, message in error.found:
             full = (*path, *below)
-            yield document.problem(document.value_place(full), full, message)
+            yield layers.at_value(full, message)
         return
-    is_part = isinstance(_value_at(document, path), dict | list)
-    place = document.key_place(path) if is_part else document.value_place(path)
-    yield document.problem(place, path, str(error))
+    is_part = isinstance(layers.part(path), dict | list)
+    yield layers.at_key(path, str(error)) if is_part else layers.at_value(path, str(error))
 
 
-def _value_at(document: Document, path: KeyPath) -> Any:
-    node = document.root
-    for part in path:
-        if part not in node.children:
-            return None
-        node = node.children[part]
-    return node.value
-
-
-def _locate(loc: Sequence[str | int]) -> tuple[KeyPath, type[BaseModel] | None, Any]:
+def _locate(
+    loc: Sequence[str | int], language: type[BaseModel]
+) -> tuple[KeyPath, type[BaseModel] | None, Any]:
     """The keys of the file in a pydantic location, the model that owns the last, what may stand there."""
     path: list[str | int] = []
-    annotation: Any = ModelConfig
+    annotation: Any = language
     owner: type[BaseModel] | None = None
     for part in loc:
         if part == "[key]":  # pydantic's mark for an error in a mapping's key
@@ -156,18 +149,19 @@ def _where_instead(key: str, owner: type[BaseModel] | None) -> str:
     hint = nearest(key, known)
     if hint:
         return hint
-    homes = sorted({dotted(path) for path in _all_keys(ModelConfig) if path[-1] == key})
+    homes = sorted({dotted(path) for path in all_keys(ModelConfig) if path[-1] == key})
     if homes:
         return f"it belongs in {' or '.join(homes[:3])}"
     return f"known here: {', '.join(known)}" if len(known) <= 12 else ""
 
 
-def _all_keys(model: type[BaseModel], above: KeyPath = ()) -> Iterator[KeyPath]:
+def all_keys(model: type[BaseModel], above: KeyPath = ()) -> Iterator[KeyPath]:
+    """Every key of a language by its path; what stands in lists and free mappings is not entered."""
     for name, field in model.model_fields.items():
         yield (*above, name)
         for part in _parts(field.annotation):
             if isinstance(part, type) and issubclass(part, BaseModel):
-                yield from _all_keys(part, (*above, name))
+                yield from all_keys(part, (*above, name))
 
 
 def _nearest_literal(given: Any, expected: str) -> str:

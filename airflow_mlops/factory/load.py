@@ -13,10 +13,13 @@ from typing import Any
 from airflow.sdk import DAG, get_parsing_context
 from airflow.sdk.configuration import conf
 
-from airflow_mlops.config.load import find_configs, load_model
+from airflow_mlops.config.load import load_model
+from airflow_mlops.config.site import Site
+from airflow_mlops.config.tree import find_configs, find_yaml
 from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.factory.import_errors import broken_config, can_be_shown, is_admitted
 from airflow_mlops.factory.render import render
+from airflow_mlops.hooks.site import airflow_site
 from airflow_mlops.plan.compile import compile_plan
 
 log = logging.getLogger(__name__)
@@ -67,15 +70,18 @@ def load_folders(folders: Iterable[Path]) -> Loaded:
     dags: dict[str, DAG] = {}
     problems: list[Problem] = []
     owners: dict[str, Path] = {}
-    paths: list[Path] = []
+    sites: dict[Path, Site] = {}
     for folder in folders:
+        site = airflow_site(folder)
         try:
-            paths += find_configs(folder)
+            found = find_configs(folder, site)
         except ConfigError as error:
             problems.append(Problem(folder, str(error)))
-    for path in _each_once(paths):
+        else:
+            sites = {**dict.fromkeys(_each_once(found), site), **sites}
+    for path in sorted(sites):
         try:
-            made = load_file(path, taken=owners)
+            made = load_file(path, site=sites[path], taken=owners)
         except ConfigError as error:
             problems.append(Problem(path, str(error)))
         except Exception as error:  # whatever one file does, the others must load
@@ -94,9 +100,9 @@ def load_one(folders: Iterable[Path], dag_id: str) -> Loaded:
     """
     model = dag_id.rpartition(".")[0]
     broken: ConfigError | None = None
-    for path in _candidates(folders, model):
+    for path, site in _candidates(folders, model):
         try:
-            made = load_file(path, only=dag_id)
+            made = load_file(path, site=site, only=dag_id)
         except ConfigError as error:
             broken = broken or error
         else:
@@ -108,14 +114,19 @@ def load_one(folders: Iterable[Path], dag_id: str) -> Loaded:
 
 
 def load_file(
-    path: Path, *, only: str | None = None, taken: MutableMapping[str, Path] | None = None
+    path: Path,
+    *,
+    site: Site | None = None,
+    only: str | None = None,
+    taken: MutableMapping[str, Path] | None = None,
 ) -> dict[str, DAG]:
     """The DAGs of one file, checked the way Airflow checks them when it puts them into its bag: a fault
     that Airflow found would be filed under the loader's path and take all the other models along.
 
-    ``taken`` remembers which file gave each model. Raises ``ConfigError``.
+    ``site`` is the file's own folder in this Airflow if not given; ``taken`` remembers which file gave each
+    model. Raises ``ConfigError``.
     """
-    loaded = load_model(path)
+    loaded = load_model(path, site or airflow_site(path.absolute().parent))
     model = loaded.config.model
     if taken is not None and (first := taken.setdefault(model, path)) != path:
         raise ConfigError(
@@ -134,19 +145,16 @@ def _folders(own: Path) -> list[Path]:
     return [own, own / Path(configured).expanduser()] if configured else [own]
 
 
-def _candidates(folders: Iterable[Path], model: str) -> Iterator[Path]:
+def _candidates(folders: Iterable[Path], model: str) -> Iterator[tuple[Path, Site]]:
     """Files that seem to describe the model: a cheap look at the text, which loading then confirms."""
-    paths = _each_once(path for folder in folders for path in _yaml_files(folder))
+    sites: dict[Path, Site] = {}
+    for folder in folders:
+        site = airflow_site(folder)
+        sites = {**dict.fromkeys(_each_once(find_yaml(folder, site)), site), **sites}
     says_so = re.compile(rf"""\bmodel['"]?\s*:\s*['"]?{re.escape(model)}(?!\w)""")
-    for path in sorted(paths, key=lambda path: path.stem != model):
+    for path in sorted(sites, key=lambda path: (path.stem != model, path)):
         if says_so.search(path.read_text(encoding="utf-8", errors="replace")):
-            yield path
-
-
-def _yaml_files(folder: Path) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(root, name) for name in files if name.endswith((".yaml", ".yml")))
+            yield path, sites[path]
 
 
 def _each_once(paths: Iterable[Path]) -> Sequence[Path]:

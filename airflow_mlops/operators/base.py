@@ -150,6 +150,7 @@ class StepOperator(BaseOperator):
         # Imported at the first use: who only parses a DAG needs neither the types nor the reader.
         from airflow_mlops.config.load import load_model
         from airflow_mlops.config.models import ModelConfig
+        from airflow_mlops.hooks.site import site_of_task
 
         config = self.model
         if isinstance(config, Mapping):
@@ -157,7 +158,8 @@ class StepOperator(BaseOperator):
         if isinstance(config, ModelConfig):
             # The same digest as the loader's, so that a path and its configuration are one and the same.
             return Configured(config, self.config_digest or content_hash(config.model_dump(mode="json")))
-        loaded = load_model(Path(config))
+        path = Path(config)
+        loaded = load_model(path, site_of_task(path, self.get_dag()))
         if self.config_digest is not None and self.config_digest != loaded.digest:
             raise _changed(loaded.config.model, self.config_digest, loaded.digest)
         return Configured(loaded.config, loaded.digest)

@@ -66,8 +66,10 @@ class LedgerSensor(BaseSensorOperator):
             return self.model.model
         if str(self.model).endswith((".yaml", ".yml")):
             from airflow_mlops.config.load import load_model
+            from airflow_mlops.hooks.site import site_of_task
 
-            return load_model(Path(self.model)).config.model
+            path = Path(str(self.model))
+            return load_model(path, site_of_task(path, self.get_dag())).config.model
         return str(self.model)
 
 

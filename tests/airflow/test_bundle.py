@@ -24,7 +24,7 @@ from airflow_mlops.bundles import reading
 from airflow_mlops.bundles.archive import KEPT_AT_LEAST, Archive
 from airflow_mlops.bundles.folder import ConfigFolderBundle
 from airflow_mlops.bundles.snapshot import LOADER, Snapshot
-from airflow_mlops.config.load import find_configs
+from airflow_mlops.config.tree import find_configs
 from airflow_mlops.exceptions import BundleRefused, StoreUnavailable
 from airflow_mlops.factory import load_dags
 

@@ -24,9 +24,9 @@ def read_files(monkeypatch):
     seen: list[str] = []
     real = config_load.load_model
 
-    def spy(path):
+    def spy(path, site):
         seen.append(path.name)
-        return real(path)
+        return real(path, site)
 
     monkeypatch.setattr("airflow_mlops.factory.load.load_model", spy)
     return seen

@@ -185,4 +185,4 @@ def test_a_revision_is_never_an_option_of_git(file: Path) -> None:
 def test_a_chart_of_a_diff_is_a_wrong_call(file: Path) -> None:
     result = plan(file, "--format", "mermaid", "--diff", "HEAD")
     assert result.exit_code == 2
-    assert "give one of the two" in result.stderr
+    assert "give one of them" in result.stderr

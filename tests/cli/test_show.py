@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_mlops.cli.main import main
 from airflow_mlops.cli.show import lines
-from airflow_mlops.config.load import LoadedModel, load_model
+from airflow_mlops.config.load import load_model
 
 REPOSITORY = Path(__file__).parents[2]
 MINIMAL = (REPOSITORY / "tests" / "config" / "minimal.yaml").read_text()
@@ -104,10 +105,11 @@ def _survives(params: object, folder: Path) -> None:
     """Built without a file: what JSON can hold is more than what one line of YAML can."""
     path = folder / "wine.yaml"
     path.write_text(MINIMAL)
-    config = load_model(path).config
+    loaded = load_model(path)
+    config = loaded.config
     training = config.training.model_copy(update={"params": params})
     config = config.model_copy(update={"training": training})
-    path.write_text("\n".join(lines(LoadedModel(config, "", path))), encoding="utf-8")
+    path.write_text("\n".join(lines(replace(loaded, config=config))), encoding="utf-8")
     after = load_model(path).config
     assert after == config
     assert repr(after.training.params) == repr(params)  # 1 and 1.0 and true are equal

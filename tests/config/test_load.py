@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_mlops.config.load import find_configs, load_model
+from airflow_mlops.config.load import load_model
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.problems import InvalidConfig, Problem
+from airflow_mlops.config.tree import find_configs
 from airflow_mlops.exceptions import ConfigError
 
 MINIMAL = (Path(__file__).parent / "minimal.yaml").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Annotated, Any
 
@@ -62,10 +63,17 @@ def _utc(value: Any) -> Any:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Marks text that is imported where a step runs, so that the allow-list finds it wherever it stands."""
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-ImportPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
-ClassPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+ImportPath = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"), Imported()
+]
+ClassPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"), Imported()]
 PeriodText = Annotated[str, AfterValidator(_period_text), Field(examples=["3 months", "14 days", "36h"])]
 CronText = Annotated[str, AfterValidator(checked_cron), Field(examples=["@daily", "0 6 1 * *"])]
 Moment = Annotated[

@@ -1,0 +1,62 @@
+"""Which code a YAML may name: the packages that import paths may lead to. Nothing is imported here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from airflow_mlops.config.parts.base import Imported
+from airflow_mlops.config.problems import KeyPath
+
+# Code of the machinery itself. A model has no business there, and Python's own modules hold os.system.
+_MACHINERY = frozenset({"airflow", "airflow_mlops"})
+
+
+def refused_imports(config: BaseModel, allowed: Sequence[str]) -> Iterator[tuple[KeyPath, str, str]]:
+    """The import paths of a configuration that lead elsewhere: where, what is wrong, what to do.
+
+    With ``allowed``, only to those packages and what is below them. Else anywhere but to Python's standard
+    library, Airflow and this package.
+    """
+    for path, text in _import_paths(config, ()):
+        module = text.partition(":")[0]
+        if allowed:
+            if not any(module == one or module.startswith(f"{one}.") for one in allowed):
+                hint = f"allowed are {', '.join(allowed)}, by policy.yaml or [mlops] allowed_imports"
+                yield path, f"{text!r} leads to a package that is not allowed", hint
+        elif (top := module.partition(".")[0]) in sys.stdlib_module_names or top in _MACHINERY:
+            owner = "Airflow" if top in _MACHINERY else "Python"
+            hint = "name a function or class of your own package, or of a library that trains models"
+            yield path, f"{text!r} leads into {owner}'s own code", hint
+
+
+def _import_paths(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    if isinstance(value, BaseModel):
+        for name, holds_path in _fields(type(value)):
+            one = getattr(value, name)
+            if holds_path and isinstance(one, str):
+                yield (*path, name), one
+            elif isinstance(one, (BaseModel, tuple)):
+                yield from _import_paths(one, (*path, name))
+    elif isinstance(value, tuple):
+        for index, one in enumerate(value):
+            yield from _import_paths(one, (*path, index))
+
+
+@lru_cache(maxsize=256)
+def _fields(model: type[BaseModel]) -> tuple[tuple[str, bool], ...]:
+    return tuple(
+        (name, any(isinstance(one, Imported) for one in [*field.metadata, *_marks(field.annotation)]))
+        for name, field in model.model_fields.items()
+    )
+
+
+def _marks(annotation: Any) -> Iterator[Any]:
+    """Marks of a type and of the members of a union: ``ImportPath | None`` keeps them inside."""
+    yield from getattr(annotation, "__metadata__", ())
+    for one in get_args(annotation):
+        yield from _marks(one)
