@@ -38,7 +38,7 @@ def load_model(path: Path) -> LoadedModel:
 
     Results are kept by content, so a folder that is parsed again costs one read per file.
     """
-    text = _read_text(path)
+    text = decoded(read_body(path), path)
     config, digest = _parsed(str(path), text)
     if config.validation.suite is None:
         return LoadedModel(config, digest, path)
@@ -82,13 +82,18 @@ def _is_ours(path: Path) -> bool:
         return True
 
 
-def _read_text(path: Path) -> str:
+def read_body(path: Path) -> bytes:
+    """A file's bytes, as many as a YAML may have and one more. Raises ``InvalidConfig``."""
     try:
         with path.open("rb") as file:
-            body = file.read(MAX_BYTES + 1)  # one byte too many is enough to refuse it
+            return file.read(MAX_BYTES + 1)  # one byte too many is enough to refuse it
     except OSError as error:
         reason = error.strerror or str(error)
         raise _whole_file(path, f"cannot be read: {reason}", "check the path and its permissions") from error
+
+
+def decoded(body: bytes, path: Path) -> str:
+    """The text of a file's bytes, without a byte order mark. Raises ``InvalidConfig``."""
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -129,8 +134,12 @@ def _check_version(document: Document) -> None:
     given = document.root.value.get("apiVersion")
     if given == API_VERSION or given is None:
         return
+    from airflow_mlops.config.migrate import MIGRATIONS  # only a file that is refused anyway pays for it
+
     at = ("apiVersion",)
     hint = f"this release knows {API_VERSION}"
+    if isinstance(given, str) and given in MIGRATIONS:
+        hint = f"run: airflow-mlops migrate {document.path}"
     message = f"{given!r} is not a version this release can read"
     raise InvalidConfig([document.problem(document.value_place(at), at, message, hint)])
 

@@ -16,12 +16,15 @@ _OF_THE_FILE = re.compile(r"#\s*(yaml-language-server\s*:|-\*-|vim?:)")
 
 @dataclass(frozen=True, slots=True)
 class Splice:
-    """New text in place of the characters from ``start`` to ``end``. ``is_lines``: both are whole lines."""
+    """New text in place of the characters from ``start`` to ``end``. ``is_lines``: both are whole lines.
+    ``is_text``: the end of the last line is part of a value.
+    """
 
     start: int
     end: int
     new: str
     is_lines: bool = False
+    is_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +146,25 @@ def _in_line(layout: Layout, entry: Entry) -> tuple[int, int]:
 
 def spliced(layout: Layout, splices: Iterable[Splice]) -> str:
     """The text with all splices done. A file whose last line has no end keeps it so where lines are added."""
-    out, at, is_end = "", 0, False
+    out, at = "", 0
+    last: Splice | None = None
     for splice in sorted(splices, key=lambda one: (one.start, one.end)):
         if splice.start < at:
             raise ValueError("two edits of the same characters")
-        out += layout.text[at : splice.start]
+        between = layout.text[at : splice.start]
+        out += between
         if splice.is_lines and splice.new and out and out[-1] not in BREAKS:
             out += layout.newline
         out += splice.new
         at = splice.end
-        is_end = splice.is_lines and bool(splice.new) and at == len(layout.text)
-    if is_end and layout.text[-1:] not in BREAKS:
+        last = splice if splice.new else None if between else last
+    rest = layout.text[at:]
+    if (
+        not rest
+        and layout.text[-1:] not in BREAKS
+        and last is not None
+        and last.is_lines
+        and not last.is_text
+    ):
         out = out.removesuffix(layout.newline)
-    return out + layout.text[at:]
+    return out + rest

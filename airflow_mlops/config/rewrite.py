@@ -46,7 +46,7 @@ def _replaced(layout: Layout, edit: Replace) -> str:
     assert entry is not None  # noqa: S101 (the value was found there)
     value = entry.value
     names = value.anchor is not None or layout.text[value.start : value.start + 1] == "!"
-    if value.kind == "alias" or names or value.style in ("|", ">"):
+    if value.kind == "alias" or names or _is_block(value):
         message = f"cannot be replaced by {_scalar(edit.new, '')}: it is more than a plain or quoted value"
         raise ByHand(edit.path, message, "write the new value by hand")
     new = _scalar(edit.new, value.style)
@@ -80,7 +80,9 @@ def _moved(layout: Layout, move: Move, values: dict[str, Any]) -> str:
     names = move.to[depth:]
     if depth == len(move.path) - 1 and move.to[:depth] == move.path[:depth]:
         return spliced(layout, _in_place(layout, entry, names))
-    return spliced(layout, [*_put(layout, owner, entry, move, names), *_cut(layout, entry, owner, move.path)])
+    puts = list(_put(layout, owner, entry, move, names))
+    _refuse_open_text(layout, entry, puts, move)
+    return spliced(layout, [*puts, *_cut(layout, entry, owner, move.path)])
 
 
 def _refuse_shared(layout: Layout, path: KeyPath) -> None:
@@ -122,6 +124,27 @@ def _refuse_unusual(layout: Layout, entry: Entry, path: KeyPath) -> None:
             hint = "write it as a plain key: value, then migrate again"
             raise ByHand(path, "cannot be moved from where it stands", hint)
         at = at.owner
+
+
+def _refuse_open_text(layout: Layout, entry: Entry, puts: list[Splice], move: Move) -> None:
+    """A block of text at the very end of a file without a last line's end says something else elsewhere."""
+    last = _last(layout.root)
+    if layout.text[-1:] in BREAKS or not _is_block(last):
+        return
+    if any(part is last for part in entry.value.parts()) or any(
+        put.start == len(layout.text) for put in puts
+    ):
+        message = f"cannot be moved to {dotted(move.to)}, because the file's last line has no end"
+        raise ByHand(move.path, message, "end the file with a line break, then migrate again")
+
+
+def _last(value: Extent) -> Extent:
+    inside = [*value.items, *(entry.value for entry in value.entries.values())]
+    return _last(inside[-1]) if inside else value
+
+
+def _is_block(value: Extent) -> bool:
+    return value.style in ("|", ">")
 
 
 def _merged(layout: Layout, entry: Entry, move: Move, values: dict[str, Any]) -> str:
@@ -174,7 +197,7 @@ def _in_place(layout: Layout, entry: Entry, names: tuple[str, ...]) -> list[Spli
 
 def _put(layout: Layout, owner: Extent, entry: Entry, move: Move, names: tuple[str, ...]) -> Iterator[Splice]:
     """The key is added at the end of a mapping that is there."""
-    piece = take(layout, entry)
+    piece, is_text = take(layout, entry), _is_block(_last(entry.value))
     holder = next(
         (one for part in layout.root.parts() for one in part.entries.values() if one.value is owner), None
     )
@@ -182,12 +205,12 @@ def _put(layout: Layout, owner: Extent, entry: Entry, move: Move, names: tuple[s
         last = list(owner.entries.values())[-1]
         column = layout.column(last.start)
         at = take(layout, last).end_with_comments(layout, column)
-        yield Splice(at, at, _block(layout, piece, names, column), is_lines=True)
+        yield Splice(at, at, _block(layout, piece, names, column), is_lines=True, is_text=is_text)
     elif not owner.is_flow and holder is not None and not holder.parent.is_flow:
         column = layout.column(holder.start) + layout.indent()
         yield Splice(owner.start - (owner.start < owner.end), owner.end, "")
         at = take(layout, holder).end
-        yield Splice(at, at, _block(layout, piece, names, column), is_lines=True)
+        yield Splice(at, at, _block(layout, piece, names, column), is_lines=True, is_text=is_text)
     else:
         yield from _put_in_flow(layout, owner, entry, move, names, piece)
 
@@ -197,9 +220,9 @@ def _put_in_flow(
 ) -> Iterator[Splice]:
     """``{a: 1}`` takes ``, b: 2`` at its end; comments, for which it has no room, go above its line."""
     value = layout.text[entry.value.start : entry.value.end]
-    if set(layout.text[entry.start : entry.value.end]) & set(BREAKS) or entry.value.style in ("|", ">"):
-        message = f"is now {dotted(move.to)}, and does not fit between the {{}} there (line {{line}})"
-        raise ByHand(move.path, message.replace("{}", "{{}}"), "move it by hand", move.to[: -len(names)])
+    if set(layout.text[entry.start : entry.value.end]) & set(BREAKS) or _is_block(entry.value):
+        message = f"is now {dotted(move.to)}, and does not fit between the braces of line {{line}}"
+        raise ByHand(move.path, message, "move it by hand", move.to[: -len(names)])
     if entry.value.kind == "scalar" and not entry.value.style and set(value) & set(",[]{}"):
         value = json.dumps(value, ensure_ascii=False)
     opening = "".join(f"{_key(name)}: {{" for name in names[:-1])
@@ -265,4 +288,4 @@ def _key(name: str, layout: Layout | None = None, entry: Entry | None = None) ->
     """A key as YAML; as it was written, where it keeps its name."""
     if layout is not None and entry is not None and entry.key == name:
         return layout.text[entry.start : entry.key_end]
-    return _scalar(name, "")
+    return name if name in ("y", "Y", "n", "N") else _scalar(name, "")  # of a key, source.py makes text
