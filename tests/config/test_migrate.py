@@ -16,6 +16,7 @@ from airflow_mlops.config.load import load_model
 from airflow_mlops.config.migrate import MIGRATIONS, Migrations, known_versions, migrate
 from airflow_mlops.config.models import API_VERSION
 from airflow_mlops.config.problems import InvalidConfig
+from airflow_mlops.config.rewrite import rewritten
 from airflow_mlops.config.source import read_source
 
 OLD = "airflow-mlops/v1beta1"
@@ -107,6 +108,16 @@ def problems(text: str, *edits: Edit) -> list[str]:
         pytest.param(
             "b: &a 1\nretries: 3\nc: *a\n", "b: &a 1\ntasks:\n  retries: 3\nc: *a\n", id="others' anchors"
         ),
+        pytest.param(
+            "a: 'x\n\n# no comment'\nretries: 3\n",
+            "a: 'x\n\n# no comment'\ntasks:\n  retries: 3\n",
+            id="text that looks like a comment",
+        ),
+        pytest.param(
+            "tasks:\n  a: 1\nb: 1\nretries: |+\n  x\n\n",
+            "tasks:\n  a: 1\n  retries: |+\n    x\n\nb: 1\n",
+            id="blank lines that are part of a text",
+        ),
         pytest.param("b: 1\nnested: {retries: 3}\n", "b: 1\nnested: {retries: 3}\n", id="not given: nothing"),
     ],
 )
@@ -190,6 +201,15 @@ def test_what_a_person_must_decide_is_a_problem_at_its_place(text: str, said: st
     assert problems(text, TO_TASKS) == [said]
 
 
+def test_a_text_that_ends_with_the_file_and_would_get_an_end_of_line_is_a_problem() -> None:
+    said = "old.x: cannot be moved to new.deep.x, because the file's last line has no end"
+    for text in ("old:\n  x: 1\nb: |\n  text", "b: 1\nold:\n  x: |\n    text"):
+        [problem] = problems(text, TO_DEEP)
+        assert said in problem
+        assert problem.endswith("; end the file with a line break, then migrate again")
+    assert edited("retries: |\n  text", TO_TASKS) == "tasks:\n  retries: |\n    text"
+
+
 def test_a_problem_after_other_edits_has_its_place_in_the_file_as_it_is() -> None:
     text = "old:\n  # c\n  x: 1\nb: 2\nnew: {deep: {z: 1}}\n"
     steps = (TO_DEEP, Rename(("new",), "newer"), Move(("newer", "deep", "x"), ("b", "x")))
@@ -263,6 +283,15 @@ def test_an_outcome_that_says_something_else_is_never_handed_out(monkeypatch: py
         InvalidConfig, match=r"a bug in the migration, nothing was written: .*; please report"
     ):
         edited("a: 1\n", TO_TASKS)
+
+
+def test_an_outcome_without_one_of_the_comments_is_never_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "airflow_mlops.config.migrate.rewritten",
+        lambda text, edit, values: rewritten(text, edit, values).replace("# c", ""),
+    )
+    with pytest.raises(InvalidConfig, match="a comment is lost"):
+        edited("a: 1 # c\n", TO_TASKS)
 
 
 def test_a_migrated_model_loads_and_one_that_is_not_names_the_command(tmp_path: Path) -> None:
