@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "plan": ("airflow_mlops.cli.plan:command", "Show the DAGs that a YAML file becomes."),
     "show": ("airflow_mlops.cli.show:command", "Show all settings of a YAML file, defaults filled in."),
     "schema": ("airflow_mlops.cli.schema:command", "Print the JSON Schema for editors."),
+    "migrate": ("airflow_mlops.cli.migrate:command", "Carry YAML files to the newest apiVersion."),
     "history": ("airflow_mlops.cli.history:command", "Show which version was champion when, and why."),
     "serve": ("airflow_mlops.cli.serve:command", "Serve a model's champion over HTTP."),
     "step": ("airflow_mlops.cli.step:command", "Run one step on a JSON request."),

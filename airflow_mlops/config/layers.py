@@ -16,7 +16,8 @@ from airflow_mlops.config.overlay import LOCKED, VARS, Composition
 from airflow_mlops.config.policy import Policy, WrittenPolicy
 from airflow_mlops.config.problems import InvalidConfig, Problem, nearest
 from airflow_mlops.config.site import Site
-from airflow_mlops.config.source import MAX_BYTES, Document, read_source
+from airflow_mlops.config.source import Document, read_source
+from airflow_mlops.config.text import decoded, read_body, whole_file
 from airflow_mlops.config.translate import problems_of
 from airflow_mlops.config.tree import DEFAULTS, POLICY, PROFILES
 
@@ -119,8 +120,12 @@ def wrong_version(document: Document) -> Problem | None:
     given = document.root.value.get("apiVersion")
     if given == API_VERSION or given is None:
         return None
+    from airflow_mlops.config.migration.migrate import MIGRATIONS  # for a file that is refused anyway
+
     at = ("apiVersion",)
     hint = f"this release knows {API_VERSION}"
+    if isinstance(given, str) and given in MIGRATIONS:
+        hint = f"run: airflow-mlops migrate {document.path}"
     message = f"{given!r} is not a version this release can read"
     return document.problem(document.value_place(at), at, message, hint)
 
@@ -154,28 +159,10 @@ class _Reading:
         target = Path(os.path.realpath(path))
         if self._root is not None and not target.is_relative_to(self._root):
             message = f"is a link to {target}, outside of {self._root}"
-            raise _whole_file(path, message, "put the file itself there")
-        try:
-            with path.open("rb") as file:
-                body = file.read(MAX_BYTES + 1)  # one byte too many is enough to refuse it
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise _whole_file(
-                path, f"cannot be read: {reason}", "check the path and its permissions"
-            ) from error
+            raise whole_file(path, message, "put the file itself there")
+        body = read_body(path)
         self.dependencies.append(Dependency(path, hashlib.sha256(body).hexdigest()))
-        return str(path), _decoded(path, body)
-
-
-def _decoded(path: Path, body: bytes) -> str:
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = body.count(b"\n", 0, error.start) + 1
-        column = error.start - body.rfind(b"\n", 0, error.start)
-        message = f"not UTF-8 (byte 0x{body[error.start]:02x})"
-        problem = Problem(str(path), line, column, "", message, "save the file as UTF-8")
-        raise InvalidConfig([problem]) from error
+        return str(path), decoded(body, path)
 
 
 def _no_such_profile(path: Path, profile: str, folders: tuple[Path, ...]) -> Problem:
@@ -183,7 +170,3 @@ def _no_such_profile(path: Path, profile: str, folders: tuple[Path, ...]) -> Pro
     hint = nearest(profile, known) or (f"there are {', '.join(known)}" if known else "write that file")
     message = f"the profile {profile!r} is in force, and there is no {folders[0] / PROFILES / profile}.yaml"
     return Problem(str(path), 0, 0, "", message, hint)
-
-
-def _whole_file(path: Path, message: str, hint: str) -> InvalidConfig:
-    return InvalidConfig([Problem(str(path), 0, 0, "", message, hint)])

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_mlops.config.problems import InvalidConfig, Problem
 from airflow_mlops.config.site import Site
 from airflow_mlops.config.source import MAX_BYTES
+from airflow_mlops.config.text import whole_file
 
 DEFAULTS = "defaults.yaml"
 POLICY = "policy.yaml"
@@ -88,8 +88,7 @@ class _IgnoreRules:
 
 def _ours(folder: Path, site: Site | None) -> Iterator[tuple[Path, bytes]]:
     if not folder.is_dir():
-        message, hint = "no such folder", "check [mlops] configs_folder or the path given"
-        raise InvalidConfig([Problem(str(folder), 0, 0, "", message, hint)])
+        raise whole_file(folder, "no such folder", "check [mlops] configs_folder or the path given")
     for path in find_yaml(folder, site):
         try:
             with path.open("rb") as file:

@@ -1,0 +1,1 @@
+"""Carries a file to a newer ``apiVersion`` by edits of its text."""
