@@ -1,5 +1,5 @@
 """Write docs/reference from the code: the YAML's types, the click commands, the operators' docstrings; and
-the JSON Schema, which is shipped with the package.
+the JSON Schemas, which are shipped with the package.
 
     .venv/bin/python docs/generate.py
 
@@ -18,7 +18,7 @@ import click
 from generate_operators import operators_page
 from generate_yaml import yaml_page
 
-from airflow_mlops.config.schema import SCHEMA_FILE, schema_text
+from airflow_mlops.config.schema import SCHEMA_FILES, schema_text
 
 FOLDER = Path(__file__).resolve().parent / "reference"
 
@@ -31,7 +31,8 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name, text in made.items():
         _write(FOLDER / name, text)
-    _write(SCHEMA_FILE, schema_text())
+    for language, file in SCHEMA_FILES.items():
+        _write(file, schema_text(language))
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,15 +1,18 @@
-"""The JSON Schema of a model's YAML, for editors and for other checkers."""
+"""The JSON Schemas of a model's YAML, its layers and policies, for editors and for other checkers."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-# What json_schema() gave when the package was made: a file, so that an editor can be pointed at it.
-SCHEMA_FILE = Path(__file__).with_name("model.schema.json")
+Language = Literal["model", "layer", "policy"]
+# What the functions below gave when the package was made: files, so that an editor can be pointed at them.
+SCHEMA_FILES: Mapping[Language, Path] = {
+    language: Path(__file__).with_name(f"{language}.schema.json") for language in get_args(Language)
+}
 
 # What an editor offers at a key. The table stands here and not at the fields: it is for nothing else.
 EXAMPLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
@@ -97,9 +100,106 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def schema_text() -> str:
-    """``json_schema()`` as it is written to ``SCHEMA_FILE``."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+def file_schema(language: Language) -> dict[str, Any]:
+    """The schema of a file as people write it: with ``vars``, and ``${...}`` where a value may stand."""
+    match language:
+        case "model":
+            return _with_references({**json_schema(), "properties": json_schema()["properties"] | _VARS})
+        case "layer":
+            return _with_references(_layer(json_schema()))
+        case "policy":
+            return _policy()
+
+
+def schema_text(language: Language) -> str:
+    """``file_schema(language)`` as it is written to its file."""
+    return json.dumps(file_schema(language), indent=2, ensure_ascii=False) + "\n"
+
+
+_VARS: Mapping[str, Any] = {
+    "vars": {
+        "type": "object",
+        "additionalProperties": True,
+        "description": "Values with names of their own: ${vars.name} elsewhere stands for one, in this file "
+        "and in those below.",
+        "examples": [{"bucket": "/data/prod", "rows": 5000}],
+    }
+}
+_LOCKED: Mapping[str, Any] = {
+    "locked": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Keys that no later layer, and no model, may say otherwise.",
+        "examples": [["deploy.approval", "gates.minimum_rows"]],
+    }
+}
+_REFERENCE: Mapping[str, Any] = {
+    "type": "string",
+    "pattern": r"\$\{[^{}]*\}",
+    "description": "A variable, as in ${vars.rows}, ${model} or ${profile}.",
+}
+
+
+def _layer(schema: dict[str, Any]) -> dict[str, Any]:
+    """All that a model's file may say but its name, and none of it needed: a layer gives a part."""
+    properties = {key: one for key, one in schema["properties"].items() if key != "model"}
+    for part in [schema, *schema["$defs"].values()]:
+        part.pop("required", None)
+    for part in schema["$defs"].values():
+        for field in part.get("properties", {}).values():
+            for kind in (field, field.get("items", {})):
+                if "oneOf" in kind:  # without a type the half of one may be half of another as well
+                    kind["anyOf"] = kind.pop("oneOf")
+                    kind.pop("discriminator", None)
+    return {
+        **schema,
+        "title": "Defaults or a profile of airflow-mlops",
+        "description": "defaults.yaml, or profiles/NAME.yaml: what the models at and below its folder say "
+        "where their own files are silent.",
+        "examples": [{"apiVersion": "airflow-mlops/v1", "owner": "growth", "execution": {"retries": 3}}],
+        "properties": {**properties, **_VARS, **_LOCKED},
+        "required": ["apiVersion"],
+    }
+
+
+def _policy() -> dict[str, Any]:
+    from airflow_mlops.config.policy import Policy
+
+    schema = Policy.model_json_schema(mode="validation")
+    for part in [schema, *schema["$defs"].values()]:
+        _annotate(part, {}, schema["$defs"])
+    about = "policy.yaml: what an organisation asks of every model at and below its folder."
+    rule = {"name": "a model has an owner", "key": "owner", "given": True}
+    example = {"apiVersion": "airflow-mlops/v1", "rules": [rule]}
+    named = {"$schema": DIALECT, "title": "A policy of airflow-mlops", "description": about}
+    return {**schema, **named, "examples": [example]}
+
+
+def _with_references(schema: dict[str, Any]) -> dict[str, Any]:
+    """A number, a word or a list may be a reference as well; free text may hold one in any case."""
+    for part in [schema, *schema["$defs"].values()]:
+        for key, field in part.get("properties", {}).items():
+            if key not in _LITERAL and _is_bound(field):
+                told = {name: field.pop(name) for name in _ANNOTATIONS if name in field}
+                if _is_bound(field.get("items", {"$ref": ""})):
+                    field["items"] = {"anyOf": [field["items"], {"$ref": "#/$defs/Reference"}]}
+                kinds = field.get("anyOf") if list(field) == ["anyOf"] else [field]
+                part["properties"][key] = {**told, "anyOf": [*kinds, {"$ref": "#/$defs/Reference"}]}
+    return {**schema, "$defs": {**schema["$defs"], "Reference": dict(_REFERENCE)}}
+
+
+# Keys that decide what the rest of a part means, or that are about references themselves.
+_LITERAL = ("apiVersion", "model", "type", "vars", "locked")
+_ANNOTATIONS = ("description", "default", "examples")
+
+
+def _is_bound(field: Mapping[str, Any]) -> bool:
+    """Whether a schema refuses some text, and is no part with keys of its own."""
+    if "$ref" in field or "oneOf" in field or field.get("type") == "object":
+        return False
+    if kinds := field.get("anyOf"):
+        return not any("$ref" in kind for kind in kinds) and all(_is_bound(kind) for kind in kinds)
+    return field.get("type") != "string" or "pattern" in field or "enum" in field
 
 
 def _annotate(

@@ -14,8 +14,11 @@ from airflow.sdk import DAG, get_parsing_context
 from airflow.sdk.configuration import conf
 
 from airflow_mlops.config.load import load_model
+from airflow_mlops.config.problems import InvalidConfig
+from airflow_mlops.config.problems import Problem as Wrong
 from airflow_mlops.config.site import Site
-from airflow_mlops.config.tree import find_configs, find_yaml
+from airflow_mlops.config.source import MAX_BYTES
+from airflow_mlops.config.tree import DEFAULTS, POLICY, find_configs, find_yaml, names_our_version
 from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.factory.import_errors import broken_config, can_be_shown, is_admitted
 from airflow_mlops.factory.render import render
@@ -70,9 +73,11 @@ def load_folders(folders: Iterable[Path]) -> Loaded:
     dags: dict[str, DAG] = {}
     problems: list[Problem] = []
     owners: dict[str, Path] = {}
+    layers: dict[Wrong, None] = {}
     sites: dict[Path, Site] = {}
     for folder in folders:
         site = airflow_site(folder)
+        problems += _layers_above(folder)
         try:
             found = find_configs(folder, site)
         except ConfigError as error:
@@ -84,12 +89,27 @@ def load_folders(folders: Iterable[Path]) -> Loaded:
             made = load_file(path, site=sites[path], taken=owners)
         except ConfigError as error:
             problems.append(Problem(path, str(error)))
+            layers |= dict.fromkeys(_in_other_files(error, path))
         except Exception as error:  # whatever one file does, the others must load
             log.debug("%s", path, exc_info=True)
             problems.append(Problem(path, f"{path}: cannot be rendered: {type(error).__name__}: {error}"))
         else:
             dags.update(made)
-    return Loaded(dags, tuple(problems))
+    return Loaded(dags, (*problems, *_by_file(layers)))
+
+
+def _in_other_files(error: ConfigError, path: Path) -> Iterator[Wrong]:
+    """What is wrong in the layers of a file, which take it down."""
+    if isinstance(error, InvalidConfig):
+        yield from (one for one in error.problems if one.path != str(path))
+
+
+def _by_file(found: Iterable[Wrong]) -> Iterator[Problem]:
+    """A layer is told of under its own path as well, once for all the models that it takes down."""
+    told: dict[str, list[str]] = {}
+    for one in found:
+        told.setdefault(one.path, []).append(str(one))
+    yield from (Problem(Path(path), "\n".join(lines)) for path, lines in told.items())
 
 
 def load_one(folders: Iterable[Path], dag_id: str) -> Loaded:
@@ -138,6 +158,24 @@ def load_file(
         dag.validate()  # type: ignore[no-untyped-call]  # Airflow left it bare
         dag.check_cycle()
     return dags
+
+
+def _layers_above(folder: Path) -> Iterator[Problem]:
+    """Layers in a repository above the folder that Airflow reads. ``lint`` lets them count; here they cannot,
+    for a bundle may hold no more than the folder. Better told than silently left out."""
+    inside = folder.absolute()
+    repository = next((one for one in inside.parents if (one / ".git").exists()), None)
+    for above in inside.parents if repository and not (inside / ".git").exists() else ():
+        for name in (DEFAULTS, POLICY):
+            file = above / name
+            if file.is_file() and names_our_version(file.read_bytes()[:MAX_BYTES]):
+                yield Problem(
+                    file,
+                    f"{file}: lies above {inside}, the folder that Airflow reads, so it counts for no model there. "
+                    f"Move it into {inside}, or let Airflow read {above}.",
+                )
+        if above == repository:
+            return
 
 
 def _folders(own: Path) -> list[Path]:

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from airflow_mlops.config.load import load_model
-from airflow_mlops.config.schema import EXAMPLES, SCHEMA_FILE, WHOLE_FILE, json_schema, schema_text
+from airflow_mlops.config.schema import EXAMPLES, SCHEMA_FILES, WHOLE_FILE, Language, json_schema, schema_text
 from airflow_mlops.config.source import read_source
 
 FILES = [Path(__file__).parent / "minimal.yaml", *(Path(__file__).parents[2] / "configs").glob("*.y*ml")]
@@ -72,8 +72,54 @@ def test_the_example_of_a_whole_file_is_good_to_the_schema_and_to_the_loader(tmp
     assert load_model(path).config.model == WHOLE_FILE["model"]
 
 
-def test_the_shipped_file_is_what_the_types_say() -> None:
-    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "the types have changed; run: make docs"
+@pytest.mark.parametrize("language", SCHEMA_FILES)
+def test_the_shipped_file_is_what_the_types_say(language: Language) -> None:
+    shipped = SCHEMA_FILES[language].read_text(encoding="utf-8")
+    assert shipped == schema_text(language), "the types have changed; run: make docs"
+
+
+def test_a_reference_may_stand_for_a_number_a_word_and_an_entry_of_a_list_but_not_for_the_name() -> None:
+    value = json.loads(json.dumps(WHOLE_FILE))
+    value["vars"] = {"rows": 500}
+    value["data"]["minimum_rows"] = "${vars.rows}"
+    value["data"]["window"]["length"] = "${vars.window}"
+    value["evaluation"]["metrics"] = ["roc_auc", "${vars.metric}"]
+    value["task"] = "${vars.task}"
+    assert found(value, "model") == []
+    value["data"]["minimum_rows"] = "many"
+    value["model"] = "${vars.name}"
+    assert len(found(value, "model")) == 2
+
+
+def test_a_layer_gives_any_part_and_is_held_to_the_keys_all_the_same() -> None:
+    layer = {
+        "apiVersion": "airflow-mlops/v1",
+        "data": {"source": {"params": {"airport": "JFK"}}},
+        "gates": {"rules": [{"type": "threshold", "metric": "roc_auc", "minimum": 0.7}]},
+        "vars": {"bucket": "/data"},
+        "locked": ["deploy.approval"],
+        "deploy": {"approval": True},
+    }
+    assert found(layer, "layer") == []
+    assert found({**layer, "model": "wine"}, "layer")
+    assert found({**layer, "deploy": {"aproval": True}}, "layer")
+    assert found({key: one for key, one in layer.items() if key != "apiVersion"}, "layer")
+
+
+def test_a_policy_is_held_to_its_keys() -> None:
+    policy = {
+        "apiVersion": "airflow-mlops/v1",
+        "rules": [{"name": "owned", "key": "owner", "given": True, "when": {"level": [2, 3]}}],
+    }
+    assert found(policy, "policy") == []
+    policy["rules"][0]["wen"] = {}
+    assert found(policy, "policy")
+
+
+def found(value: Any, language: Language) -> list[str]:
+    schema = json.loads(SCHEMA_FILES[language].read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(value)]
 
 
 def test_the_wheel_has_the_schema_and_every_other_file_of_the_package(tmp_path: Path) -> None:
@@ -82,6 +128,7 @@ def test_the_wheel_has_the_schema_and_every_other_file_of_the_package(tmp_path: 
     subprocess.run(build, cwd=repository, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as packed:
-        assert packed.read("airflow_mlops/config/model.schema.json") == SCHEMA_FILE.read_bytes()
+        for file in SCHEMA_FILES.values():
+            assert packed.read(f"airflow_mlops/config/{file.name}") == file.read_bytes()
         files = {str(path.relative_to(repository)) for path in (repository / "airflow_mlops").rglob("*.*")}
         assert {name for name in files if "__pycache__" not in name} <= set(packed.namelist())

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from airflow_mlops.cli.main import main
 from airflow_mlops.config.load import LoadedModel, load_model
-from airflow_mlops.config.schema import SCHEMA_FILE
+from airflow_mlops.config.schema import SCHEMA_FILES
 from airflow_mlops.config.source import read_source
 
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
@@ -59,13 +59,13 @@ def _changed(tutorial: Path, *changes: dict[str, object]) -> LoadedModel:
 
 def test_a_yaml_of_the_documentation_is_good_to_the_schema(whole_yaml) -> None:
     value = read_source(whole_yaml.text, str(whole_yaml)).root.value
-    jsonschema.Draft202012Validator(json.loads(SCHEMA_FILE.read_text())).validate(value)
+    jsonschema.Draft202012Validator(json.loads(SCHEMA_FILES["model"].read_text())).validate(value)
 
 
 def test_a_part_of_a_yaml_is_good_to_the_schema(yaml_part, tutorial) -> None:
     whole = read_source((tutorial / "dags" / "churn.yaml").read_text(), "churn.yaml").root.value
     part = read_source(yaml_part.text, str(yaml_part)).root.value
-    jsonschema.Draft202012Validator(json.loads(SCHEMA_FILE.read_text())).validate({**whole, **part})
+    jsonschema.Draft202012Validator(json.loads(SCHEMA_FILES["model"].read_text())).validate({**whole, **part})
 
 
 def test_python_of_the_documentation_compiles(python_block) -> None:
