@@ -109,10 +109,11 @@ def check_layer(path: Path, site: Site) -> list[Problem]:
     """What is wrong with a defaults, profile or policy file by itself."""
     try:
         own = _Reading(site.root).needed(path)
-        _ = read_policy(*own) if path.name == POLICY else read_layer(*own)
+        if path.name == POLICY:
+            return list(read_policy(*own).document.problems)
+        return list(read_layer(*own).problems)
     except InvalidConfig as error:
         return list(error.problems)
-    return []
 
 
 def wrong_version(document: Document) -> Problem | None:

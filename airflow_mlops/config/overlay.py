@@ -7,6 +7,7 @@ one below it, whose keys it could not have.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,8 @@ from airflow_mlops.config.source import Document
 
 LOCKED = "locked"
 VARS = "vars"
+# What a value says to stand for another: ${vars.rows}. A doubled $ before it takes the meaning away.
+REFERENCE = re.compile(r"\$?\$\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +127,23 @@ def _broken_locks(composition: Composition, seen: Sequence[dict[str, Any]]) -> I
                 hint = f"give {written} in this layer, or in one below it"
                 yield document.problem(place, at, f"{written!r} is locked but not given", hint)
                 continue
-            for later in range(number + 1, len(seen)):
-                if part_of(seen[later], path) != given:
-                    yield _overruled(composition.documents[later], path, document, at)
-                    break
+            for locked in (path, *_variables_in(given, seen[number])):
+                kept = part_of(seen[number], locked)
+                later = (one for one in range(number + 1, len(seen)) if part_of(seen[one], locked) != kept)
+                if (first := next(later, None)) is not None:
+                    yield _overruled(composition.documents[first], locked, document, at)
+
+
+def _variables_in(value: Any, settings: dict[str, Any]) -> Iterator[KeyPath]:
+    """The variables that decide what a locked value is, those that they refer to included."""
+    names = dict.fromkeys(REFERENCE.findall(str(value)))
+    for name in (waiting := list(names)):
+        path = (VARS, name.strip().removeprefix(f"{VARS}."))
+        if (variable := part_of(settings, path)) is not None:
+            yield path
+            new = [one for one in REFERENCE.findall(str(variable)) if one not in names]
+            names |= dict.fromkeys(new)
+            waiting += new
 
 
 def _overruled(later: Document, path: KeyPath, lock: Document, at: KeyPath) -> Problem:

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_mlops.config.overlay import VARS, Composition
+from airflow_mlops.config.overlay import REFERENCE, VARS, Composition
 from airflow_mlops.config.problems import KeyPath, Problem, nearest
 
-_REFERENCE = re.compile(r"\$?\$\{([^{}]*)\}")
 _MAX_TEXT = 100_000
 _MAX_DEPTH = 10
 
@@ -42,7 +41,7 @@ def substitute(composition: Composition, profile: str | None) -> Substituted:
     if isinstance(variables, dict):
         known |= {f"{VARS}.{name}": one for name, one in variables.items()}
     replacing = _Replacing(composition, known)
-    if VARS in value and not isinstance(variables, dict):
+    if VARS in composition.value and not isinstance(variables, dict):
         replacing.problems.append(composition.at_value((VARS,), "must be a mapping of keys"))
     result = replacing.mapping(value, ())
     return Substituted(result, replacing.used, replacing.problems)
@@ -83,11 +82,11 @@ class _Replacing:
             return text
 
     def _resolved(self, text: str, path: KeyPath, within: tuple[str, ...]) -> Any:
-        whole = _REFERENCE.fullmatch(text)
+        whole = REFERENCE.fullmatch(text)
         if whole and not text.startswith("$$"):
             return self._variable(whole[1].strip(), path, within)
-        replaced = _REFERENCE.sub(lambda found: self._inside(found, path, within), text)
-        if "${" in _REFERENCE.sub("", text):
+        replaced = REFERENCE.sub(lambda found: self._inside(found, path, within), text)
+        if "${" in REFERENCE.sub("", text):
             raise _Unknown(
                 f"{_short(text)} has a ${{ without its }}", "close it, or write $${ for a plain ${"
             )

@@ -171,7 +171,7 @@ def _layers_above(folder: Path) -> Iterator[Problem]:
             if file.is_file() and names_our_version(file.read_bytes()[:MAX_BYTES]):
                 yield Problem(
                     file,
-                    f"{file}: lies above {inside}, the folder that Airflow reads, so it counts for no model there. "
+                    f"{file}: lies above {inside}, the folder that Airflow reads, and does not count there. "
                     f"Move it into {inside}, or let Airflow read {above}.",
                 )
         if above == repository:
