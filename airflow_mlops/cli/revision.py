@@ -25,7 +25,7 @@ def model_at(file: Path, revision: str, site: Site) -> LoadedModel | None:
     cannot tell.
     """
     commit = _commit(file.parent, revision)
-    folders = site.folders(file)
+    folders = site.folders(file.absolute())
     top = folders[0]
     layers = [folder / name for folder in folders for name in layer_names(site.profile)]
     with TemporaryDirectory() as made:

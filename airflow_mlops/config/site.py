@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +23,14 @@ class Site:
     ignore_syntax: str = "glob"
 
     def folders(self, path: Path) -> tuple[Path, ...]:
-        """The folders whose layers count for a file, the topmost first. By name, not by where links lead."""
+        """The folders whose layers count for a file, the topmost first: by name, not by where links lead, and
+        relative to the working folder where the path is."""
         own = path.absolute().parent
-        if self.root is None:
-            return (own,)
-        root = self.root.absolute()
-        if not own.is_relative_to(root):
-            return (own,)
-        below = own.relative_to(root).parts
-        return tuple(root.joinpath(*below[:depth]) for depth in range(len(below) + 1))
+        folders = [own]
+        root = own if self.root is None else self.root.absolute()
+        if own.is_relative_to(root):
+            below = own.relative_to(root).parts
+            folders = [root.joinpath(*below[:depth]) for depth in range(len(below) + 1)]
+        if path.is_absolute():
+            return tuple(folders)
+        return tuple(Path(os.path.relpath(folder)) for folder in folders)

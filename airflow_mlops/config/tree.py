@@ -43,7 +43,7 @@ def find_yaml(folder: Path, site: Site | None = None) -> Iterator[Path]:
     """Every YAML file that Airflow's ignore files leave, whatever it holds. Links to folders are not
     followed."""
     walked = site or Site(root=folder)
-    above = walked.folders(folder / DEFAULTS)[:-1]
+    above = walked.folders(folder.absolute() / DEFAULTS)[:-1]
     rules = [rule for one in above for rule in _rules(one, walked.ignore_syntax)]
     yield from _walk(folder, rules, walked.ignore_syntax)
 
@@ -83,7 +83,7 @@ class _IgnoreRules:
     rule: _Rule
 
     def verdict(self, path: Path, is_folder: bool) -> bool | None:
-        return self.rule(path.relative_to(self.folder).as_posix() + "/" * is_folder)
+        return self.rule(path.absolute().relative_to(self.folder).as_posix() + "/" * is_folder)
 
 
 def _ours(folder: Path, site: Site | None) -> Iterator[tuple[Path, bytes]]:
@@ -134,7 +134,7 @@ def _rules(folder: Path, syntax: str) -> list[_IgnoreRules]:
         lines = (folder / IGNORE_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
-    return [_IgnoreRules(folder, _regexps(lines) if syntax == "regexp" else _globs(lines))]
+    return [_IgnoreRules(folder.absolute(), _regexps(lines) if syntax == "regexp" else _globs(lines))]
 
 
 def _globs(lines: list[str]) -> _Rule:
