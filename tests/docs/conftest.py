@@ -47,6 +47,11 @@ def blocks(*languages: str) -> list[Block]:
     return [block for block in found if block.language in languages]
 
 
+def is_layer(block: Block) -> bool:
+    """Whether a block is a file of the page about layers, as in ``layers=profiles/prod.yaml``."""
+    return block.marks.startswith("layers=")
+
+
 @dataclass(frozen=True)
 class Command:
     """One line of a console block."""
@@ -67,7 +72,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if line.strip()
     ]
     wanted = {
-        "whole_yaml": [block for block in blocks("yaml") if "apiVersion" in block.text],
+        "whole_yaml": [
+            block for block in blocks("yaml") if "apiVersion" in block.text and not is_layer(block)
+        ],
         "yaml_part": [block for block in blocks("yaml") if "apiVersion" not in block.text],
         "python_block": blocks("python"),
         "python_test": [block for block in blocks("python") if "def test_" in block.text],
@@ -118,6 +125,16 @@ def tutorial(tmp_path: Path) -> Path:
             file.write_text(block.text, encoding="utf-8")
     (tmp_path / "plugins" / "churn" / "__init__.py").touch()
     return tmp_path
+
+
+@pytest.fixture
+def layers(tutorial: Path) -> Path:
+    """The tutorial's folder with the layers of the page about them."""
+    for block in filter(is_layer, blocks("yaml")):
+        file = tutorial / "dags" / block.marks.removeprefix("layers=")
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(block.text, encoding="utf-8")
+    return tutorial
 
 
 @pytest.fixture

@@ -51,7 +51,9 @@ def reader(tutorial: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) ->
     return tutorial
 
 
-def test_a_command_is_one_that_works(command, reader, repository, monkeypatch) -> None:
+def test_a_command_is_one_that_works(command, reader, repository, monkeypatch, request) -> None:
+    if command.block.page.name == "layers.md":
+        request.getfixturevalue("layers")
     text = command.text.replace("$AIRFLOW_HOME", "$READER_HOME").replace("$(openssl rand -hex 24)", "secret")
     words = shlex.split(os.path.expandvars(text))
     assert words[0] in _TRIED, f"nobody knows how to try {words[0]!r}; teach tests/docs/test_commands.py"

@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
+import pytest
 import yaml
 from click.testing import CliRunner
 
 from airflow_mlops.cli.main import main
 from airflow_mlops.config.load import LoadedModel, load_model
+from airflow_mlops.config.problems import InvalidConfig
 from airflow_mlops.config.schema import SCHEMA_FILES
+from airflow_mlops.config.site import Site
 from airflow_mlops.config.source import read_source
 
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
@@ -55,6 +58,27 @@ def _changed(tutorial: Path, *changes: dict[str, object]) -> LoadedModel:
     # JSON is YAML, and quotes what must stay text (the reader takes dates as text in either case).
     path.write_text(json.dumps({**model, "schedule": {**model["schedule"], "start": "2026-01-01"}}))
     return load_model(path)
+
+
+def test_the_layers_of_the_documentation_do_what_its_page_says(layers) -> None:
+    churn = layers / "dags" / "churn.yaml"
+    plain, prod = (load_model(churn, Site(layers / "dags", name)).config for name in (None, "prod"))
+    assert (plain.execution.retries, plain.monitor.drift.threshold) == (3, 0.15)
+    assert (plain.monitor.drift.minimum_rows, prod.monitor.drift.minimum_rows) == (100, 500)
+    assert prod.deploy.approval is True
+    for said, instead, broken in (
+        ("owner: growth\n", "", "owner: must be said here or in a layer, by"),
+        (
+            "type: champion, metric: log_loss, margin",
+            "type: threshold, metric: log_loss, maximum",
+            "contain type",
+        ),
+        ("churn.data:customers", "other.data:rows", "leads to a package that is not allowed"),
+    ):
+        copy = layers / "dags" / "copy.yaml"
+        copy.write_text(churn.read_text().replace(said, instead))
+        with pytest.raises(InvalidConfig, match=broken):
+            load_model(copy, Site(layers / "dags", "prod"))
 
 
 def test_a_yaml_of_the_documentation_is_good_to_the_schema(whole_yaml) -> None:
