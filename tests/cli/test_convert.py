@@ -294,6 +294,13 @@ def test_settings_are_merged_as_dag_factory_merges_them(tmp_path: Path) -> None:
     assert left(model)["owner"] == "no key of a model's YAML stands for it"
 
 
+def test_a_merge_key_gives_way_to_the_keys_beside_it(tmp_path: Path) -> None:
+    head = "x: &one {owner: first, retries: 1}\ny: &two {owner: second, retries: 2, email: e}"
+    model = one_dag(tmp_path, "default_args: {retries: 3, <<: [*one, *two]}", head)
+    assert (carried(model)["owner"], carried(model)["execution.retries"]) == ("first", 3)
+    assert "default_args.email" in left(model)
+
+
 @pytest.mark.parametrize(
     ("tasks", "path"),
     [
@@ -407,6 +414,8 @@ def test_what_a_bundle_says_elsewhere_is_named_at_its_line(tmp_path: Path) -> No
     wanted = {one["key"]: one["wanted"] for one in model["to_fill_in"]}
     assert "the bundle reads /Volumes/main/fares/rides" in wanted["data.source.callable"]
     assert "made of the notebook ../training/notebooks/Train.py" in wanted["training"]
+    # An absolute limit is no tolerance: it is told, and not taken.
+    assert "the bundle's limit is 100" in wanted["monitor.performance.tolerance"]
 
 
 def changed(folder: Path, file: str, *changes: tuple[str, str]) -> dict[str, Any]:
