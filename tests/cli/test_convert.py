@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from airflow_mlops.cli.convert.draft import Draft
 from airflow_mlops.cli.convert.reading import Node, Place
 from airflow_mlops.cli.convert.writing import written
-from airflow_mlops.cli.lint import lint
 from airflow_mlops.cli.main import main
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.source import read_source
@@ -65,6 +64,7 @@ def converted(source: Path, output: Path, *options: str) -> dict[str, Any]:
 
 def one_dag(folder: Path, lines: str = "schedule: null", head: str = "") -> dict[str, Any]:
     """The report on the one model of a dag-factory file with these lines in its DAG."""
+    folder.mkdir(exist_ok=True)
     source = folder / "rides.yml"
     source.write_text(DAG.format(head=head, lines=lines.replace("\n", "\n  ")))
     (model,) = converted(source, folder / "out")["models"]
@@ -83,10 +83,16 @@ def left(model: dict[str, Any]) -> dict[str, str]:
     return {one["what"]: one["why"] for one in model["not_carried"]}
 
 
+def linted(path: Path) -> list[tuple[int, str]]:
+    """Line and key of every problem that lint has with a file."""
+    told = json.loads(run("lint", path, "--format", "json").stdout)
+    return [(one["line"], one["key"]) for one in told["problems"]]
+
+
 def assert_lint_names_just_the_placeholders(model: dict[str, Any]) -> None:
     path = Path(model["file"])
     asked = [(one["line"], one["key"]) for one in model["to_fill_in"]]
-    assert [(problem.line, problem.key) for problem in lint([path])] == sorted(asked)
+    assert linted(path) == sorted(asked)
     marked = [n for n, line in enumerate(path.read_text().split("\n"), 1) if "# TO FILL IN: " in line]
     assert marked == sorted(line for line, _ in asked)
 
@@ -320,6 +326,11 @@ def test_a_merge_key_gives_way_to_the_keys_beside_it(tmp_path: Path) -> None:
             None,
         ),
         ("train: {operator: x.PythonOperator, python_callable: 'print(1)'}", None),
+        ("train: {operator: x.PythonOperator, python_callable: os.system}", None),
+        (
+            "fit: {operator: x.PythonOperator, python_callable_name: f, python_callable_file: /o/code.py}",
+            None,
+        ),
         ("fit: {operator: x.PythonOperator, python_callable_name: f, python_callable_file: a-b.py}", None),
     ],
 )
@@ -345,6 +356,7 @@ def test_no_environment_variable_is_expanded(monkeypatch: pytest.MonkeyPatch, tm
     model = one_dag(tmp_path, "default_args: {owner: $SECRET_OWNER}\ndescription: by ${SECRET_OWNER}")
     assert "holds $SECRET_OWNER, which is not expanded here" in left(model)["default_args.owner"]
     assert "holds ${SECRET_OWNER}" in left(model)["description"]
+    assert "holds ${open" in left(one_dag(tmp_path / "other", "description: a ${open"))["description"]
     assert "hunter2" not in Path(model["file"]).read_text()
 
 
@@ -377,7 +389,7 @@ def test_text_of_the_source_cannot_leave_its_comment(tmp_path: Path) -> None:
     assert not any(line.startswith("level") for line in done.output.splitlines())
     (path,) = (tmp_path / "out").iterdir()
     assert "level" not in tree(path)
-    assert {problem.key for problem in lint([path])} >= {"task", "training"}
+    assert {key for _, key in linted(path)} >= {"task", "training"}
 
 
 # Databricks mlops-stacks
@@ -533,6 +545,15 @@ def test_a_file_that_is_there_is_never_written_over_and_nothing_else_is_written(
     taken.symlink_to(tmp_path / "elsewhere.yaml")
     assert run("convert", SAMPLES / "churn.yml", "--output", tmp_path).exit_code == 1
     assert not (tmp_path / "elsewhere.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ["policy", "defaults"])
+def test_a_model_does_not_take_the_name_of_a_file_that_is_no_models(name: str, tmp_path: Path) -> None:
+    source = tmp_path / "source.yml"
+    source.write_text(f"{name}: {{tasks: {{t: {{operator: x}}}}}}\n")
+    (model,) = converted(source, tmp_path / "out")["models"]
+    assert (model["model"], Path(model["file"]).name) == (name, f"{name}_model.yaml")
+    assert_lint_names_just_the_placeholders(model)
 
 
 def test_two_dags_that_would_have_one_name_are_refused(tmp_path: Path) -> None:

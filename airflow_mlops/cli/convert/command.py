@@ -15,6 +15,7 @@ from airflow_mlops.cli.convert.reading import Node, read_yaml
 from airflow_mlops.cli.convert.report import FORMATS, Conversion, Report
 from airflow_mlops.cli.convert.writing import written
 from airflow_mlops.config.problems import nearest
+from airflow_mlops.config.tree import is_layer_file
 
 _KINDS = (dag_factory.KIND, mlops_stacks.KIND)
 
@@ -92,7 +93,10 @@ def _only(dag: str, drafts: Mapping[str, Draft], kind: str) -> Mapping[str, Draf
 
 
 def _conversion(draft: Draft, output: Path) -> Conversion:
-    return Conversion(draft, output / f"{draft.name}.yaml", written(draft))
+    path = output / f"{draft.name}.yaml"
+    if is_layer_file(path):  # a name such as policy.yaml is that of no model's file
+        path = path.with_stem(f"{draft.name}_model")
+    return Conversion(draft, path, written(draft))
 
 
 def _write(models: list[Conversion], output: Path) -> None:

@@ -11,6 +11,8 @@ from airflow_mlops.cli.convert.draft import Draft, shown
 from airflow_mlops.cli.convert.reading import Node
 from airflow_mlops.cli.convert.values import Rule, Said, apply, params, retries
 from airflow_mlops.cli.convert.words import Role, role_of
+from airflow_mlops.config.imports import refused_imports
+from airflow_mlops.config.parts.training import Training
 
 _BY_HAND = "write it in a hand-written DAG beside, see docs/how-to/hand-written-dag.md"
 _FIXED_ORDER = "the order of the steps is the loop's own"
@@ -178,10 +180,14 @@ def _carry_callable(draft: Draft, task: _Task, label: str) -> tuple[str, ...]:
         _apply_or_hint(draft, given, f"{_kind(task)} python_callable {label}", rule, _dotted(given))
     elif name is not None and file is not None:
         path, note = _from_file(file, name)
-        if _IMPORT_PATH.fullmatch(path):
+        if _IMPORT_PATH.fullmatch(path) and not _refusal(path):
             draft.carry(name, f"python_callable_name {label}", "training.callable", path, note)
         else:
-            draft.leave(name, f"python_callable_name {label}", "no module can be told from the file's path")
+            draft.leave(
+                name,
+                f"python_callable_name {label}",
+                "no module that may be imported can be told from its path",
+            )
             draft.hint(
                 "training", f"the task {shown(task.name)} trains by {shown(name.text)} in {shown(file.text)}"
             )
@@ -203,7 +209,15 @@ def _import_path(node: Node) -> Said:
     path = f"{module}:{function}"
     if not _IMPORT_PATH.fullmatch(path):
         raise ValueError(f"{shown(_dotted(node))!r} is no package.module.function")
+    if reason := _refusal(path):
+        raise ValueError(reason)
     return Said(path, _SIGNATURE)
+
+
+def _refusal(path: str) -> str:
+    """Why a model may not name this code, or nothing."""
+    found = refused_imports(Training(callable=path), ())
+    return next((message for _, message, _ in found), "")
 
 
 def _from_file(file: Node, name: Node) -> tuple[str, str]:

@@ -26,7 +26,7 @@ REQUIRED: Mapping[str, str] = {
 }
 # Keys for which nothing is a valid value: an empty text is refused at its line.
 _EMPTY_TEXT = frozenset({"schedule.cron", "schedule.start", "monitor.cron"})
-_VARIABLE = re.compile(r"\$\{[^}]*\}|\$[A-Za-z_]\w*")
+_VARIABLE = re.compile(r"\$\{[^}]*\}?|\$[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)

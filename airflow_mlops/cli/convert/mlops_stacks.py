@@ -21,15 +21,15 @@ from airflow_mlops.cli.convert.words import Role, role_of
 KIND = "mlops-stacks"
 
 _TARGET = (
-    "a model's file has no targets: each Airflow deployment has its own connections and store, see "
-    "docs/how-to/connections.md"
+    "say what differs between deployments in profiles/<name>.yaml beside the model; each Airflow has "
+    "connections of its own"
 )
 _RIGHTS = "give roles access to the DAGs in Airflow, and to the models in MLflow"
 _CLUSTER = "the steps run in the Airflow worker, or in the Python that compute.python names"
 _NOTICE = "Airflow's notifiers: call one from a hand-written DAG, see docs/how-to/hand-written-dag.md"
 _ROOT: Mapping[str, str] = {
     "target": _TARGET,
-    "variable": "a model's file has no variables; its default stands where the bundle used it",
+    "variable": "its default stands where the bundle used it; vars of a model's YAML could hold it",
     "permissions": _RIGHTS,
     "run_as": "Airflow's connections carry the rights to data and models",
     "workspace": _TARGET,
@@ -188,7 +188,7 @@ def _carry_tags(draft: Draft, node: Node) -> None:
 def _tags(node: Node) -> Said:
     """Databricks has keys with values, Airflow words."""
     words = [f"{key}:{one.text}" if one.text else key for key, one in node.entries.items()]
-    if not words or not all(len(word) <= 100 for word in words):
+    if not words or not all(len(word) <= 100 and "${" not in word for word in words):
         raise ValueError("not keys with texts, together at most 100 characters")
     return Said(words)
 

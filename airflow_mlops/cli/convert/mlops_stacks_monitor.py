@@ -30,7 +30,7 @@ _INFERENCE_LOG: Mapping[str, str] = {
     "timestamp_col": _LOG,
 }
 _CHECK: Mapping[str, str] = {
-    "env": "a model's file has no targets",
+    "env": "profiles tell deployments apart",
     "table_name_under_monitor": _LOG,
     "git_source_info": "each run records the version of its code by itself",
 }

@@ -29,7 +29,7 @@ _PARAMETERS: Mapping[str, str] = {
     "evaluator_config_loader_function": "a setting of mlflow.evaluate, which is not used",
     "git_source_info": "each run records the version of its code by itself",
     "experiment_name": "runs are recorded in the MLflow experiment that has the model's name",
-    "env": "a model's file has no targets",
+    "env": "profiles tell deployments apart",
 }
 _TASK: Mapping[str, str] = {
     "depends_on": "the order of the steps is the loop's own",
