@@ -15,6 +15,10 @@ from airflow_mlops.exceptions import MlopsError
 # name -> where it is, and what it does in a few words (so that --help imports none of them)
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("airflow_mlops.cli.init:command", "Begin a model: its YAML, its code and a test."),
+    "convert": (
+        "airflow_mlops.cli.convert:command",
+        "Begin models from dag-factory or Databricks mlops-stacks files.",
+    ),
     "lint": ("airflow_mlops.cli.lint:command", "Check models' YAML files."),
     "plan": ("airflow_mlops.cli.plan:command", "Show the DAGs that a YAML file becomes."),
     "show": ("airflow_mlops.cli.show:command", "Show all settings of a YAML file, defaults filled in."),

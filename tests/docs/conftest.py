@@ -123,6 +123,11 @@ def tutorial(tmp_path: Path) -> Path:
             file = tmp_path / block.marks.removeprefix("file=")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(block.text, encoding="utf-8")
+    for block in blocks("yml"):  # files of other tools, which the reader has already
+        file = tmp_path / block.marks.removeprefix("file=")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(block.text, encoding="utf-8")
+    shutil.copytree(REPOSITORY / "tests" / "cli" / "convert" / "fares", tmp_path / "fare_quotes")
     (tmp_path / "plugins" / "churn" / "__init__.py").touch()
     return tmp_path
 
