@@ -104,10 +104,13 @@ class ConfigFolderBundle(BaseDagBundle):
 
     def _read(self) -> tuple[Snapshot, str | None]:
         # Imported at the first use: tasks are pinned to a version and never read the folder.
-        from airflow_mlops.config.tree import names_our_version
+        from airflow_mlops.config.tree import LIES_ABOVE, describes_a_model, layers_above
 
         files, refused, stamp = read_folder(self.folder, self._suffixes)
-        configs = {name for name, body in files.items() if name.endswith(_YAML) and names_our_version(body)}
+        named = ((name, body) for name, body in files.items() if name.endswith(_YAML))
+        configs = {name for name, body in named if describes_a_model(Path(name), body)}
+        for layer in layers_above(self.folder):
+            refused[f"above.{layer.name}"] = f"{layer} {LIES_ABOVE.format(folder=self.folder)}"
         ignored = self._ignored(files) if any(name.endswith(IGNORE_FILE) for name in files) else ()
         return make_snapshot(files, configs=configs, ignored=ignored, refused=refused), stamp
 

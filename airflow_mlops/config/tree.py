@@ -16,6 +16,7 @@ DEFAULTS = "defaults.yaml"
 POLICY = "policy.yaml"
 PROFILES = "profiles"
 IGNORE_FILE = ".airflowignore"
+LIES_ABOVE = "lies above {folder}, the folder that Airflow reads, so it does not count; move it there"
 
 _YAML = (".yaml", ".yml")
 
@@ -48,6 +49,18 @@ def find_yaml(folder: Path, site: Site | None = None) -> Iterator[Path]:
     yield from _walk(folder, rules, walked.ignore_syntax)
 
 
+def layers_above(folder: Path) -> Iterator[Path]:
+    """Defaults and policies in a git repository above the folder that Airflow reads. ``lint`` lets them
+    count; Airflow cannot, for a bundle may hold no more than the folder. Better told than left out."""
+    inside = folder.absolute()
+    around = [inside, *inside.parents]
+    top = next((depth for depth, one in enumerate(around) if (one / ".git").exists()), 0)
+    for above in around[1 : top + 1]:
+        for file in (above / DEFAULTS, above / POLICY):
+            if file.is_file() and names_our_version(_beginning(file) or b""):
+                yield file
+
+
 def is_layer(path: Path, body: bytes) -> bool:
     """Whether a file of ours is a layer: by its name, and in ``profiles/`` because it names no model."""
     if path.name in (DEFAULTS, POLICY):
@@ -57,12 +70,7 @@ def is_layer(path: Path, body: bytes) -> bool:
 
 def is_layer_file(path: Path) -> bool:
     """The same of a file that is there, or not."""
-    if path.parent.name != PROFILES:
-        return is_layer(path, b"")
-    try:
-        return is_layer(path, path.read_bytes()[:MAX_BYTES])
-    except OSError:
-        return False
+    return is_layer(path, _beginning(path) or b"")
 
 
 def names_our_version(body: bytes) -> bool:
@@ -90,14 +98,18 @@ def _ours(folder: Path, site: Site | None) -> Iterator[tuple[Path, bytes]]:
     if not folder.is_dir():
         raise whole_file(folder, "no such folder", "check [mlops] configs_folder or the path given")
     for path in find_yaml(folder, site):
-        try:
-            with path.open("rb") as file:
-                body = file.read(MAX_BYTES + 1)
-        except OSError:
-            yield path, b""
-            continue
-        if names_our_version(body):
-            yield path, body
+        body = _beginning(path)
+        if body is None or names_our_version(body):
+            yield path, body or b""
+
+
+def _beginning(path: Path) -> bytes | None:
+    """As much of a file as may count; None if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError:
+        return None
 
 
 def _walk(folder: Path, above: list[_IgnoreRules], syntax: str) -> Iterator[Path]:

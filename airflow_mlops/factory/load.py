@@ -17,8 +17,7 @@ from airflow_mlops.config.load import load_model
 from airflow_mlops.config.problems import InvalidConfig
 from airflow_mlops.config.problems import Problem as Wrong
 from airflow_mlops.config.site import Site
-from airflow_mlops.config.source import MAX_BYTES
-from airflow_mlops.config.tree import DEFAULTS, POLICY, find_configs, find_yaml, names_our_version
+from airflow_mlops.config.tree import LIES_ABOVE, find_configs, find_yaml, layers_above
 from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.factory.import_errors import broken_config, can_be_shown, is_admitted
 from airflow_mlops.factory.render import render
@@ -77,7 +76,9 @@ def load_folders(folders: Iterable[Path]) -> Loaded:
     sites: dict[Path, Site] = {}
     for folder in folders:
         site = airflow_site(folder)
-        problems += _layers_above(folder)
+        problems += (
+            Problem(layer, f"{layer}: {LIES_ABOVE.format(folder=folder)}") for layer in layers_above(folder)
+        )
         try:
             found = find_configs(folder, site)
         except ConfigError as error:
@@ -158,24 +159,6 @@ def load_file(
         dag.validate()  # type: ignore[no-untyped-call]  # Airflow left it bare
         dag.check_cycle()
     return dags
-
-
-def _layers_above(folder: Path) -> Iterator[Problem]:
-    """Layers in a repository above the folder that Airflow reads. ``lint`` lets them count; here they cannot,
-    for a bundle may hold no more than the folder. Better told than silently left out."""
-    inside = folder.absolute()
-    repository = next((one for one in inside.parents if (one / ".git").exists()), None)
-    for above in inside.parents if repository and not (inside / ".git").exists() else ():
-        for name in (DEFAULTS, POLICY):
-            file = above / name
-            if file.is_file() and names_our_version(file.read_bytes()[:MAX_BYTES]):
-                yield Problem(
-                    file,
-                    f"{file}: lies above {inside}, the folder that Airflow reads, and does not count there. "
-                    f"Move it into {inside}, or let Airflow read {above}.",
-                )
-        if above == repository:
-            return
 
 
 def _folders(own: Path) -> list[Path]:

@@ -22,6 +22,7 @@ from airflow_mlops.operators.errors import airflow_errors
 from airflow_mlops.operators.other_python import OtherPython
 from airflow_mlops.operators.run_info import run_info
 from airflow_mlops.operators.summary import summary
+from airflow_mlops.operators.templates import rendered
 
 if TYPE_CHECKING:
     from airflow_mlops.config.models import ModelConfig
@@ -103,7 +104,7 @@ class StepOperator(BaseOperator):
     def request(self, context: Any, configured: Configured, **more: Any) -> dict[str, Any]:
         """The step's request as JSON values; ``more`` are fields that do not come from upstream."""
         run = TypeAdapter(RunInfo).dump_python(self.run_info(context, configured), mode="json")
-        config = configured.config.model_dump(mode="json")
+        config = rendered(configured.config.model_dump(mode="json"), self, context)
         inputs = {name: bare(getattr(self, name)) for name in self.inputs}
         return {"config": config, "run": run, **inputs, **more}
 

@@ -113,6 +113,34 @@ def test_a_yaml_that_changed_in_the_middle_of_a_run_fails_the_next_task(
         train.execute(make_context())
 
 
+def test_templates_are_filled_in_where_rows_and_parameters_are_named_and_nowhere_else(
+    backends, yaml_file, make_context, answer
+):
+    requests = answer(SNAPSHOT)
+    text = yaml_file.read_text().replace('"rows/*.parquet"', '"rows/{{ dag_run.run_id }}.parquet"')
+    text = text.replace("LogisticRegression}", 'LogisticRegression, params: {tag: "{{ 1 + 1 }}", C: 2}}')
+    yaml_file.write_text(text + 'description: "{{ 1 + 1 }}"\n')
+    context = make_context()
+    result = SnapshotOperator(task_id="snapshot", model=yaml_file).execute(context)
+    config = requests[0][1]["config"]
+    assert config["data"]["source"]["path"] == f"rows/{context['dag_run'].run_id}.parquet"
+    assert config["training"]["params"] == {"tag": "2", "C": 2}
+    assert config["description"] == "{{ 1 + 1 }}"
+    assert result["config"] == load_model(yaml_file).digest
+
+
+@pytest.mark.parametrize("template", ["{{ no_such_thing.at_all }}", "{{ 1 + }}"])
+def test_a_template_that_cannot_be_filled_in_is_told_by_its_key_and_not_tried_again(
+    backends, yaml_file, make_context, template
+):
+    yaml_file.write_text(yaml_file.read_text().replace('"rows/*.parquet"', f'"rows/{template}"'))
+    operator = SnapshotOperator(task_id="snapshot", model=yaml_file)
+    with pytest.raises(
+        AirflowFailException, match=r"data.source of model churn: a template cannot be filled in"
+    ):
+        operator.execute(make_context())
+
+
 def test_a_dag_that_was_parsed_from_an_older_yaml_is_refused(backends, yaml_file, make_context):
     operator = SnapshotOperator(task_id="snapshot", model=yaml_file, config_digest="0" * 64)
     with pytest.raises(AirflowFailException, match="the YAML of churn changed"):
