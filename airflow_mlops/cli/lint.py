@@ -10,6 +10,7 @@ import click
 
 from airflow_mlops.cli.lint_formats import FORMATS, Findings
 from airflow_mlops.cli.site import profile_option, profiles_for, site_around
+from airflow_mlops.config.duplicates import described_twice
 from airflow_mlops.config.layers import check_layer
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.problems import InvalidConfig, Problem
@@ -64,17 +65,8 @@ def lint(files: Mapping[Path, Site], *, every_profile: bool = False) -> list[Pro
                 problems |= dict.fromkeys(error.problems)
                 continue
             if (first := owners.setdefault(model, path)) != path:
-                problems[_taken_name(path, model, first)] = None
+                problems[described_twice(path, model, first)] = None
     return list(problems)
-
-
-def _taken_name(path: Path, model: str, first: Path) -> Problem:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    number = next((n for n, line in enumerate(lines, 1) if line.startswith("model:")), 1)
-    message = f"{model!r} is described in {first} already"
-    return Problem(
-        str(path), number, 1, "model", message, "give one of the two another name", lines[number - 1]
-    )
 
 
 def _files(paths: Iterable[Path], profile: str | None) -> dict[Path, Site]:

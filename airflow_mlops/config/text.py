@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 from airflow_mlops.config.problems import InvalidConfig, Problem
@@ -20,14 +21,21 @@ def read_body(path: Path) -> bytes:
 
 def decoded(body: bytes, path: Path) -> str:
     """The text of a file's bytes, without a byte order mark. Raises ``InvalidConfig``."""
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
-        return body.decode("utf-8-sig")
+        return body.decode()
     except UnicodeDecodeError as error:
-        line = body.count(b"\n", 0, error.start) + 1
-        column = error.start - body.rfind(b"\n", 0, error.start)
-        message = f"not UTF-8 (byte 0x{body[error.start]:02x})"
-        problem = Problem(str(path), line, column, "", message, "save the file as UTF-8")
-        raise InvalidConfig([problem]) from error
+        raise InvalidConfig([_not_utf8(path, body, error.start)]) from error
+
+
+def _not_utf8(path: Path, body: bytes, at: int) -> Problem:
+    """At the first byte that is none; the line is shown with a mark in its place."""
+    line = body.count(b"\n", 0, at) + 1
+    begin = body.rfind(b"\n", 0, at) + 1
+    before = body[begin:at].decode()
+    after = body[at:].partition(b"\n")[0].decode("utf-8", "replace").rstrip("\r")
+    message = f"not UTF-8 (byte 0x{body[at]:02x})"
+    return Problem(str(path), line, len(before) + 1, "", message, "save the file as UTF-8", before + after)
 
 
 def whole_file(path: Path, message: str, hint: str) -> InvalidConfig:

@@ -1,24 +1,17 @@
-"""How a broken YAML shows in Airflow's UI under its own path, without hiding any other model."""
+"""DAGs that never become one: Airflow files why under the YAML's own path, and no other model is hidden."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, get_parsing_context
+from airflow.sdk import DAG
 
 from airflow_mlops.exceptions import ConfigError
 
-
-def can_be_shown() -> bool:
-    """Whether this process is the DAG processor's parser of a whole file.
-
-    Everywhere else (a task, ``dags reserialize``, ``tasks test``) a DAG that cannot be serialised would
-    stop the command instead of becoming a line in the UI.
-    """
-    return os.environ.get("_AIRFLOW_PROCESS_CONTEXT") == "client" and get_parsing_context().dag_id is None
+# MySQL keeps 65,535 bytes of an import error; one that is too long would take the others along.
+_LONGEST = 15_000
 
 
 class BrokenConfig(DAG):
@@ -27,7 +20,7 @@ class BrokenConfig(DAG):
     The DAG processor files a serialisation error under the DAG's ``relative_fileloc``. An error under the
     loader's own path would mark every DAG of the loader stale, so this one answers the YAML's path and
     refuses to be serialised. A file importer of our own would be the plain way (AIP-85), but the
-    processor of Airflow 3.3 lists ``.py`` files only.
+    processor of Airflow 3.3 lists ``.py`` files only. What it leans on is listed in ``contract.py``.
     """
 
     config_path: Path
@@ -38,8 +31,8 @@ class BrokenConfig(DAG):
     def relative_fileloc(self) -> str:
         path = self.config_path
         if self._root is not None and path.is_relative_to(self._root):
-            return str(path.relative_to(self._root))
-        return str(path)
+            path = path.relative_to(self._root)
+        return storable(str(path))
 
     @relative_fileloc.setter
     def relative_fileloc(self, loader: str | None) -> None:
@@ -51,25 +44,38 @@ class BrokenConfig(DAG):
         raise _refusal(self.message)
 
 
+class ListedProblems(DAG):
+    """All broken YAMLs for a command that lists what it has parsed itself. It refuses to be put into the
+    list of DAGs, and its message becomes the loader's import error there: in nobody's database."""
+
+    message: str
+
+    def validate(self) -> None:
+        raise _refusal(self.message)
+
+
 def broken_config(path: Path, message: str) -> BrokenConfig:
     """A stand-in for the YAML at ``path`` (absolute) whose import error will read ``message``."""
-    name = hashlib.sha256(str(path).encode()).hexdigest()[:12]
+    name = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:12]
     dag = BrokenConfig(f"broken_config.{name}", auto_register=False, tags=["broken"])
     dag.config_path = path
-    dag.message = message
+    dag.message = storable(message)
     return dag
 
 
-def is_admitted(stand_in: BrokenConfig) -> bool:
-    """Whether the deployment's cluster policies let the stand-in pass. One that they refuse (it has neither
-    tasks nor an owner) would be an error under the loader's path, where it hides every model."""
-    from airflow import settings
+def listed_problems(messages: list[str]) -> ListedProblems:
+    dag = ListedProblems("broken_configs", auto_register=False)
+    dag.message = storable("\n\n".join(messages))
+    return dag
 
-    try:
-        settings.dag_policy(stand_in)  # type: ignore[no-untyped-call]  # Airflow left it bare
-    except Exception:  # noqa: BLE001 (whatever a policy raises is a refusal)
-        return False
-    return True
+
+def storable(text: str) -> str:
+    """What every database takes: of a bounded length, without NUL bytes and what is not Unicode. Snippets
+    and the names of files may hold either."""
+    plain = text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if len(plain) <= _LONGEST:
+        return plain
+    return plain[:_LONGEST] + "\n… and more, which `airflow-mlops lint` shows"
 
 
 def _refusal(message: str) -> ConfigError:

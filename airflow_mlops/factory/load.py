@@ -13,18 +13,20 @@ from typing import Any
 from airflow.sdk import DAG, get_parsing_context
 from airflow.sdk.configuration import conf
 
+from airflow_mlops.config.duplicates import described_twice
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.problems import InvalidConfig
 from airflow_mlops.config.problems import Problem as Wrong
 from airflow_mlops.config.site import Site
 from airflow_mlops.config.tree import LIES_ABOVE, find_configs, find_yaml, layers_above
 from airflow_mlops.exceptions import ConfigError
-from airflow_mlops.factory.import_errors import broken_config, can_be_shown, is_admitted
 from airflow_mlops.factory.render import render
 from airflow_mlops.hooks.site import airflow_site
 from airflow_mlops.plan.compile import compile_plan
 
 log = logging.getLogger(__name__)
+
+PLACEHOLDER = ".config_error"  # how the id of the DAG ends that stands for a broken file
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +53,49 @@ def load_dags(namespace: MutableMapping[str, Any], *, loader_file: str | Path | 
     inside a versioned bundle). Where Airflow parses for one task, only that model's file is read.
 
     A file that cannot be used never hides another: the DAG processor shows it as an import error under
-    its own path, any other process logs a warning.
-    Raises ``ConfigError`` only where the one file that Airflow asks for is broken.
+    its own path (``report``), any other process logs a warning.
+    Raises ``ConfigError`` only where a task is to run whose one file is broken.
     """
     folders = _folders(Path(loader_file or namespace["__file__"]).absolute().parent)
-    wanted = get_parsing_context().dag_id
-    found = load_one(folders, wanted) if wanted else load_folders(folders)
+    context = get_parsing_context()
+    if context.dag_id is None:
+        found = load_folders(folders)
+        namespace.update(_shown(found.problems))
+    elif context.dag_id.endswith(PLACEHOLDER):
+        found = _placeholder(folders, context.dag_id)
+    elif context.task_id is not None:
+        found = load_one(folders, context.dag_id)
+    else:
+        found = _asked_for(folders, context.dag_id)
     namespace.update({f"dag {dag_id}": dag for dag_id, dag in found.dags.items()})
-    for problem in found.problems:
-        stand_in = broken_config(problem.path, problem.message)
-        if can_be_shown() and is_admitted(stand_in):
-            namespace[f"problem {problem.path}"] = stand_in
-        else:
-            log.warning("Skipped %s: %s", problem.path, problem.message)
     return found
+
+
+def _shown(problems: Sequence[Problem]) -> dict[str, DAG]:
+    if not problems:
+        return {}
+    from airflow_mlops.factory.reporting import report  # some milliseconds that no good parse pays
+
+    return report(problems)
+
+
+def _placeholder(folders: Iterable[Path], dag_id: str) -> Loaded:
+    from airflow_mlops.factory.placeholder import placeholders
+
+    made = placeholders(load_folders(folders).problems)
+    return Loaded({dag.dag_id: dag for dag in made.values() if dag.dag_id == dag_id})
+
+
+def _asked_for(folders: Iterable[Path], dag_id: str) -> Loaded:
+    """One DAG for a command (``tasks test``, ``dags test``), which writes its parse to the database: an
+    error raised here would be filed under the loader's path, where it hides every model."""
+    try:
+        return load_one(folders, dag_id)
+    except Exception as error:  # noqa: BLE001 (whatever it is)
+        from airflow_mlops.factory.reporting import tell
+
+        tell(dag_id, str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}")
+        return Loaded()
 
 
 def load_folders(folders: Iterable[Path]) -> Loaded:
@@ -96,7 +127,15 @@ def load_folders(folders: Iterable[Path]) -> Loaded:
             problems.append(Problem(path, f"{path}: cannot be rendered: {type(error).__name__}: {error}"))
         else:
             dags.update(made)
-    return Loaded(dags, (*problems, *_by_file(layers)))
+    return Loaded(dags, _each_file_once((*problems, *_by_file(layers))))
+
+
+def _each_file_once(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Airflow keeps one import error for a path: the second would replace the first."""
+    told: dict[Path, dict[str, None]] = {}
+    for problem in problems:
+        told.setdefault(problem.path, {})[problem.message] = None
+    return tuple(Problem(path, "\n".join(messages)) for path, messages in told.items())
 
 
 def _in_other_files(error: ConfigError, path: Path) -> Iterator[Wrong]:
@@ -150,10 +189,7 @@ def load_file(
     loaded = load_model(path, site or airflow_site(path.absolute().parent))
     model = loaded.config.model
     if taken is not None and (first := taken.setdefault(model, path)) != path:
-        raise ConfigError(
-            f"{path}: model {model!r} is described in {first} already. "
-            "Give this one another name, or remove one of the two files."
-        )
+        raise InvalidConfig([described_twice(path, model, first)])
     dags = render(compile_plan(loaded.config, loaded.digest), loaded.config, only=only)
     for dag in dags.values():
         dag.validate()  # type: ignore[no-untyped-call]  # Airflow left it bare

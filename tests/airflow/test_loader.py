@@ -13,7 +13,6 @@ from airflow.sdk import DAG
 from airflow_mlops.config import load as config_load
 from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.factory import load_dags
-from airflow_mlops.factory.import_errors import BrokenConfig
 
 BAD = "levle: 2\n"
 
@@ -116,7 +115,7 @@ def test_the_second_file_of_a_model_is_a_problem_that_names_the_first(model_yaml
     with caplog.at_level(logging.WARNING):
         assert dags_in(load()) == {"rain.train", "rain.deploy"}
     assert f"Skipped {second}" in caplog.text
-    assert f"model 'rain' is described in {first} already" in caplog.text
+    assert f"{second}:2:1: model: 'rain' is described in {first} already" in caplog.text
 
 
 def test_a_file_that_cannot_be_rendered_hides_no_other(model_yaml, load, monkeypatch, caplog):
@@ -178,44 +177,19 @@ def test_a_parse_for_a_task_of_a_broken_model_says_what_is_broken(model_yaml, lo
         load()
 
 
+def test_a_command_that_asks_for_a_broken_models_dag_is_told_why_and_the_loader_does_not_fail(
+    model_yaml, load, monkeypatch, caplog
+):
+    bad = model_yaml("rain", more=BAD)
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "rain.train")  # and no task: `airflow tasks test`
+    assert dags_in(load()) == set()
+    assert f"Skipped rain.train: {bad}:" in caplog.text
+
+
 def test_a_parse_for_somebody_elses_dag_loads_nothing(model_yaml, load, for_one_task):
     model_yaml("rain")
     for_one_task("hand_written")
     assert dags_in(load()) == set()
-
-
-def test_a_broken_file_stands_in_under_its_own_path_only_while_airflow_parses_whole_files(
-    model_yaml, load, monkeypatch, tmp_path
-):
-    bad = model_yaml("snow", at="winter/snow.yaml", more=BAD)
-    assert not any(isinstance(value, BrokenConfig) for value in load().values())
-
-    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "client")
-    (stand_in,) = [value for value in load().values() if isinstance(value, BrokenConfig)]
-    stand_in.fileloc, stand_in.relative_fileloc = str(tmp_path / "mlops.py"), "mlops.py"
-    assert stand_in.relative_fileloc == "winter/snow.yaml"
-    stand_in.fileloc = str(tmp_path / "winter" / "dags" / "mlops.py")
-    stand_in.relative_fileloc = "dags/mlops.py"
-    assert stand_in.relative_fileloc == "snow.yaml"
-    assert stand_in.config_path == bad
-
-
-def test_a_stand_in_that_a_cluster_policy_refuses_is_left_out_so_that_it_hides_no_model(
-    model_yaml, load, monkeypatch, caplog
-):
-    from airflow import settings
-    from airflow.exceptions import AirflowClusterPolicyViolation
-
-    def policy(dag):
-        if not dag.tasks:
-            raise AirflowClusterPolicyViolation("a DAG needs tasks")
-
-    monkeypatch.setattr(settings, "dag_policy", policy)
-    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "client")
-    model_yaml("rain")
-    model_yaml("snow", more=BAD)
-    assert dags_in(load()) == {"rain.train", "rain.deploy"}
-    assert "snow.yaml" in caplog.text
 
 
 def test_the_loader_of_the_repository_is_found_by_airflows_safe_mode():

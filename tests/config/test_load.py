@@ -271,6 +271,12 @@ def test_bytes_that_are_not_utf_8_are_refused_where_they_stand(write) -> None:
     [problem] = found(write(MINIMAL.replace("label: is_good", "label: güt").encode("latin-1")))
     assert (problem.line, problem.column) == (11, 11)
     assert "not UTF-8 (byte 0xfc)" in problem.message
+    assert str(problem).endswith("    11 |   label: g\ufffdt\n       |           ^")
+
+
+def test_the_caret_stands_below_bytes_that_are_not_utf_8_after_wider_characters(write) -> None:
+    [problem] = found(write(b"\xef\xbb\xbfowner: \xc3\xa4 \xfc\n" + MINIMAL.encode()))
+    assert (problem.line, problem.column) == (1, 10)
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(write) -> None:
