@@ -267,6 +267,31 @@ def test_a_folder_that_holds_too_much_is_refused(bundle, folder, monkeypatch, li
         bundle()
 
 
+def test_layers_belong_to_the_snapshot_even_where_models_beside_them_are_ignored(model_yaml, bundle, folder):
+    model_yaml("rain", at="models/rain.yaml")
+    model_yaml("snow", at="models/snow.yaml")
+    (folder / "profiles").mkdir()
+    for name in ("defaults.yaml", "policy.yaml", "profiles/prod.yaml"):
+        (folder / name).write_text("apiVersion: airflow-mlops/v1\n")
+    (folder / ".airflowignore").write_text("*.yaml\n!rain.yaml\n")
+    layers = {"defaults.yaml", "policy.yaml", "profiles/prod.yaml"}
+    assert names(bundle()) == {"rain.yaml", "mlops_loader.py", ".airflowignore"} | layers
+
+
+def test_a_folder_of_layers_alone_gets_no_loader(bundle, folder):
+    (folder / "defaults.yaml").write_text("apiVersion: airflow-mlops/v1\n")
+    assert names(bundle()) == {"defaults.yaml"}
+
+
+def test_layers_above_the_folder_are_told_instead_of_quietly_left_out(model_yaml, bundle, folder):
+    model_yaml("rain", at="models/rain.yaml")
+    (folder.parent / ".git").mkdir()
+    (folder.parent / "defaults.yaml").write_text("apiVersion: airflow-mlops/v1\nowner: x\n")
+    made = bundle()
+    assert "above.defaults.yaml.refused.py" in names(made)
+    assert f"lies above {folder}" in (made.path / "above.defaults.yaml.refused.py").read_text()
+
+
 def test_a_pipe_is_not_waited_for(model_yaml, bundle, folder):
     model_yaml("rain", at="models/rain.yaml")
     os.mkfifo(folder / "pipe.yaml")
