@@ -15,7 +15,7 @@ from airflow_mlops.config.layers import check_layer
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.problems import InvalidConfig, Problem
 from airflow_mlops.config.site import Site
-from airflow_mlops.config.tree import find_configs, find_layer_files, is_layer_file
+from airflow_mlops.config.tree import find_files, is_layer_file
 
 
 @click.command("lint")
@@ -74,7 +74,7 @@ def _files(paths: Iterable[Path], profile: str | None) -> dict[Path, Site]:
     files: dict[Path, Site] = {}
     for given in paths:
         site = site_around(given, profile)
-        found = [*find_layer_files(given, site), *find_configs(given, site)] if given.is_dir() else [given]
+        found = find_files(given, site) if given.is_dir() else [given]
         files |= {path: site for path in found if path not in files}
     return files
 

@@ -14,7 +14,7 @@ from airflow_mlops.config.migration.migrate import Migrated, migrate
 from airflow_mlops.config.models import API_VERSION
 from airflow_mlops.config.problems import InvalidConfig, Problem
 from airflow_mlops.config.text import decoded, read_body
-from airflow_mlops.config.tree import find_configs, find_layer_files
+from airflow_mlops.config.tree import find_files
 
 
 @click.command("migrate")
@@ -51,8 +51,7 @@ def _files(paths: Iterable[Path]) -> dict[Path, Path]:
     found: dict[Path, tuple[Path, Path]] = {}
     for given in paths:
         is_folder = given.is_dir()
-        inside = [*find_layer_files(given), *find_configs(given)] if is_folder else [given]
-        for path in inside:
+        for path in find_files(given) if is_folder else [given]:
             found.setdefault(path.resolve(), (path, given if is_folder else given.parent))
     return dict(found.values())
 

@@ -43,8 +43,14 @@ def substitute(composition: Composition, profile: str | None) -> Substituted:
     replacing = _Replacing(composition, known)
     if VARS in composition.value and not isinstance(variables, dict):
         replacing.problems.append(composition.at_value((VARS,), "must be a mapping of keys"))
-    result = replacing.mapping(value, ())
-    return Substituted(result, replacing.used, replacing.problems)
+    if any(_may_refer(line) for document in composition.documents for line in document.lines):
+        value = replacing.mapping(value, ())
+    return Substituted(value, replacing.used, replacing.problems)
+
+
+def _may_refer(line: str) -> bool:
+    """Most files refer to nothing and need not be gone through. In quotes a $ may be written as an escape."""
+    return "${" in line or "\\" in line
 
 
 class _Replacing:

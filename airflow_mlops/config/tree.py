@@ -26,6 +26,12 @@ _NAMES_A_MODEL = re.compile(rb"""^["']?model["']?[ \t]*:""", re.MULTILINE)
 _Rule = Callable[[str], bool | None]
 
 
+def find_files(folder: Path, site: Site | None = None) -> list[Path]:
+    """The layers at and below a folder, sorted, and after them the models' files of ``find_configs``."""
+    found = sorted((not is_layer(path, body), path) for path, body in _ours(folder, site))
+    return [path for _, path in found]
+
+
 def find_configs(folder: Path, site: Site | None = None) -> list[Path]:
     """Every model's file at and below a folder: ``*.yaml`` or ``*.yml`` that names our ``apiVersion`` (of
     any version) and is no layer, sorted. Hidden folders and what ``.airflowignore`` names are passed over.
@@ -33,11 +39,6 @@ def find_configs(folder: Path, site: Site | None = None) -> list[Path]:
     no such folder.
     """
     return sorted(path for path, body in _ours(folder, site) if not is_layer(path, body))
-
-
-def find_layer_files(folder: Path, site: Site | None = None) -> list[Path]:
-    """The defaults, profiles and policies at and below a folder, sorted."""
-    return sorted(path for path, body in _ours(folder, site) if is_layer(path, body))
 
 
 def find_yaml(folder: Path, site: Site | None = None) -> Iterator[Path]:
@@ -70,7 +71,8 @@ def is_layer(path: Path, body: bytes) -> bool:
 
 def is_layer_file(path: Path) -> bool:
     """The same of a file that is there, or not."""
-    return is_layer(path, _beginning(path) or b"")
+    body = _beginning(path) if path.parent.name == PROFILES else None
+    return is_layer(path, body or b"")
 
 
 def names_our_version(body: bytes) -> bool:
