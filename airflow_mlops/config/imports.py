@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.base import Imported
 from airflow_mlops.config.problems import KeyPath
 
@@ -32,6 +33,24 @@ def refused_imports(config: BaseModel, allowed: Sequence[str]) -> Iterator[tuple
             owner = "Airflow" if top in _MACHINERY else "Python"
             hint = "name a function or class of your own package, or of a library that trains models"
             yield path, f"{text!r} leads into {owner}'s own code", hint
+
+
+def takes_import_path(path: KeyPath) -> bool:
+    """Whether the key at a path of a model's file names code."""
+    keys = [key for key in path if isinstance(key, str)]
+    parts: list[type[BaseModel]] = [ModelConfig]
+    for key in keys[:-1]:
+        fields = [part.model_fields[key] for part in parts if key in part.model_fields]
+        parts = [part for field in fields for part in _parts_of(field.annotation)]
+    return any((keys[-1], True) in _fields(part) for part in parts)
+
+
+def _parts_of(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a type is, or holds in a union or a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for one in get_args(annotation):
+        yield from _parts_of(one)
 
 
 def _import_paths(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:

@@ -49,8 +49,19 @@ def find_layers_of(path: Path, site: Site) -> Layers:
 
     Raises ``InvalidConfig`` where one cannot be read, and where the profile in force has no file at all.
     """
-    folders = site.folders(path)
     reading = _Reading(site.root)
+    above = _read_above(path, site, reading)
+    texts = (*above.texts, reading.needed(path))
+    return Layers(texts, above.policies, tuple(reading.dependencies))
+
+
+def find_layers_above(path: Path, site: Site) -> Layers:
+    """What counts for a file at ``path``, without the file itself: it may be no YAML at all."""
+    return _read_above(path, site, _Reading(site.root))
+
+
+def _read_above(path: Path, site: Site, reading: _Reading) -> Layers:
+    folders = site.folders(path)
     defaults = [reading.optional(folder / DEFAULTS) for folder in folders]
     profiles = []
     if site.profile is not None:
@@ -58,8 +69,8 @@ def find_layers_of(path: Path, site: Site) -> Layers:
         if not any(profiles):
             raise InvalidConfig([_no_such_profile(path, site.profile, folders)])
     policies = [reading.optional(folder / POLICY) for folder in folders]
-    texts = [*defaults, *profiles, reading.needed(path)]
-    return Layers(_given(texts), _given(policies), tuple(reading.dependencies))
+    texts = _given([*defaults, *profiles])
+    return Layers(texts, _given(policies), tuple(reading.dependencies))
 
 
 def layer_names(profile: str | None) -> tuple[str, ...]:
@@ -125,7 +136,7 @@ def wrong_version(document: Document) -> Problem | None:
 
     at = ("apiVersion",)
     hint = f"this release knows {API_VERSION}"
-    if isinstance(given, str) and given in MIGRATIONS:
+    if isinstance(given, str) and given in MIGRATIONS and not document.path.endswith(".py"):
         hint = f"run: airflow-mlops migrate {document.path}"
     message = f"{given!r} is not a version this release can read"
     return document.problem(document.value_place(at), at, message, hint)

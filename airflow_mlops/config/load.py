@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from airflow_mlops.config.imports import refused_imports
 from airflow_mlops.config.layers import (
     Dependency,
+    find_layers_above,
     find_layers_of,
     read_layer,
     read_policy,
@@ -24,7 +25,7 @@ from airflow_mlops.config.overlay import Composition, compose
 from airflow_mlops.config.policy import WrittenPolicy
 from airflow_mlops.config.problems import InvalidConfig, KeyPath, Problem
 from airflow_mlops.config.site import Site
-from airflow_mlops.config.source import read_source
+from airflow_mlops.config.source import Document, read_source
 from airflow_mlops.config.substitution import substitute
 from airflow_mlops.config.suite import with_suite
 from airflow_mlops.config.translate import problems_of
@@ -58,8 +59,20 @@ def load_model(path: Path, site: Site | None = None) -> LoadedModel:
     """
     site = site or Site()
     files = find_layers_of(path, site)
-    made = _made(files.texts, files.policies, site.profile, site.imports)
-    config, digest, dependencies = made.config, made.digest, files.dependencies
+    made = _made_of_texts(files.texts, files.policies, site.profile, site.imports)
+    return _loaded(made, path, files.dependencies)
+
+
+def load_document(own: Document, path: Path, site: Site) -> LoadedModel:
+    """The same of values that no text stands behind, with the layers that count for a file at ``path``.
+    What a whole file needs of its text (syntax, traps, size) does not apply."""
+    files = find_layers_above(path, site)
+    made = _made(own, files.texts, files.policies, site.profile, site.imports)
+    return _loaded(made, path, files.dependencies)
+
+
+def _loaded(made: _Made, path: Path, dependencies: tuple[Dependency, ...]) -> LoadedModel:
+    config, digest = made.config, made.digest
     if (name := config.validation.suite) is not None:
         try:
             config, suite = with_suite(config, name, path)
@@ -80,14 +93,23 @@ class _Made:
 
 
 @lru_cache(maxsize=1024)
-def _made(
+def _made_of_texts(
     texts: tuple[tuple[str, str], ...],
     policies: tuple[tuple[str, str], ...],
     profile: str | None,
     imports: tuple[str, ...],
 ) -> _Made:
     *above, (path, text) = texts
-    own = read_source(text, path)
+    return _made(read_source(text, path), above, policies, profile, imports)
+
+
+def _made(
+    own: Document,
+    above: Iterable[tuple[str, str]],
+    policies: Iterable[tuple[str, str]],
+    profile: str | None,
+    imports: tuple[str, ...],
+) -> _Made:
     if (problem := wrong_version(own)) is not None:
         raise InvalidConfig([problem])
     layers, problems = compose([*_all(read_layer, above), own])
@@ -139,5 +161,5 @@ def _digest(config: ModelConfig) -> str:
 
 def _merged(known: list[Problem], more: Iterable[Problem]) -> list[Problem]:
     """The first problems, and the others where there was none before: a trap is also of the wrong type."""
-    taken = {(problem.path, problem.line, problem.column) for problem in known}
-    return [*known, *(one for one in more if (one.path, one.line, one.column) not in taken)]
+    taken = {(problem.path, problem.line, problem.column, problem.key) for problem in known}
+    return [*known, *(one for one in more if (one.path, one.line, one.column, one.key) not in taken)]

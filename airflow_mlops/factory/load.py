@@ -14,7 +14,7 @@ from airflow.sdk import DAG, get_parsing_context
 from airflow.sdk.configuration import conf
 
 from airflow_mlops.config.duplicates import described_twice
-from airflow_mlops.config.load import load_model
+from airflow_mlops.config.load import LoadedModel, load_model
 from airflow_mlops.config.problems import InvalidConfig
 from airflow_mlops.config.problems import Problem as Wrong
 from airflow_mlops.config.site import Site
@@ -190,6 +190,11 @@ def load_file(
     model = loaded.config.model
     if taken is not None and (first := taken.setdefault(model, path)) != path:
         raise InvalidConfig([described_twice(path, model, first)])
+    return dags_of(loaded, only=only)
+
+
+def dags_of(loaded: LoadedModel, *, only: str | None = None) -> dict[str, DAG]:
+    """The DAGs of a configuration, or one of them, checked in the same way."""
     dags = render(compile_plan(loaded.config, loaded.digest), loaded.config, only=only)
     for dag in dags.values():
         dag.validate()  # type: ignore[no-untyped-call]  # Airflow left it bare

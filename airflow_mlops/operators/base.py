@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
@@ -30,6 +30,17 @@ if TYPE_CHECKING:
 DIGEST_KEY = "config"
 
 
+@runtime_checkable
+class Described(Protocol):
+    """What knows its configuration and digest: a ``Model``, or what ``load_model`` gives."""
+
+    @property
+    def config(self) -> ModelConfig: ...
+
+    @property
+    def digest(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Configured:
     """The configuration a task runs with, and the digest that its result carries."""
@@ -41,9 +52,10 @@ class Configured:
 class StepOperator(BaseOperator):
     """Runs one step of the loop. Subclasses say which, and what it takes from upstream.
 
-    ``model`` is a configuration, its JSON, or the path of a YAML that is read when the task runs. The
-    result goes to XCom as plain JSON under the digest of the configuration, and a task refuses inputs that
-    another configuration made: Airflow reads the YAML anew for each task, so an edit could reach half a run.
+    ``model`` is a ``Model``, a configuration, its JSON, or the path of a YAML that is read when the task
+    runs. The result goes to XCom as plain JSON under the digest of the configuration, and a task refuses
+    inputs that another configuration made: Airflow reads the YAML anew for each task, so an edit could reach
+    half a run.
 
     Raises ``AirflowSkipException`` where there is nothing to do, ``AirflowFailException`` where
     a retry cannot help, ``AirflowException`` where it can.
@@ -60,7 +72,7 @@ class StepOperator(BaseOperator):
     def __init__(
         self,
         *,
-        model: ModelConfig | Mapping[str, Any] | str | Path,
+        model: Described | ModelConfig | Mapping[str, Any] | str | Path,
         config_digest: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -154,6 +166,8 @@ class StepOperator(BaseOperator):
         from airflow_mlops.hooks.site import site_of_task
 
         config = self.model
+        if isinstance(config, Described):
+            return self._as_started(config.config, config.digest)
         if isinstance(config, Mapping):
             config = ModelConfig.model_validate_json(json.dumps(config))
         if isinstance(config, ModelConfig):
@@ -161,9 +175,12 @@ class StepOperator(BaseOperator):
             return Configured(config, self.config_digest or content_hash(config.model_dump(mode="json")))
         path = Path(config)
         loaded = load_model(path, site_of_task(path, self.get_dag()))
-        if self.config_digest is not None and self.config_digest != loaded.digest:
-            raise _changed(loaded.config.model, self.config_digest, loaded.digest)
-        return Configured(loaded.config, loaded.digest)
+        return self._as_started(loaded.config, loaded.digest)
+
+    def _as_started(self, config: ModelConfig, digest: str) -> Configured:
+        if self.config_digest is not None and self.config_digest != digest:
+            raise _changed(config.model, self.config_digest, digest)
+        return Configured(config, digest)
 
     def _start_before(self, config: ModelConfig, end: datetime) -> datetime:
         if self.clock == "monitoring":

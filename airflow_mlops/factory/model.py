@@ -1,0 +1,120 @@
+"""A model written in Python: the keys of the YAML, checked as a file beside the DAG file would be."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict, Unpack
+
+from airflow.sdk import DAG, get_parsing_context
+
+from airflow_mlops.config.load import LoadedModel, load_document
+from airflow_mlops.config.models import API_VERSION
+from airflow_mlops.config.problems import InvalidConfig
+from airflow_mlops.config.written import Spot, document_of, read_values
+from airflow_mlops.factory.call_site import call_site, spelled_out
+from airflow_mlops.factory.load import dags_of
+from airflow_mlops.hooks.site import site_of_dag_file
+
+if TYPE_CHECKING:
+    from airflow_mlops.config.models import ModelConfig
+
+_Part = Mapping[str, Any]
+
+
+class ModelKeys(TypedDict, total=False):
+    """The keys of ``Model``, for editors and type checkers. What each part holds: docs/reference/yaml.md."""
+
+    apiVersion: Literal["airflow-mlops/v1"]
+    model: Required[str]
+    description: str
+    owner: str
+    tags: Sequence[str]
+    level: Literal[1, 2, 3]
+    task: Required[Literal["binary_classification", "multiclass_classification", "regression"]]
+    schedule: _Part
+    data: _Part
+    validation: _Part
+    training: _Part
+    evaluation: _Part
+    gates: _Part
+    tracking: _Part
+    deploy: _Part
+    monitor: _Part
+    retraining: _Part
+    compute: _Part
+    execution: _Part
+    vars: _Part
+
+
+class Model:
+    """One model. Takes the keys of the YAML as keyword arguments, parts as mappings, and stays as it is.
+
+    ``apiVersion`` may be left out: which language is meant, the installed package tells. A function or class
+    may stand where an import path is expected, if a step can import it. Defaults, profile, policy and locks
+    of the DAG file's folder hold as for a YAML that lies there.
+
+    Raises ``InvalidConfig`` with every problem, each with the line of its key in the Python file. Where
+    Airflow parses for one task, a model that this task's DAG is not of is checked only when it is used.
+    """
+
+    def __init__(self, **keys: Unpack[ModelKeys]) -> None:
+        self._written = read_values({"apiVersion": API_VERSION, **keys})
+        self._site = call_site(sys._getframe(1))
+        if self._is_wanted():
+            _ = self._loaded
+
+    @property
+    def config(self) -> ModelConfig:
+        """All settings, defaults and layers filled in."""
+        return self._loaded.config
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of what the model says, equal to that of a YAML that says the same."""
+        return self._loaded.digest
+
+    def __repr__(self) -> str:
+        return f"<Model {self._written.value.get('model')!r} of {self._site}>"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
+        """Airflow copies operators with all they hold; this never changes."""
+        return self
+
+    @cached_property
+    def _loaded(self) -> LoadedModel:
+        try:
+            return self._load(Spot(self._site.start))
+        except InvalidConfig:
+            pass  # said once more below, with the line of each key
+        try:
+            return self._load(*spelled_out(self._site))
+        except InvalidConfig as error:
+            raise InvalidConfig(error.problems) from None
+
+    def _load(self, spot: Spot, lines: tuple[str, ...] = ()) -> LoadedModel:
+        site = self._site
+        own = document_of(self._written, site.file, spot, lines)
+        return load_document(own, site.dag_file, site_of_dag_file(site.dag_file))
+
+    def _is_wanted(self) -> bool:
+        dag_id = get_parsing_context().dag_id
+        name = str(self._written.value.get("model"))
+        return dag_id is None or "${" in name or dag_id.rpartition(".")[0] == name
+
+
+def build_dags(model: Model) -> dict[str, DAG]:
+    """The DAGs of a model by their id; Airflow finds them in the globals of a DAG file:
+
+        globals().update(build_dags(model))
+
+    Where Airflow parses for one task, that task's DAG alone, or none if it is not one of the model's.
+    """
+    if not isinstance(model, Model):
+        raise TypeError(
+            f"build_dags takes a Model, not a {type(model).__name__}; build_dags(Model(model=...))"
+        )
+    if not model._is_wanted():
+        return {}
+    return dags_of(model._loaded, only=get_parsing_context().dag_id)
