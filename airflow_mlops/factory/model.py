@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict, Unpack
 
 from airflow.sdk import DAG, get_parsing_context
@@ -62,18 +61,19 @@ class Model:
     def __init__(self, **keys: Unpack[ModelKeys]) -> None:
         self._written = read_values({"apiVersion": API_VERSION, **keys})
         self._site = call_site(sys._getframe(1))
+        self._kept: LoadedModel | None = None
         if self._is_wanted():
-            _ = self._loaded
+            self._loaded()
 
     @property
     def config(self) -> ModelConfig:
         """All settings, defaults and layers filled in."""
-        return self._loaded.config
+        return self._loaded().config
 
     @property
     def digest(self) -> str:
         """The sha256 of what the model says, equal to that of a YAML that says the same."""
-        return self._loaded.digest
+        return self._loaded().digest
 
     def __repr__(self) -> str:
         return f"<Model {self._written.value.get('model')!r} of {self._site}>"
@@ -82,12 +82,17 @@ class Model:
         """Airflow copies operators with all they hold; this never changes."""
         return self
 
-    @cached_property
     def _loaded(self) -> LoadedModel:
-        try:
-            return self._load(Spot(self._site.start))
-        except InvalidConfig:
-            pass  # said once more below, with the line of each key
+        if self._kept is None:
+            try:
+                self._kept = self._load(Spot(self._site.start))
+            except InvalidConfig:
+                self._kept = self._load_placed()
+        return self._kept
+
+    def _load_placed(self) -> LoadedModel:
+        """Once more, so that each mistake is told with the line of its key, and without the traceback
+        behind it."""
         try:
             return self._load(*spelled_out(self._site))
         except InvalidConfig as error:
@@ -112,9 +117,7 @@ def build_dags(model: Model) -> dict[str, DAG]:
     Where Airflow parses for one task, that task's DAG alone, or none if it is not one of the model's.
     """
     if not isinstance(model, Model):
-        raise TypeError(
-            f"build_dags takes a Model, not a {type(model).__name__}; build_dags(Model(model=...))"
-        )
+        raise TypeError(f"build_dags takes a Model(...), not a {type(model).__name__}")
     if not model._is_wanted():
         return {}
-    return dags_of(model._loaded, only=get_parsing_context().dag_id)
+    return dags_of(model._loaded(), only=get_parsing_context().dag_id)
