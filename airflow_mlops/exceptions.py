@@ -18,6 +18,21 @@
 
 from __future__ import annotations
 
+__all__ = [
+    "BackendUnavailable",
+    "BundleRefused",
+    "ConfigChanged",
+    "ConfigError",
+    "DataRefused",
+    "MissingExtra",
+    "MlopsError",
+    "ModelRefused",
+    "RolloutRefused",
+    "StoreUnavailable",
+    "TrackingRefused",
+    "TrainingFailed",
+]
+
 
 class MlopsError(Exception):
     """Base of all errors of this package."""

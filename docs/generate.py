@@ -1,5 +1,5 @@
-"""Write docs/reference from the code: the YAML's types, the click commands, the operators' docstrings; and
-the JSON Schemas, which are shipped with the package.
+"""Write docs/reference from the code: the YAML's types, the click commands, the operators' docstrings, the
+public names; and the JSON Schemas, which are shipped with the package.
 
     .venv/bin/python docs/generate.py
 
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 from generate_operators import operators_page
+from generate_public import names_page, public_api
 from generate_yaml import yaml_page
 
 from airflow_mlops.config.schema import SCHEMA_FILES, schema_text
@@ -43,7 +44,13 @@ def _write(path: Path, text: str) -> None:
 
 def pages() -> dict[str, str]:
     """File name to text."""
-    return {"yaml.md": yaml_page(), "cli.md": cli_page(), "operators.md": operators_page()}
+    return {
+        "yaml.md": yaml_page(),
+        "cli.md": cli_page(),
+        "operators.md": operators_page(),
+        "public-api.md": names_page(),
+        "public-api.txt": public_api(),
+    }
 
 
 CLI_INTRO = """\

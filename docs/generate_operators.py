@@ -76,6 +76,10 @@ def _doc(kind: type[Any]) -> str:
 
 
 def _parameters(kind: type[Any]) -> list[str]:
+    return ["*", *(_spelled(parameter) for parameter in keyword_parameters(kind)), "**kwargs"]
+
+
+def keyword_parameters(kind: type[Any]) -> list[inspect.Parameter]:
     """Keyword arguments of our own classes; those that a subclass hands on as a constant are left out."""
     found: dict[str, inspect.Parameter] = {}
     fixed: set[str] = set()
@@ -89,7 +93,7 @@ def _parameters(kind: type[Any]) -> list[str]:
     ordered = sorted(
         shown, key=lambda name: (name != "model", found[name].default is not inspect.Parameter.empty)
     )
-    return ["*", *(_spelled(found[name]) for name in ordered), "**kwargs"]
+    return [found[name] for name in ordered]
 
 
 def _asked(kind: type[Any]) -> set[str]:
@@ -115,6 +119,11 @@ def _spelled(parameter: inspect.Parameter) -> str:
 
 
 def _result(kind: type[Any]) -> str:
+    return " or ".join(f"{found.__name__} ({_fields(found)})" for found in result_of(kind))
+
+
+def result_of(kind: type[Any]) -> list[Any]:
+    """The values that an operator may leave in XCom."""
     from airflow_mlops.core.values import Verdict
     from airflow_mlops.steps.catalog import STEPS
 
@@ -124,9 +133,8 @@ def _result(kind: type[Any]) -> str:
         module, _, name = STEPS[step].partition(":")
         returned = get_type_hints(getattr(import_module(module), name))["return"]
     else:
-        return ""
-    kinds: list[Any] = [found for found in getattr(returned, "__args__", (returned,)) if is_dataclass(found)]
-    return " or ".join(f"{found.__name__} ({_fields(found)})" for found in kinds)
+        return []
+    return [found for found in getattr(returned, "__args__", (returned,)) if is_dataclass(found)]
 
 
 def _fields(kind: Any) -> str:

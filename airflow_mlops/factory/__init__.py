@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from airflow_mlops.factory.load import Loaded, Problem, load_dags, load_file, load_folders
 from airflow_mlops.factory.model import Model, ModelKeys, build_dags
-from airflow_mlops.factory.render import render
 
 __all__ = [
     "Loaded",
@@ -21,5 +20,4 @@ __all__ = [
     "load_dags",
     "load_file",
     "load_folders",
-    "render",
 ]

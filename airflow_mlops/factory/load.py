@@ -180,7 +180,7 @@ def load_file(
     only: str | None = None,
     taken: MutableMapping[str, Path] | None = None,
 ) -> dict[str, DAG]:
-    """The DAGs of one file, checked the way Airflow checks them when it puts them into its bag: a fault
+    """The DAGs of one file. They are checked the way Airflow does it when it fills its bag: a fault
     that Airflow found would be filed under the loader's path and take all the other models along.
 
     ``site`` is the file's own folder in this Airflow if not given; ``taken`` remembers which file gave each

@@ -19,8 +19,6 @@ from airflow_mlops.hooks.site import site_of_dag_file
 if TYPE_CHECKING:
     from airflow_mlops.config.models import ModelConfig
 
-_Part = Mapping[str, Any]
-
 
 class ModelKeys(TypedDict, total=False):
     """The keys of ``Model``, for editors and type checkers. What each part holds: docs/reference/yaml.md."""
@@ -32,27 +30,27 @@ class ModelKeys(TypedDict, total=False):
     tags: Sequence[str]
     level: Literal[1, 2, 3]
     task: Required[Literal["binary_classification", "multiclass_classification", "regression"]]
-    schedule: _Part
-    data: _Part
-    validation: _Part
-    training: _Part
-    evaluation: _Part
-    gates: _Part
-    tracking: _Part
-    deploy: _Part
-    monitor: _Part
-    retraining: _Part
-    compute: _Part
-    execution: _Part
-    vars: _Part
+    schedule: Mapping[str, Any]
+    data: Mapping[str, Any]
+    validation: Mapping[str, Any]
+    training: Mapping[str, Any]
+    evaluation: Mapping[str, Any]
+    gates: Mapping[str, Any]
+    tracking: Mapping[str, Any]
+    deploy: Mapping[str, Any]
+    monitor: Mapping[str, Any]
+    retraining: Mapping[str, Any]
+    compute: Mapping[str, Any]
+    execution: Mapping[str, Any]
+    vars: Mapping[str, Any]
 
 
 class Model:
-    """One model. Takes the keys of the YAML as keyword arguments, parts as mappings, and stays as it is.
+    """A model written in Python: the keys of the YAML as keyword arguments, its parts as mappings.
 
     ``apiVersion`` may be left out: which language is meant, the installed package tells. A function or class
     may stand where an import path is expected, if a step can import it. Defaults, profile, policy and locks
-    of the DAG file's folder hold as for a YAML that lies there.
+    of the DAG file's folder hold as for a YAML that lies there. What was given is copied.
 
     Raises ``InvalidConfig`` with every problem, each with the line of its key in the Python file. Where
     Airflow parses for one task, a model that this task's DAG is not of is checked only when it is used.

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 from pydantic import TypeAdapter
 
+from airflow_mlops.config.described import Described
 from airflow_mlops.core.identity import content_hash
 from airflow_mlops.core.values import RunInfo
 from airflow_mlops.core.windows import Period
@@ -28,17 +29,6 @@ if TYPE_CHECKING:
     from airflow_mlops.config.models import ModelConfig
 
 DIGEST_KEY = "config"
-
-
-@runtime_checkable
-class Described(Protocol):
-    """What knows its configuration and digest: a ``Model``, or what ``load_model`` gives."""
-
-    @property
-    def config(self) -> ModelConfig: ...
-
-    @property
-    def digest(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)

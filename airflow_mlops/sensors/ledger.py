@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from airflow_mlops.config.described import Described
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.exceptions import MlopsError
 from airflow_mlops.triggers.ledger import LedgerTrigger, Pending, look
@@ -18,13 +19,16 @@ from airflow_mlops.triggers.ledger import LedgerTrigger, Pending, look
 class LedgerSensor(BaseSensorOperator):
     """Waits for an entry that no run has taken; its subject, reasons and time go to XCom.
 
-    ``model`` is a model's name, its configuration, or the path of its YAML (``.yaml`` or ``.yml``).
+    ``model`` is a model's name, a ``Model``, its configuration, or the path of its YAML (``.yaml`` or
+    ``.yml``).
     The sensor takes nothing: that is for the run that it lets go on.
     """
 
     kind: ClassVar[Pending]
 
-    def __init__(self, *, model: ModelConfig | str | Path, deferrable: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, *, model: Described | ModelConfig | str | Path, deferrable: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.model = model
         self.deferrable = deferrable
@@ -62,6 +66,8 @@ class LedgerSensor(BaseSensorOperator):
             raise (AirflowException if error.retry_can_help else AirflowFailException)(str(error)) from error
 
     def _name(self) -> str:
+        if isinstance(self.model, Described):
+            return self.model.config.model
         if isinstance(self.model, ModelConfig):
             return self.model.model
         if str(self.model).endswith((".yaml", ".yml")):

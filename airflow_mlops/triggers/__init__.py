@@ -1,1 +1,20 @@
 """Waits that run in the triggerer."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_mlops.triggers.ledger import LedgerTrigger
+    from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger
+
+__all__ = ["LedgerTrigger", "RolloutStageTrigger"]
+
+_MODULES = {"LedgerTrigger": "ledger", "RolloutStageTrigger": "rollout_stage"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

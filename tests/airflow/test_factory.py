@@ -13,8 +13,9 @@ from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_mlops.config.load import load_model
-from airflow_mlops.factory import load_file, render
+from airflow_mlops.factory import load_file
 from airflow_mlops.factory.parts import PARTS
+from airflow_mlops.factory.render import render
 from airflow_mlops.plan.compile import compile_plan
 
 TRAIN = {
