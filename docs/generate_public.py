@@ -34,8 +34,8 @@ INTRO = """\
 
 <!-- Written by docs/generate.py from the modules' `__all__`. Change those, then run `make docs`. -->
 
-Everything that [the promises](../stability.md) are about. The signatures, with types and defaults, the fields of
-results and of the ledger, and the options of the commands stand in [public-api.txt](public-api.txt).
+Everything that [the promises](../stability.md) are about. The signatures, with types and defaults, the fields
+of results and of the ledger, and the options of the commands stand in [public-api.txt](public-api.txt).
 """
 
 
@@ -75,7 +75,7 @@ def names_page() -> str:
 def public_api() -> str:
     """A line for each signature, field, command and name."""
     lines = [
-        "# Every public name of airflow-mlops with its signature. Written by `make docs`; see docs/stability.md.",
+        "# Every public name with its signature. Written by `make docs`; see docs/stability.md.",
         "# A line that changes or goes is a change of the public API: say so in CHANGELOG.md.",
     ]
     for module in MODULES:

@@ -61,7 +61,11 @@ class Model:
         self._site = call_site(sys._getframe(1))
         self._kept: LoadedModel | None = None
         if self._is_wanted():
-            self._loaded()
+            try:
+                self._loaded()
+            except InvalidConfig as error:
+                # Raised here, for Airflow shows two frames of a traceback: the DAG file's, and this.
+                raise InvalidConfig(error.problems) from None
 
     @property
     def config(self) -> ModelConfig:
@@ -84,17 +88,9 @@ class Model:
         if self._kept is None:
             try:
                 self._kept = self._load(Spot(self._site.start))
-            except InvalidConfig:
-                self._kept = self._load_placed()
+            except InvalidConfig:  # once more, so that each mistake is told with the line of its key
+                self._kept = self._load(*spelled_out(self._site))
         return self._kept
-
-    def _load_placed(self) -> LoadedModel:
-        """Once more, so that each mistake is told with the line of its key, and without the traceback
-        behind it."""
-        try:
-            return self._load(*spelled_out(self._site))
-        except InvalidConfig as error:
-            raise InvalidConfig(error.problems) from None
 
     def _load(self, spot: Spot, lines: tuple[str, ...] = ()) -> LoadedModel:
         site = self._site

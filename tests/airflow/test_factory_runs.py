@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,15 @@ def test_a_held_challenger_leaves_the_run_green_and_announces_nothing(
     assert any("0.9999" in reason for reason in run.results["gate"]["reasons"])
     assert run.events == {}
     assert "registered" not in ledger(mlops_store, "held")
+
+
+def test_the_example_in_python_trains_both_of_its_models(
+    monkeypatch, mlops_run_dag, mlops_store, mlops_mlflow_server
+):
+    namespace = runpy.run_path(str(ROOT / "dags" / "example_python_model.py"))
+
+    for group in ("mean", "worst"):
+        run = mlops_run_dag(namespace[f"example_{group}_cells.train"], conf=YEAR)
+        assert run.state == "success"
+        assert run.results["gate"]["outcome"] == "pass"
+        assert "registered" in ledger(mlops_store, f"example_{group}_cells")

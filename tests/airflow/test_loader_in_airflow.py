@@ -1,4 +1,4 @@
-"""The loader inside a real DAG processor, with its database."""
+"""The loader, and models in Python, inside a real DAG processor, with its database."""
 
 from __future__ import annotations
 
@@ -121,3 +121,58 @@ def test_on_an_airflow_that_has_changed_a_broken_file_is_a_dag_until_it_is_mende
     alive = set(ask(home, "select dag_id from dag where not is_stale"))
     assert alive == {("rain.train",), ("rain.deploy",), ("snow.train",), ("snow.deploy",)}
     assert import_errors(home) == {}
+
+
+RAIN = """\
+from airflow_mlops import Model, build_dags  # an Airflow DAG file
+
+globals().update(build_dags(Model(
+    model="{name}",
+    task="binary_classification",
+    data={{
+        "source": {{"type": "parquet", "path": "rain.parquet"}},
+        "time_column": "day", "key": "station", "label": "rain", "features": {{"pressure": "numeric"}},
+        "window": {{"length": "3 months"}}, "holdout": {{"{length}": "14 days"}},
+    }},
+    training={{"estimator": "sklearn.linear_model.LogisticRegression"}},
+    evaluation={{"metrics": ["roc_auc"]}},
+    gates={{"rules": [{{"type": "threshold", "metric": "roc_auc", "minimum": 0.6}}]}},
+)))
+"""
+
+
+def test_models_in_python_are_scheduled_and_a_wrong_one_is_its_own_files_import_error(home, model_yaml):
+    model_yaml("fog", at="airflow/dags/fog.yaml")
+    (home / "dags" / "rain.py").write_text(RAIN.format(name="rain", length="length"))
+    wrong = home / "dags" / "winter" / "snow.py"
+    wrong.parent.mkdir()
+    wrong.write_text(RAIN.format(name="snow", length="lenght"))
+    shutil.copy(LOADER.with_name("example_python_model.py"), home / "dags")
+    (home / "dags" / "policy.yaml").write_text(
+        "apiVersion: airflow-mlops/v1\n"
+        "rules: [{name: somebody answers, key: owner, given: true, when: {level: [3]}}]\n"
+    )
+
+    parse(home)
+
+    (told,) = import_errors(home).items()
+    assert told[0] == "winter/snow.py"
+    assert f"{wrong}:9:55: data.holdout.lenght: unknown key; did you mean 'length'?" in told[1]
+    assert f'File "{wrong}", line 3, in <module>' in told[1]
+    sources = {
+        "fog": "mlops.py",
+        "rain": "rain.py",
+        "example_mean_cells": "example_python_model.py",
+        "example_worst_cells": "example_python_model.py",
+    }
+    assert set(ask(home, "select dag_id, is_stale, has_import_errors, relative_fileloc from dag")) == {
+        (f"{model}.{role}", 0, 0, file) for model, file in sources.items() for role in ("train", "deploy")
+    }
+
+    versions = ask(home, "select dag_id, id from dag_version")
+    wrong.write_text(RAIN.format(name="snow", length="length"))
+    parse(home)
+
+    assert import_errors(home) == {}
+    now = ask(home, "select dag_id, id from dag_version")
+    assert {name for name, version in set(now) - set(versions)} == {"snow.train", "snow.deploy"}

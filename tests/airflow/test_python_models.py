@@ -26,6 +26,7 @@ from airflow_mlops.config.source import read_source
 from airflow_mlops.factory import ModelKeys, load_file
 from airflow_mlops.operators import TrainOperator
 from airflow_mlops.plan.compile import compile_plan
+from airflow_mlops.sensors import PendingChallengerSensor
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = [*sorted((ROOT / "configs").rglob("*.yaml")), ROOT / "tests" / "config" / "minimal.yaml"]
@@ -377,6 +378,11 @@ def test_an_operator_takes_a_model_and_refuses_inputs_of_another():
 def test_an_operator_takes_what_load_model_gives():
     loaded = load_model(EXAMPLES[0])
     assert TrainOperator(task_id="train", model=loaded, snapshot={}).configured().digest == loaded.digest
+
+
+def test_a_sensor_takes_a_model(mlops_store):
+    sensor = PendingChallengerSensor(task_id="wait", model=rain(), deferrable=False)
+    assert not sensor.poke({}).is_done
 
 
 def test_the_typed_keys_are_those_of_the_yaml():

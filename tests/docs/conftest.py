@@ -80,6 +80,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "python_test": [block for block in blocks("python") if "def test_" in block.text],
         "loader": [block for block in blocks("python") if "load_dags" in block.text],
         "announcing": [block for block in blocks("python") if "AnnounceOperator(" in block.text],
+        "handed_a_model": [
+            block
+            for block in blocks("python")
+            if "TrainOperator(task_id" in block.text and "Model(" in block.text
+        ],
         "shown_file": [block for block in blocks("python") if block.marks.startswith("file=dags/example")],
         "output_block": [block for block in blocks("text") if block.marks.startswith("output=")],
         "message_block": [block for block in blocks("text") if block.marks == "message"],
