@@ -327,6 +327,12 @@ _BLOCKS = [
 _NAMES = ["a", "b", "data", "'quoted'", '"q2"', "tasks", "retries", "old", "new", "name", "x", "deep"]
 
 
+def test_a_text_that_keeps_its_last_lines_is_not_given_those_of_a_moved_key() -> None:
+    text = "apiVersion: v1\na:\n  data: |+\n    kept\n\n  b: 1\n\n  c: 2\n"
+    with pytest.raises(InvalidConfig, match=r"x.yaml:3:9: a text that keeps its last lines"):
+        migrate(text, "x.yaml", {"v1": ("v2", (Move(("a", "b"), ("d", "b")),))})
+
+
 @st.composite
 def _mapping(draw: st.DrawFn, depth: int, step: int) -> str:
     names = draw(st.lists(st.sampled_from(_NAMES), unique=True, min_size=1, max_size=6))

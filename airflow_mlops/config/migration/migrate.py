@@ -8,6 +8,7 @@ the edit means and nothing else.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from airflow_mlops.config.migration.layout import Layout
 from airflow_mlops.config.migration.rewrite import ByHand, rewritten
 from airflow_mlops.config.problems import InvalidConfig, KeyPath, Problem
 from airflow_mlops.config.source import Document, read_source
+
+_KEEPS_LINES = re.compile(r"[|>][1-9]?\+[1-9]?[ \t]*(#.*)?$")
 
 # version -> the next version, and what to do to a file to get there
 Migrations = Mapping[str, tuple[str, tuple[Edit, ...]]]
@@ -138,5 +141,10 @@ def _check(document: Document, original: str, text: str, meant: dict[str, Any]) 
 
 
 def _bug(document: Document, what: str) -> InvalidConfig:
+    for number, line in enumerate(document.lines, 1):
+        if kept := _KEEPS_LINES.search(line):
+            message = "a text that keeps its last lines, whose end would change with what is moved beside it"
+            hint = "write | or > here, without the +, or move the keys by hand"
+            return InvalidConfig([document.problem((number, kept.start() + 1), (), message, hint)])
     message = f"a bug in the migration, nothing was written: {what}"
     return InvalidConfig([Problem(document.path, 0, 0, "", message, "please report it with this file")])
