@@ -23,6 +23,7 @@ MODULES = {
     "airflow_mlops.operators": "Operators",
     "airflow_mlops.sensors": "Sensors",
     "airflow_mlops.triggers": "Triggers",
+    "airflow_mlops.notifications": "Notifiers",
     "airflow_mlops.hooks": "Hooks",
     "airflow_mlops.bundles": "DAG bundles",
     "airflow_mlops.testing": "What the fixtures give",

@@ -10,8 +10,8 @@ import click
 from airflow_mlops.cli.site import profile_option, site_around
 from airflow_mlops.config.load import load_model
 from airflow_mlops.plan.compile import compile_plan
-from airflow_mlops.plan.docs import trigger_in_words
 from airflow_mlops.plan.graph import DagPlan, Plan, TaskNode
+from airflow_mlops.plan.trigger_words import trigger_in_words
 
 
 @click.command("plan")

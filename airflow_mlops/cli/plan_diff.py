@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from airflow_mlops.config.load import LoadedModel
+from airflow_mlops.core.windows import Period
 from airflow_mlops.plan.compile import compile_plan
-from airflow_mlops.plan.docs import trigger_in_words
 from airflow_mlops.plan.graph import DagPlan, TaskNode
+from airflow_mlops.plan.trigger_words import trigger_in_words
 
 _INDENT = "    "
 
@@ -73,7 +75,23 @@ def _dag_facts(dag: DagPlan) -> dict[str, str]:
         "end": str(trigger.end or "none"),
         "catchup": str(trigger.catchup).lower(),
         "tags": ", ".join(dag.tags),
+        "tasks": ", ".join(_running(dag)),
+        "alerts": ", ".join(_alerts(dag)) or "none",
     }
+
+
+def _running(dag: DagPlan) -> Iterator[str]:
+    """What the plan sets of Airflow's own task settings."""
+    for field in fields(dag.running):
+        value = getattr(dag.running, field.name)
+        if value is not None:
+            yield f"{field.name} {value}"
+
+
+def _alerts(dag: DagPlan) -> Iterator[str]:
+    yield from (f"{alert['type']} by {alert['conn_id']}" for alert in dag.alerts)
+    if dag.deadline_seconds is not None:
+        yield f"late after {Period(seconds=dag.deadline_seconds)}"
 
 
 def _task_facts(task: TaskNode) -> dict[str, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from airflow_mlops.plan.docs import trigger_in_words
 from airflow_mlops.plan.graph import DagPlan, Plan, TaskNode
+from airflow_mlops.plan.trigger_words import trigger_in_words
 
 
 def mermaid(plan: Plan) -> Iterator[str]:
@@ -37,7 +37,7 @@ def _inside(dag: DagPlan) -> Iterator[str]:
 
 def _assets(plan: Plan) -> Iterator[str]:
     emitted = [(dag, task, task.emits) for dag in plan.dags for task in dag.tasks if task.emits is not None]
-    awaited = [(dag, name) for dag in plan.dags for name in dag.trigger.assets]
+    awaited = [(dag, name) for dag in plan.dags for name in dag.trigger.asset_names]
     names = list(dict.fromkeys([*(name for _, _, name in emitted), *(name for _, name in awaited)]))
     for number, name in enumerate(names):
         yield f'asset{number}(["{name}"])'

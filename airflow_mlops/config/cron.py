@@ -19,6 +19,12 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("month", 1, 12, _MONTHS),
     ("day of the week", 0, 7, _DAYS),
 )
+_KEY_FORMATS: dict[str, str] = {
+    "0 * * * *": "%Y-%m-%dT%H",
+    "0 0 * * *": "%Y-%m-%d",
+    "0 0 1 * *": "%Y-%m",
+    "0 0 1 1 *": "%Y",
+}
 _WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -43,6 +49,12 @@ def checked_cron(text: str) -> str:
             if not _readable(item, low, high, words):
                 raise ValueError(f"{item!r} does not fit the {name} ({low} to {high}) in the cron {text!r}")
     return text
+
+
+def partition_key_format(text: str) -> str:
+    """How the start of an interval is written as a partition key: no longer than it takes to name it, as in
+    ``2026-03`` for a month."""
+    return _KEY_FORMATS.get(PRESETS.get(text, text), "%Y-%m-%dT%H:%M")
 
 
 def cron_in_words(text: str) -> str:

@@ -22,6 +22,8 @@ class Preset:
     retraining: bool
 
 
+OWN_ASSETS = frozenset({"challenger", "champion", "retrain"})
+
 PRESETS: dict[int, Preset] = {
     1: Preset(automatic=False, approval=True, retraining=False),
     2: Preset(automatic=True, approval=False, retraining=False),
@@ -87,6 +89,7 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
         )
     if monitor.cron is not None and config.schedule.start is None:
         yield ("monitor", "cron"), "a cron needs schedule.start, the moment the first interval begins"
+    yield from _schedule_checks(config)
     if gates.bootstrap == "thresholds_only" and all(rule.type != "threshold" for rule in gates.rules):
         yield (
             ("gates", "rules"),
@@ -100,6 +103,35 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
         yield (
             ("data", "holdout", "length"),
             f"a holdout of {holdout.length} leaves nothing of the window of {window.length} to train on",
+        )
+
+
+def _schedule_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
+    """A schedule against the model's own hand-overs, and deadlines against the DAGs there are."""
+    schedule = config.schedule
+    if schedule.partitioned and config.retraining.enabled:
+        yield (
+            ("schedule", "partitioned"),
+            "a partitioned DAG runs for partition keys only, and a retraining request has none; leave "
+            "partitioned out (a cron gives each run its interval all the same), or give "
+            "retraining.enabled: false",
+        )
+    for name in schedule.assets.names() if schedule.assets else ():
+        if name.rpartition("/")[0] == config.model and name.rpartition("/")[2] in OWN_ASSETS:
+            yield (
+                ("schedule", "assets"),
+                f"{name} is updated by this model's own DAGs, which would start each other for ever",
+            )
+    for index, watch in enumerate(schedule.watch):
+        if watch.label in OWN_ASSETS:
+            yield (
+                ("schedule", "watch", index),
+                f"{config.model}/{watch.label} is another asset; give a 'name'",
+            )
+    if config.alerts.deadline.monitor is not None and config.level < 2 and config.monitor.cron is None:
+        yield (
+            ("alerts", "deadline", "monitor"),
+            "there is no monitor DAG: give monitor.cron, or leave it out",
         )
 
 

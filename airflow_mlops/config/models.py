@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from airflow_mlops.config.parts.alerts import Alerts
 from airflow_mlops.config.parts.base import Mistakes, Name, Part, whole
 from airflow_mlops.config.parts.data import Data, Validation
 from airflow_mlops.config.parts.delivery import Deploy, TrackingConfig
@@ -47,6 +48,7 @@ class ModelConfig(Part):
     retraining: Retraining = Field(default_factory=Retraining)
     compute: Compute = Field(default_factory=Compute)
     execution: Execution = Field(default_factory=Execution)
+    alerts: Alerts = Field(default_factory=Alerts)
 
     @model_validator(mode="after")
     def _metrics_fit_the_task(self) -> Self:

@@ -22,7 +22,20 @@ EXAMPLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "owner": ("flight-operations",),
         "tags": (["example", "flights"],),
     },
-    "Schedule": {"timezone": ("UTC", "America/New_York")},
+    "Schedule": {
+        "timezone": ("UTC", "America/New_York"),
+        "assets": ("raw/flights", ["raw/flights", "raw/weather"], {"all": ["raw/flights", "raw/weather"]}),
+        "watch": ([{"type": "files", "path": "inbox/flights/*.parquet"}],),
+    },
+    "NamedTimetable": {
+        "name": ("EventsTimetable", "MultipleCronTriggerTimetable", "my_plugin.timetables.Workdays"),
+        "params": ({"event_dates": ["2026-03-01T06:00Z", "2026-04-01T06:00Z"]},),
+    },
+    "Watch": {"path": ("inbox/flights/*.parquet",)},
+    "WebhookAlert": {"conn_id": ("alerts",), "endpoint": ("/hooks/mlops",)},
+    "SlackWebhookAlert": {"conn_id": ("slack_default",)},
+    "SmtpAlert": {"conn_id": ("smtp_default",), "to": (["mlops@example.com"],)},
+    "Execution": {"pool": ("training",), "queue": ("gpu",)},
     "PythonSource": {"callable": ("flight_delay.data:flights",), "params": ({"airport": "JFK"},)},
     "ParquetSource": {"path": ("inbox/flight_delay/*.parquet", "/data/flights/2013-*.parquet")},
     "Data": {

@@ -28,7 +28,8 @@ class RunKey:
 @dataclass(frozen=True, slots=True)
 class RunInfo:
     """One pipeline run as its steps see it. ``actor`` is a person's name or ``airflow``; ``now`` is the
-    wall clock when the task started; ``sources`` is what the run knows of its own window.
+    wall clock when the task started; ``sources`` is what the run knows of its own window. ``woken_by`` names
+    the assets whose events started it, ``reason`` is what a person gave as one.
     """
 
     key: RunKey
@@ -38,6 +39,8 @@ class RunInfo:
     actor: str = "airflow"
     config_digest: str | None = None
     code_version: str | None = None
+    woken_by: tuple[str, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

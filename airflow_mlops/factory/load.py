@@ -20,6 +20,7 @@ from airflow_mlops.config.problems import Problem as Wrong
 from airflow_mlops.config.site import Site
 from airflow_mlops.config.tree import LIES_ABOVE, find_configs, find_yaml, layers_above
 from airflow_mlops.exceptions import ConfigError
+from airflow_mlops.factory.refused import NotHere
 from airflow_mlops.factory.render import render
 from airflow_mlops.hooks.site import airflow_site
 from airflow_mlops.plan.compile import compile_plan
@@ -195,7 +196,10 @@ def load_file(
 
 def dags_of(loaded: LoadedModel, *, only: str | None = None) -> dict[str, DAG]:
     """The DAGs of a configuration, or one of them, checked in the same way."""
-    dags = render(compile_plan(loaded.config, loaded.digest), loaded.config, only=only)
+    try:
+        dags = render(compile_plan(loaded.config, loaded.digest), loaded.config, only=only)
+    except NotHere as error:
+        raise InvalidConfig([loaded.layers.at_value(error.at, error.message, error.hint)]) from error
     for dag in dags.values():
         dag.validate()  # type: ignore[no-untyped-call]  # Airflow left it bare
         dag.check_cycle()

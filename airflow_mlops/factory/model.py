@@ -42,6 +42,7 @@ class ModelKeys(TypedDict, total=False):
     retraining: Mapping[str, Any]
     compute: Mapping[str, Any]
     execution: Mapping[str, Any]
+    alerts: Mapping[str, Any]
     vars: Mapping[str, Any]
 
 

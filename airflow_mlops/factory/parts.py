@@ -46,7 +46,9 @@ PARTS: Mapping[StepName, Part] = {
     "evaluate": Part("EvaluateOperator", _TRAINED),
     "gate": Part("GateOperator", _EVALUATED),
     "register": Part("RegisterModelOperator", {**_EVALUATED, "verdict": "gate"}),
-    "announce_challenger": Part("AnnounceOperator", {"value": "register"}, runs_step=False),
+    "announce_challenger": Part(
+        "AnnounceOperator", {"value": "register"}, settings=("partitioned",), runs_step=False
+    ),
     "take_challenger": Part("TakeChallengerOperator"),
     "smoke_serve": Part("SmokeServeOperator", _ROLLOUT),
     "approve": Part("ApproveRolloutOperator", _ROLLOUT),

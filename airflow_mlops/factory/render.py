@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import (
-    DAG,
-    Asset,
-    AssetAny,
-    AssetOrTimeSchedule,
-    BaseOperator,
-    CronDataIntervalTimetable,
-    Param,
-    TaskGroup,
-    XComArg,
-)
+from airflow.sdk import DAG, Asset, BaseOperator, Param, TaskGroup, XComArg
 
+from airflow_mlops.factory.alerts import deadline_of, failure_callbacks
 from airflow_mlops.factory.parts import PARTS, Part
-from airflow_mlops.plan.graph import DagPlan, Plan, TaskNode, Trigger
+from airflow_mlops.factory.schedule import schedule_of
+from airflow_mlops.plan.graph import DagPlan, Plan, TaskNode
 
 if TYPE_CHECKING:
     from airflow_mlops.config.models import ModelConfig
 
-_RETRY_DELAY = timedelta(seconds=30)
 _LONGEST_RETRY_DELAY = timedelta(minutes=10)
 # Deferred and approval tasks that resume within seconds may be marked failed although nothing went wrong
 # (https://github.com/apache/airflow/issues/67287); their steps find their own earlier work again.
@@ -69,13 +60,14 @@ def _render_dag(dag_plan: DagPlan, digest: str, model: ModelConfig | Mapping[str
         dag_plan.dag_id,
         description=dag_plan.description,
         doc_md=dag_plan.doc,
-        schedule=_schedule(trigger),
+        schedule=schedule_of(trigger),
         start_date=trigger.start,
         catchup=trigger.catchup,
         # One at a time: the champion, its traffic and the order of windows have one value per model.
         max_active_runs=1,
         tags=list(dag_plan.tags),
-        params={} if dag_plan.role == "deploy" else _window_params(),
+        params=_params(dag_plan),
+        deadline=deadline_of(dag_plan),
         default_args={"owner": dag_plan.owner},
         auto_register=False,
     )
@@ -83,25 +75,21 @@ def _render_dag(dag_plan: DagPlan, digest: str, model: ModelConfig | Mapping[str
     return dag
 
 
-def _schedule(trigger: Trigger) -> Any:
-    """A bare cron string would give runs a zero-width interval, and a plain list of assets waits for all."""
-    assets = _any_of([Asset(name) for name in trigger.assets])
-    if trigger.cron is None:
-        return assets
-    if trigger.end is None:
-        timetable: Any = CronDataIntervalTimetable(trigger.cron, timezone=trigger.timezone)
-    else:
-        # Airflow's core, which only the DAGs of a schedule that ends have to import.
-        from airflow_mlops.factory.timetable import CronIntervalsUntil
-
-        timetable = CronIntervalsUntil(trigger.cron, timezone=trigger.timezone, end=trigger.end)
-    return AssetOrTimeSchedule(timetable=timetable, assets=assets) if assets else timetable
+def _params(dag_plan: DagPlan) -> dict[str, Param]:
+    """What may be said by hand: which rows, and why. Nothing that a gate judges by: with a seed that may be
+    tried until one passes, a pass would be no evidence."""
+    windows = {} if dag_plan.role == "deploy" else _window_params()
+    return windows if dag_plan.role == "monitor" else {**windows, "reason": _reason_param()}
 
 
-def _any_of(assets: Sequence[Asset]) -> Asset | AssetAny | None:
-    if len(assets) > 1:
-        return AssetAny(*assets)
-    return assets[0] if assets else None
+def _reason_param() -> Param:
+    return Param(
+        None,
+        type=["null", "string"],
+        maxLength=500,
+        title="Reason",
+        description="Why this run is started by hand; it is kept in the ledger and with the model.",
+    )
 
 
 def _window_params() -> dict[str, Param]:
@@ -127,6 +115,7 @@ def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any]) -> Non
         for name in dict.fromkeys(node.group for node in dag_plan.tasks)
         if name is not None
     }
+    told = failure_callbacks(dag_plan)
     made: dict[str, BaseOperator] = {}
     for node in dag_plan.tasks:
         part = PARTS[node.step]
@@ -136,6 +125,7 @@ def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any]) -> Non
             task_group=groups.get(node.group or "", dag.task_group),
             doc_md=node.doc or None,
             outlets=[Asset(node.emits)] if node.emits else None,
+            on_failure_callback=told,
             **_patience(node, dag_plan),
             **(step_arguments if part.runs_step else {}),
             **{name: node.settings[name] for name in part.settings},
@@ -145,13 +135,21 @@ def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any]) -> Non
 
 
 def _patience(node: TaskNode, dag_plan: DagPlan) -> dict[str, Any]:
+    running, waits = dag_plan.running, node.step in _WAITS
+    delay = timedelta(seconds=running.retry_delay_seconds)
+    # A stage that waits has a deadline of its own, and would be cut short by this one.
+    timeout = None if waits or running.timeout_seconds is None else timedelta(seconds=running.timeout_seconds)
+    given = {"execution_timeout": timeout, "pool": running.pool, "queue": running.queue}
     return {
-        "retries": max(1, dag_plan.retries) if node.step in _WAITS else dag_plan.retries,
-        "retry_delay": _RETRY_DELAY,
+        "retries": max(1, running.retries) if waits else running.retries,
+        "retry_delay": delay,
         "retry_exponential_backoff": 2,
-        "max_retry_delay": _LONGEST_RETRY_DELAY,
+        "max_retry_delay": max(_LONGEST_RETRY_DELAY, delay),
+        "pool_slots": running.pool_slots,
+        "priority_weight": running.priority_weight,
         # A backfill brings its own limit of active runs; this keeps ten trainings off one machine.
         "max_active_tis_per_dag": 1 if dag_plan.role == "train" else None,
+        **{name: value for name, value in given.items() if value is not None},
     }
 
 

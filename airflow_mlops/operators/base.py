@@ -21,6 +21,7 @@ from airflow_mlops.core.windows import Period
 from airflow_mlops.exceptions import ConfigChanged
 from airflow_mlops.operators.errors import airflow_errors
 from airflow_mlops.operators.other_python import OtherPython
+from airflow_mlops.operators.partitions import PartitionKeys
 from airflow_mlops.operators.run_info import run_info
 from airflow_mlops.operators.summary import summary
 from airflow_mlops.operators.templates import rendered
@@ -117,6 +118,7 @@ class StepOperator(BaseOperator):
             now=datetime.now(timezone.utc),
             config_digest=configured.digest,
             start_before=lambda end: self._start_before(configured.config, end),
+            partition_keys=PartitionKeys.of(configured.config.schedule),
         )
 
     def run_step(

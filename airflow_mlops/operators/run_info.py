@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 from airflow_mlops.core.values import RunInfo, RunKey, RunKind
-from airflow_mlops.core.windows import Period, Window, WindowSources
+from airflow_mlops.core.windows import Window, WindowSources
 from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.operators.partitions import PartitionKeys
 
 _KINDS: Mapping[str, RunKind] = {
     "scheduled": "scheduled",
@@ -19,12 +19,6 @@ _KINDS: Mapping[str, RunKind] = {
     "asset_triggered": "asset",
     "backfill": "backfill",
 }
-_PARTITIONS = (
-    (re.compile(r"^\d{4}$"), "-01-01", Period(months=12)),
-    (re.compile(r"^\d{4}-\d\d$"), "-01", Period(months=1)),
-    (re.compile(r"^\d{4}-\d\d-\d\d$"), "", Period(seconds=86_400)),
-    (re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d$"), ":00", Period(seconds=3_600)),
-)
 
 
 def run_info(
@@ -33,6 +27,7 @@ def run_info(
     now: datetime,
     config_digest: str,
     start_before: Callable[[datetime], datetime],
+    partition_keys: PartitionKeys = PartitionKeys(),  # noqa: B008 (frozen)
 ) -> RunInfo:
     """The run as its steps see it.
 
@@ -52,7 +47,7 @@ def run_info(
         key=RunKey(dag_run.dag_id, dag_run.run_id, map_index),
         kind=kind,
         sources=WindowSources(
-            partition=partition_window(getattr(dag_run, "partition_key", None)),
+            partition=partition_keys.window(getattr(dag_run, "partition_key", None)),
             data_interval=interval,
             params=told,
             run_after=dag_run.run_after,
@@ -61,22 +56,15 @@ def run_info(
         actor=getattr(dag_run, "triggering_user_name", None) or "airflow",
         config_digest=config_digest,
         code_version=getattr(getattr(instance, "bundle_instance", None), "version", None),
+        woken_by=_woken_by(dag_run),
+        reason=str((context.get("params") or {}).get("reason") or ""),
     )
 
 
-def partition_window(key: str | None) -> Window | None:
-    """The period that a partition key names: a year, month, day or hour in UTC, as in ``2026-03``.
-
-    A key that names no period (a region, a moment to the second) says nothing about time: None.
-    """
-    for pattern, rest, length in _PARTITIONS:
-        if key is not None and pattern.match(key):
-            try:
-                start = datetime.fromisoformat(key + rest).replace(tzinfo=timezone.utc)
-            except ValueError:
-                return None
-            return Window(start, length.after(start))
-    return None
+def _woken_by(dag_run: Any) -> tuple[str, ...]:
+    """The assets whose events started the run, each once."""
+    events = getattr(dag_run, "consumed_asset_events", None) or ()
+    return tuple(sorted({str(event.asset.name) for event in events}))
 
 
 def _interval(start: datetime | None, end: datetime | None) -> Window | None:

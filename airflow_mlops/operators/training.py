@@ -6,14 +6,28 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_mlops.operators.base import StepOperator
+from airflow_mlops.core.values import RunInfo
+from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.operators.base import Configured, StepOperator
 from airflow_mlops.operators.links import ModelVersionLink, ReportLink, TrainingRunLink
+from airflow_mlops.operators.partitions import PartitionKeys
 
 
 class SnapshotOperator(StepOperator):
     """Freezes the rows of the run's window. Skipped where an asset woke the run and nothing is pending."""
 
     step = "snapshot"
+
+    def run_info(self, context: Any, configured: Configured) -> RunInfo:
+        """Raises ``DataRefused`` where the partition key names a moment and nobody says how long it lasts: to
+        train as of now instead would be another model than the one that was asked for."""
+        key = getattr(context["dag_run"], "partition_key", None)
+        if PartitionKeys.of(configured.config.schedule).is_unclear(key):
+            raise DataRefused(
+                f"the run's partition key {key!r} says when its partition begins, but not how long it is; "
+                "give schedule.partition_length, or keys such as 2026-03-01"
+            )
+        return super().run_info(context, configured)
 
 
 class ValidateDataOperator(StepOperator):

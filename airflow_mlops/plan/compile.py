@@ -5,8 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.assets import AssetCondition, Watch
+from airflow_mlops.core.windows import Period
 from airflow_mlops.plan.docs import dag_description, dag_doc
-from airflow_mlops.plan.graph import DagPlan, DagRole, Plan, StepName, TaskNode, Trigger
+from airflow_mlops.plan.graph import (
+    AssetTree,
+    DagPlan,
+    DagRole,
+    Plan,
+    Running,
+    StepName,
+    TaskNode,
+    Trigger,
+)
 from airflow_mlops.plan.step_docs import step_doc
 
 
@@ -37,26 +48,73 @@ def _dag(
         doc=dag_doc(config, digest, role, trigger),
         owner=config.owner,
         tags=tuple(sorted({"mlops", config.model, config.owner, f"level {config.level}", *config.tags})),
-        retries=config.execution.retries,
+        running=_running(config),
+        alerts=tuple(alert.model_dump(mode="json") for alert in config.alerts.on_failure),
+        deadline_seconds=_seconds(getattr(config.alerts.deadline, role)),
     )
 
 
+def _running(config: ModelConfig) -> Running:
+    execution = config.execution
+    return Running(
+        retries=execution.retries,
+        retry_delay_seconds=_seconds(execution.retry_delay) or 0,
+        timeout_seconds=_seconds(execution.timeout),
+        pool=execution.pool,
+        pool_slots=execution.pool_slots,
+        priority_weight=execution.priority_weight,
+        queue=execution.queue,
+    )
+
+
+def _seconds(period: str | None) -> int | None:
+    return None if period is None else Period.parse(period).seconds
+
+
 def _train_trigger(config: ModelConfig) -> Trigger:
-    schedule = config.schedule
+    schedule, timetable = config.schedule, config.schedule.timetable
+    retrain = (f"{config.model}/retrain",) if config.retraining.enabled else ()
     return Trigger(
         cron=schedule.cron,
+        every=schedule.every,
+        timetable=None if timetable is None else timetable.model_dump(mode="json"),
         timezone=schedule.timezone,
         start=schedule.start,
         end=schedule.end,
         catchup=schedule.catchup,
-        assets=(f"{config.model}/retrain",) if config.retraining.enabled else (),
+        assets=(*_asset_trees(schedule.assets), *retrain),
+        watch=tuple(_watch(config.model, watch) for watch in schedule.watch),
+        partitioned=schedule.partitioned,
     )
 
 
+def _asset_trees(condition: AssetCondition | None) -> tuple[AssetTree, ...]:
+    """Those of which each is enough by itself."""
+    if condition is None:
+        return ()
+    return tuple(_asset_tree(part) for part in condition.any or (condition,))
+
+
+def _asset_tree(condition: AssetCondition) -> AssetTree:
+    if condition.name is not None:
+        return condition.name if condition.uri is None else {"name": condition.name, "uri": condition.uri}
+    form, parts = ("any", condition.any) if condition.any is not None else ("all", condition.all or ())
+    return {form: [_asset_tree(part) for part in parts]}
+
+
+def _watch(model: str, watch: Watch) -> dict[str, Any]:
+    said = {"asset": f"{model}/{watch.label}", "type": watch.type}
+    if watch.type == "files":
+        return {**said, "path": watch.path, "poll_seconds": _seconds(watch.poll_interval)}
+    return {**said, "params": dict(watch.params)}
+
+
 def _deploy_trigger(config: ModelConfig) -> Trigger:
+    """A partitioned run's events carry its key, and Airflow hands those to partitioned DAGs only."""
     return Trigger(
         timezone=config.schedule.timezone,
         assets=(f"{config.model}/challenger",) if config.deploy.automatic else (),
+        partitioned=config.schedule.partitioned and bool(config.deploy.automatic),
     )
 
 
@@ -78,7 +136,12 @@ def _train_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
         _task("evaluate", after=("train",)),
         _task("gate", after=("evaluate",)),
         _task("register", after=("gate",)),
-        _task("announce_challenger", after=("register",), emits=f"{config.model}/challenger"),
+        _task(
+            "announce_challenger",
+            after=("register",),
+            emits=f"{config.model}/challenger",
+            partitioned=config.schedule.partitioned,
+        ),
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airflow_mlops.config.cron import cron_in_words
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.training import ChampionGate, Gate, ThresholdGate
 from airflow_mlops.plan.graph import DagRole, Trigger
+from airflow_mlops.plan.trigger_words import trigger_in_words
 
 _LEVELS: Mapping[int, str] = {
     1: "continuous training",
@@ -37,24 +37,15 @@ def dag_doc(config: ModelConfig, digest: str, role: DagRole, trigger: Trigger) -
         about,
         f"**Runs** {trigger_in_words(trigger)}.{_end_in_words(trigger)}",
         *_ROLE_DOCS[role](config),
+        *_alert_docs(config, role),
         f"**Owner**: {config.owner}. **Level** {config.level}: {_LEVELS[config.level]}.",
         f"**Configuration** `{digest[:12]}`.",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def trigger_in_words(trigger: Trigger) -> str:
-    """``every month on day 1 at 00:00 (UTC), or when flight_delay/retrain is updated``."""
-    ways: list[str] = []
-    if trigger.cron is not None:
-        ways.append(f"{cron_in_words(trigger.cron)} ({trigger.timezone})")
-    if trigger.assets:
-        ways.append(f"when `{'` or `'.join(trigger.assets)}` is updated")
-    return ", or ".join(ways) if ways else "by hand only"
-
-
 def _end_in_words(trigger: Trigger) -> str:
-    if trigger.cron is None or trigger.end is None:
+    if not trigger.has_clock or trigger.end is None:
         return ""
     return f" The schedule ends on {trigger.end:%Y-%m-%d}; runs by hand go on."
 
@@ -94,6 +85,15 @@ def _monitor_doc(config: ModelConfig) -> list[str]:
     )
     share = f"{100 * drift.share:g} %"
     return [f"**Watches** for {drift.method} of {drift.threshold:g} or more in {share} of the columns.", told]
+
+
+def _alert_docs(config: ModelConfig, role: DagRole) -> list[str]:
+    told = " and ".join(f"{alert.type} ({alert.conn_id})" for alert in config.alerts.on_failure)
+    if not told:
+        return []
+    limit = getattr(config.alerts.deadline, role)
+    late = f", or when a run is not over within {limit}" if limit else ""
+    return [f"**Tells** {told} when a task fails for good{late}."]
 
 
 _ROLE_DOCS = {"train": _train_doc, "deploy": _deploy_doc, "monitor": _monitor_doc}

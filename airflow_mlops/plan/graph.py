@@ -38,21 +38,70 @@ class TaskNode:
         return f"{self.group}.{self.task_id}" if self.group else self.task_id
 
 
+AssetTree = str | Mapping[str, Any]
+"""A name, ``{"name", "uri"}``, or ``{"any": [...]}`` and ``{"all": [...]}`` of such."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What starts a DAG: an interval cron, assets, both (either is enough), or nothing but a person."""
+    """What starts a DAG: a clock (``cron``, ``every`` or ``timetable``), assets, both (either is enough), or
+    nothing but a person. Plain values only: plans are kept as JSON.
+
+    Each of ``assets`` is enough by itself, and so is each of ``watch``, which holds ``asset`` (the name of
+    the asset it updates), ``type`` and that type's settings. With ``partitioned`` there is one run for each
+    interval of the cron, or for each partition key of the assets.
+    """
 
     cron: str | None = None
+    every: str | None = None
+    timetable: Mapping[str, Any] | None = None
     timezone: str = "UTC"
     start: datetime | None = None
     end: datetime | None = None
     catchup: bool = False
-    assets: tuple[str, ...] = ()
+    assets: tuple[AssetTree, ...] = ()
+    watch: tuple[Mapping[str, Any], ...] = ()
+    partitioned: bool = False
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether it has intervals or moments of its own."""
+        return (self.cron, self.every, self.timetable) != (None, None, None)
+
+    @property
+    def asset_names(self) -> list[str]:
+        """Every asset that is listened to, once, in the order of the file."""
+        listened = [name for tree in self.assets for name in asset_names(tree)]
+        return list(dict.fromkeys([*listened, *(watch["asset"] for watch in self.watch)]))
+
+
+def asset_names(tree: AssetTree) -> list[str]:
+    """The names in a tree of assets."""
+    if isinstance(tree, str):
+        return [tree]
+    if "name" in tree:
+        return [tree["name"]]
+    return [name for part in (*tree.get("any", ()), *tree.get("all", ())) for name in asset_names(part)]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How Airflow runs each task of a DAG; ``None`` is Airflow's own default."""
+
+    retries: int
+    retry_delay_seconds: int = 30
+    timeout_seconds: int | None = None
+    pool: str | None = None
+    pool_slots: int = 1
+    priority_weight: int = 1
+    queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DagPlan:
-    """One DAG. ``description`` is its line in Airflow's list, ``doc`` (Markdown) its own page."""
+    """One DAG. ``description`` is its line in Airflow's list, ``doc`` (Markdown) its own page. ``alerts``
+    says who is told when a task fails, and when a run is not over ``deadline_seconds`` after it was queued.
+    """
 
     dag_id: str
     role: DagRole
@@ -62,7 +111,9 @@ class DagPlan:
     doc: str
     owner: str
     tags: tuple[str, ...]
-    retries: int
+    running: Running
+    alerts: tuple[Mapping[str, Any], ...] = ()
+    deadline_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

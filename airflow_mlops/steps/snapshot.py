@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,20 +24,28 @@ if TYPE_CHECKING:
 def snapshot(request: SnapshotRequest, backends: Backends) -> Snapshot | None:
     """Work off every pending retraining request and freeze the rows known as of the run's window end.
 
-    None when an asset event woke the run and the ledger holds nothing pending. A backfill takes no
-    request. Raises ``DataRefused`` where the rows cannot be trained on.
+    None when only retraining's own asset woke the run and the ledger holds nothing pending; any other asset
+    says that there is something new. A backfill takes no request. Raises ``DataRefused`` where the rows
+    cannot be trained on.
     """
     config, run = request.config, request.run
     requests = [] if run.kind == "backfill" else _take_requests(config, run, backends)
-    if run.kind == "asset" and not requests:
+    updated = [name for name in run.woken_by if name != f"{config.model}/retrain"]
+    if run.kind == "asset" and not requests and not updated:
         return None
     dataset = _freeze(config, _run_window(run, requests), backends)
-    causes = tuple(reason for taken in requests for reason in taken.reasons)
     return Snapshot(
         dataset=dataset,
-        causes=causes or (f"{run.kind} run",),
+        causes=tuple(_causes(run, requests, updated)) or (f"{run.kind} run",),
         requests=tuple(taken.subject for taken in requests),
     )
+
+
+def _causes(run: RunInfo, requests: list[Entry], updated: list[str]) -> Iterator[str]:
+    yield from (reason for taken in requests for reason in taken.reasons)
+    yield from (f"asset {name} was updated" for name in updated)
+    if run.reason:
+        yield f"{run.kind} run: {run.reason}"
 
 
 def _take_requests(config: ModelConfig, run: RunInfo, backends: Backends) -> list[Entry]:

@@ -39,7 +39,8 @@ def take_challenger(request: TakeChallengerRequest, backends: Backends) -> Rollo
             )
         )
         backends.ledger.append(entry(config, run, "rollout_taken", item.subject, version=item.subject))
-    claim = entry(config, run, "rollout_taken", newest.subject, version=newest.subject)
+    reasons = (f"{run.kind} run: {run.reason}",) if run.reason else ()
+    claim = entry(config, run, "rollout_taken", newest.subject, version=newest.subject, reasons=reasons)
     if not is_ours(backends.ledger.append(claim), run):
         return None
     return _rollout(request, newest.subject, backends)

@@ -1,4 +1,4 @@
-"""Waits that run in the triggerer."""
+"""Waits and watches that run in the triggerer."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_mlops.triggers.files import NewFilesTrigger
     from airflow_mlops.triggers.ledger import LedgerTrigger
     from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger
 
-__all__ = ["LedgerTrigger", "RolloutStageTrigger"]
+__all__ = ["LedgerTrigger", "NewFilesTrigger", "RolloutStageTrigger"]
 
-_MODULES = {"LedgerTrigger": "ledger", "RolloutStageTrigger": "rollout_stage"}
+_MODULES = {
+    "LedgerTrigger": "ledger",
+    "NewFilesTrigger": "files",
+    "RolloutStageTrigger": "rollout_stage",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ REPORTS_PATH = "/mlops"
 
 class MlopsPlugin(AirflowPlugin):
     """Shows the reports that tasks keep in the store, behind Airflow's own login and permissions, and tells
-    Airflow of the factory's timetable.
+    Airflow of the factory's timetables.
 
     Loaded in every Airflow process, so its parts are imported only where Airflow asks for them. Extra
     links are not listed: the web server shows what the worker left in XCom and needs no class.
@@ -28,6 +28,6 @@ class MlopsPlugin(AirflowPlugin):
     @property
     def timetables(self) -> list[Any]:  # type: ignore[override]  # an attribute in Airflow
         """Read where Airflow meets a timetable that is not its own."""
-        from airflow_mlops.factory.timetable import CronIntervalsUntil
+        from airflow_mlops.factory.timetable import CronPartitions, Until
 
-        return [CronIntervalsUntil]
+        return [CronPartitions, Until]

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from airflow.sdk import Asset, AssetOrTimeSchedule, CronDataIntervalTimetable
@@ -13,6 +14,7 @@ from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_mlops.config.load import load_model
+from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.factory import load_file
 from airflow_mlops.factory.parts import PARTS
 from airflow_mlops.factory.render import render
@@ -120,12 +122,65 @@ def test_a_cron_gives_runs_a_real_interval_in_the_zone_of_the_yaml(model_yaml):
 def test_a_run_by_hand_may_be_given_a_window_and_needs_none(model_yaml, role):
     params = load_file(model_yaml(level=3))[f"rain.{role}"].params
 
-    assert list(params) == ["window_start", "window_end"]
-    assert params.validate() == {"window_start": None, "window_end": None}
+    assert set(params) >= {"window_start", "window_end"}
+    assert set(params.validate().values()) == {None}
     params["window_end"] = "2026-03-01T00:00:00+00:00"
     assert params.validate()["window_end"] == "2026-03-01T00:00:00+00:00"
     with pytest.raises(ParamValidationError, match="first of march"):
         params["window_end"] = "first of march"
+
+
+def test_a_reason_may_be_given_where_it_is_recorded_and_nothing_that_a_gate_judges_by(model_yaml):
+    dags = load_file(model_yaml(level=3))
+    assert {dag_id: list(dag.params) for dag_id, dag in dags.items()} == {
+        "rain.train": ["window_start", "window_end", "reason"],
+        "rain.deploy": ["reason"],
+        "rain.monitor": ["window_start", "window_end"],
+    }
+    with pytest.raises(ParamValidationError):
+        dags["rain.deploy"].params["reason"] = "x" * 501
+
+
+def test_a_pool_a_timeout_and_the_rest_of_execution_reach_every_task_but_no_timeout_those_that_wait(
+    model_yaml,
+):
+    more = (
+        "execution: {retry_delay: 20 minutes, timeout: 2 hours, pool: training, pool_slots: 2,\n"
+        "  priority_weight: 9, queue: gpu}\n"
+    )
+    for dag in load_file(model_yaml(level=3, more=more)).values():
+        for task in dag.tasks:
+            assert (task.pool, task.pool_slots, task.priority_weight, task.queue) == ("training", 2, 9, "gpu")
+            assert task.retry_delay == task.max_retry_delay == timedelta(minutes=20)
+            waits = task.task_id == "shadow" or task.task_id.startswith("canary")
+            assert task.execution_timeout == (None if waits else timedelta(hours=2))
+
+
+def test_alerts_are_callbacks_of_every_task_and_a_deadline_of_the_dag(model_yaml):
+    more = (
+        "alerts:\n"
+        "  on_failure: [{type: webhook, conn_id: ops}, {type: smtp, conn_id: mail, to: [me@example.com]}]\n"
+        "  deadline: {train: 6 hours}\n"
+    )
+    dags = load_file(model_yaml(level=1, more=more))
+    for dag in dags.values():
+        for task in dag.tasks:
+            kinds = [type(told).__name__ for told in task.on_failure_callback]
+            assert kinds == ["WebhookNotifier", "SmtpNotifier"]
+    (deadline,) = dags["rain.train"].deadline
+    assert deadline.interval == timedelta(hours=6)
+    assert not dags["rain.deploy"].deadline
+    DagSerialization.to_dict(dags["rain.train"])
+
+
+def test_a_notifier_whose_provider_is_not_installed_is_refused_with_the_command_that_installs_it(model_yaml):
+    path = model_yaml(more="alerts: {on_failure: [{type: slack_webhook, conn_id: slack}]}\n")
+    with pytest.raises(ConfigError) as refused:
+        load_file(path)
+    assert str(refused.value).startswith(
+        f"{path}:23:30: alerts.on_failure[0].type: slack_webhook needs apache-airflow-providers-slack, "
+        "which is not installed here; install it: pip install apache-airflow-providers-slack"
+    )
 
 
 def test_one_run_of_a_dag_at_a_time_and_backfills_train_one_by_one(model_yaml):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
+from airflow.sdk import CronDataIntervalTimetable
 from airflow.timetables.base import DataInterval, TimeRestriction
 from pendulum import UTC, instance
 
-from airflow_mlops.factory.timetable import CronIntervalsUntil
+from airflow_mlops.factory.timetable import Until
 
 
 def day(month: int, number: int = 1, year: int = 2013):
@@ -16,8 +17,8 @@ def day(month: int, number: int = 1, year: int = 2013):
 
 
 @pytest.fixture
-def timetable() -> CronIntervalsUntil:
-    return CronIntervalsUntil("@monthly", timezone="UTC", end=day(12, 31))
+def timetable() -> Until:
+    return Until(CronDataIntervalTimetable("@monthly", timezone="UTC"), end=day(12, 31))
 
 
 def following(timetable, start, *, latest=None, catchup=True):
@@ -46,7 +47,7 @@ def test_without_catchup_nothing_is_due_years_later(timetable):
 
 
 def test_it_survives_serialisation(timetable):
-    again = CronIntervalsUntil.deserialize(timetable.serialize())
+    again = Until.deserialize(timetable.serialize())
     assert again.serialize() == timetable.serialize()
     assert following(again, day(12)) is None
 
@@ -67,4 +68,4 @@ def test_airflow_keeps_it_and_sets_no_end_that_would_empty_a_run_by_hand(mlops_l
     assert train.end_date is None
     kept = DagSerialization.from_dict(DagSerialization.to_dict(train))
     assert kept.end_date is None
-    assert isinstance(kept.timetable.timetable, CronIntervalsUntil)
+    assert isinstance(kept.timetable.timetable, Until)

@@ -56,7 +56,8 @@ def _changed(tutorial: Path, *changes: dict[str, object]) -> LoadedModel:
         model |= change
     path = tutorial / "changed.yaml"
     # JSON is YAML, and quotes what must stay text (the reader takes dates as text in either case).
-    path.write_text(json.dumps({**model, "schedule": {**model["schedule"], "start": "2026-01-01"}}))
+    schedule = {**model["schedule"], "start": "2026-01-01"}
+    path.write_text(json.dumps({**model, "schedule": schedule}, default=str))
     return load_model(path)
 
 

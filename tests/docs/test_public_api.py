@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from airflow.dag_processing.bundles.base import BaseDagBundle
-from airflow.sdk import BaseHook, BaseOperator
+from airflow.sdk import BaseHook, BaseNotifier, BaseOperator
 from airflow.triggers.base import BaseTrigger
 
 import airflow_mlops
@@ -61,6 +61,7 @@ KINDS = {
     "operators": BaseOperator,
     "sensors": BaseOperator,
     "triggers": BaseTrigger,
+    "notifications": BaseNotifier,
     "hooks": BaseHook,
     "bundles": BaseDagBundle,
 }

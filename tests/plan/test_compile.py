@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import get_args
 
@@ -11,6 +12,7 @@ from airflow_mlops.config.load import load_model
 from airflow_mlops.plan.compile import compile_plan
 from airflow_mlops.plan.graph import DagPlan, Plan, StepName, TaskNode
 from airflow_mlops.plan.step_docs import STEP_DOCS
+from airflow_mlops.plan.trigger_words import trigger_in_words
 
 MINIMAL = (Path(__file__).parents[1] / "config" / "minimal.yaml").read_text()
 WATCHED = (
@@ -156,3 +158,51 @@ def test_a_dags_page_says_model_schedule_gates_policy_and_owner(tmp_path: Path) 
 def test_a_task_outside_a_group_is_named_by_its_own_id() -> None:
     assert TaskNode("train", "train").full_id == "train"
     assert TaskNode("weight_10", "canary", group="canary").full_id == "canary.weight_10"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        ("{}", "by hand only"),
+        ("{cron: '@daily', start: 2026-01-01}", "every day at 00:00 (UTC)"),
+        (
+            "{cron: '@daily', start: 2026-01-01, partitioned: true}",
+            "every day at 00:00 (UTC), a partition for each interval",
+        ),
+        ("{every: 6 hours, start: 2026-01-01}", "every 6 hours"),
+        ("{every: 1 month, start: 2026-01-01}", "every month"),
+        ("{timetable: {name: EventsTimetable}, start: 2026-01-01}", "by the timetable `EventsTimetable`"),
+        ("{assets: [a, b]}", "when `a` or `b` is updated"),
+        ("{assets: {all: [a, [b, c]]}}", "when `a` and (`b` or `c`) have been updated"),
+        ("{assets: [a, b], partitioned: true}", "when `a` or `b` has a new partition"),
+        (
+            "{cron: '@daily', start: 2026-01-01, assets: a, watch: [{type: files, path: inbox/*.csv}]}",
+            "every day at 00:00 (UTC), or when `a` is updated, or when files land at `inbox/*.csv`",
+        ),
+        (
+            "{watch: [{type: kafka, params: {topic: t}}]}",
+            "when the watcher `kafka` sees something",
+        ),
+    ],
+)
+def test_every_form_of_a_schedule_has_words(tmp_path: Path, schedule: str, words: str) -> None:
+    train = dag_of(plan_of(tmp_path, f"schedule: {schedule}\n"), "train")
+    assert trigger_in_words(train.trigger) == words
+    assert f"**Runs** {words}." in train.doc
+
+
+def test_a_plan_holds_plain_values_only(tmp_path: Path) -> None:
+    more = (
+        "schedule: {assets: {all: [a, [b, {name: c, uri: 's3://c'}]]}, watch: [{type: files, path: x}]}\n"
+        "execution: {timeout: 2 hours, pool: training}\n"
+        "alerts: {on_failure: [{type: webhook, conn_id: ops}], deadline: {train: 6 hours}}\n"
+    )
+    train = dag_of(plan_of(tmp_path, more), "train")
+    json.dumps([train.trigger.assets, train.trigger.watch, train.trigger.timetable, train.alerts])
+    assert train.trigger.asset_names == ["a", "b", "c", "wine/files"]
+    assert (train.running.timeout_seconds, train.running.pool) == (7_200, "training")
+    assert train.deadline_seconds == 21_600
+    assert (
+        "**Tells** webhook (ops) when a task fails for good, or when a run is not over within 6 hours"
+        in train.doc
+    )

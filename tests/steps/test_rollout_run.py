@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from airflow_mlops.core.ledger import Entry, champion_at, open_rollout
@@ -47,6 +49,13 @@ def registered(backends, make_run):
 
 def take(config, run, backends):
     return take_challenger(TakeChallengerRequest(config, run), backends)
+
+
+def test_the_reason_that_a_person_gives_is_kept_with_the_rollout(config, backends, make_run, registered):
+    registered(1)
+    take(config, replace(make_run(50, dag="deploy"), reason="after the freeze"), backends)
+    claims = [item.reasons for item in backends.ledger.entries("churn") if item.kind == "rollout_taken"]
+    assert claims == [("manual run: after the freeze",)]
 
 
 def test_the_newest_challenger_is_taken_and_the_older_are_superseded(config, backends, make_run, registered):

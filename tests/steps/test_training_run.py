@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -255,6 +256,21 @@ def test_an_asset_run_works_off_all_that_is_pending_and_its_window_is_the_newest
     assert taken.requests == ("a", "b")
     assert taken.causes == ("decay on day 35", "decay on day 45")
     assert taken.dataset.window.end == START + timedelta(days=45)
+
+
+def test_an_asset_that_is_not_retrainings_own_trains_with_nothing_pending_and_is_the_cause(
+    config, backends, make_run
+):
+    run = make_run(40, kind="asset")
+    woken = replace(run, woken_by=("churn/retrain", "raw/customers"))
+    assert snapshot(SnapshotRequest(config, woken), backends).causes == ("asset raw/customers was updated",)
+    assert snapshot(SnapshotRequest(config, replace(run, woken_by=("churn/retrain",))), backends) is None
+
+
+def test_the_reason_that_a_person_gives_is_the_cause(config, backends, make_run):
+    run = replace(make_run(40), reason="the labels were corrected")
+    taken = snapshot(SnapshotRequest(config, run), backends)
+    assert taken.causes == ("manual run: the labels were corrected",)
 
 
 def test_a_request_is_acted_on_once_and_a_retry_keeps_its_own(config, backends, make_run):

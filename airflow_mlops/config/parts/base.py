@@ -44,6 +44,13 @@ def _period_text(text: str) -> str:
     return str(Period.parse(text))
 
 
+def _exact_period_text(text: str) -> str:
+    period = Period.parse(text)
+    if period.months:
+        raise ValueError(f"{text!r} is not always equally long; say it in weeks, days, hours or minutes")
+    return str(period)
+
+
 def whole(value: Any) -> Any:
     """A literal compares by value, and ``True == 1 == 1.0``."""
     if type(value) is not int:
@@ -75,6 +82,9 @@ ImportPath = Annotated[
 ]
 ClassPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"), Imported()]
 PeriodText = Annotated[str, AfterValidator(_period_text), Field(examples=["3 months", "14 days", "36h"])]
+ExactPeriodText = Annotated[
+    str, AfterValidator(_exact_period_text), Field(examples=["6 hours", "90 seconds"])
+]
 CronText = Annotated[str, AfterValidator(checked_cron), Field(examples=["@daily", "0 6 1 * *"])]
 Moment = Annotated[
     datetime,

@@ -8,7 +8,8 @@ import pytest
 
 from airflow_mlops.core.windows import Period, Window, resolve_window
 from airflow_mlops.exceptions import DataRefused
-from airflow_mlops.operators.run_info import partition_window, run_info
+from airflow_mlops.operators.partitions import PartitionKeys
+from airflow_mlops.operators.run_info import run_info
 
 UTC = timezone.utc
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -70,7 +71,7 @@ def test_the_person_who_started_the_run_is_its_actor(learn):
     ],
 )
 def test_a_partition_key_that_names_a_period_is_a_window(key, window):
-    assert partition_window(key) == window
+    assert PartitionKeys().window(key) == window
 
 
 def test_the_zero_width_interval_of_a_bare_cron_is_no_window(learn):

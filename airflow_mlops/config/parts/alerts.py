@@ -1,0 +1,73 @@
+"""Who is told when a task fails or a run is late."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from airflow_mlops.config.parts.base import ExactPeriodText, Mistakes, Part
+
+ConnId = Annotated[str, Field(min_length=1, max_length=200, description="Airflow connection, by its id.")]
+
+
+class WebhookAlert(Part):
+    """A JSON object, posted to the address of an HTTP connection; its password is sent as a bearer token."""
+
+    type: Literal["webhook"]
+    conn_id: ConnId
+    endpoint: str = Field("", description="Path below the connection's address.")
+
+    @field_validator("endpoint")
+    @classmethod
+    def _below_the_address(cls, endpoint: str) -> str:
+        if "://" in endpoint:
+            raise ValueError(f"{endpoint!r} is an address, which belongs into the connection; give a path")
+        return endpoint
+
+
+class SlackWebhookAlert(Part):
+    """A line in a Slack channel; needs apache-airflow-providers-slack."""
+
+    type: Literal["slack_webhook"]
+    conn_id: ConnId
+
+
+class SmtpAlert(Part):
+    """An e-mail; needs apache-airflow-providers-smtp."""
+
+    type: Literal["smtp"]
+    conn_id: ConnId
+    to: tuple[Annotated[str, Field(min_length=3)], ...] = Field(
+        strict=False, min_length=1, description="Addresses that it goes to."
+    )
+    from_email: str | None = Field(None, description="The sender; that of the connection, if not given.")
+
+
+Alert = Annotated[WebhookAlert | SlackWebhookAlert | SmtpAlert, Field(discriminator="type")]
+
+
+class Deadline(Part):
+    """How long a run of each DAG may take from when it is queued; then those in ``on_failure`` are told."""
+
+    train: ExactPeriodText | None = Field(None, description="Of a training run.")
+    deploy: ExactPeriodText | None = Field(None, description="Of a rollout, waits included.")
+    monitor: ExactPeriodText | None = Field(None, description="Of a monitoring run.")
+
+
+class Alerts(Part):
+    """Who is told when a task has failed for good, or a run is not over in time."""
+
+    on_failure: tuple[Alert, ...] = Field(
+        (), strict=False, description="Told once for each task that fails after its last retry."
+    )
+    deadline: Deadline = Field(default_factory=Deadline)
+
+    @model_validator(mode="after")
+    def _somebody_is_told(self) -> Self:
+        given = [name for name in Deadline.model_fields if getattr(self.deadline, name) is not None]
+        if given and not self.on_failure:
+            raise Mistakes(
+                *((("deadline", name), "nobody would be told: give alerts.on_failure") for name in given)
+            )
+        return self

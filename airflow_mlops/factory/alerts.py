@@ -1,0 +1,47 @@
+"""Who is told, in Airflow's own objects: callbacks of tasks, and the deadline of a DAG."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow_mlops.factory.refused import NotHere
+from airflow_mlops.plan.graph import DagPlan
+
+
+def failure_callbacks(dag_plan: DagPlan) -> list[Any] | None:
+    """A notifier for each of ``alerts.on_failure``. Raises ``NotHere`` where its provider is not there."""
+    if not dag_plan.alerts:
+        return None
+    from airflow_mlops.notifications.catalog import MissingProvider, failure_notifier
+
+    made = []
+    for index, alert in enumerate(dag_plan.alerts):
+        try:
+            made.append(failure_notifier(alert, owner=dag_plan.owner))
+        except MissingProvider as error:
+            at = ("alerts", "on_failure", index, "type")
+            raise NotHere(at, str(error), f"install it: {error.command}") from error
+    return made
+
+
+def deadline_of(dag_plan: DagPlan) -> Any:
+    """Airflow's deadline of a DAG's runs, from the moment they are queued; None where there is none."""
+    if dag_plan.deadline_seconds is None:
+        return None
+    from airflow.sdk.definitions.callback import AsyncCallback
+    from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+
+    callback = AsyncCallback(
+        "airflow_mlops.notifications.deadline.tell",
+        kwargs={
+            "alerts": [dict(alert) for alert in dag_plan.alerts],
+            "owner": dag_plan.owner,
+            "limit_seconds": dag_plan.deadline_seconds,
+        },
+    )
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(seconds=dag_plan.deadline_seconds),
+        callback=callback,
+    )

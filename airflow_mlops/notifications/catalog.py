@@ -1,0 +1,92 @@
+"""Which notifier stands behind each type of ``alerts.on_failure``, and which provider brings it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from airflow_mlops.exceptions import MlopsError
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseNotifier
+
+FAILED = (
+    "{{ ti.dag_id }}: task {{ ti.task_id }} failed in run {{ ti.run_id }} "
+    "(try {{ ti.try_number }}). Log: {{ ti.log_url }}"
+)
+
+
+class MissingProvider(MlopsError):
+    """The distribution that brings a notifier is not installed; ``command`` installs it."""
+
+    def __init__(self, kind: str, distribution: str) -> None:
+        super().__init__(f"{kind} needs {distribution}, which is not installed here")
+        self.command = f"pip install {distribution}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Where a notifier is, what installs it, and its arguments: of the settings, a line and the owner."""
+
+    module: str
+    name: str
+    arguments: Callable[[Mapping[str, Any], str, str], dict[str, Any]]
+    distribution: str = "airflow-mlops"
+
+
+def failure_notifier(alert: Mapping[str, Any], *, owner: str) -> BaseNotifier:
+    """The callback of a task that fails. Raises ``MissingProvider``."""
+    return notifier(alert, FAILED, owner=owner)
+
+
+def notifier(alert: Mapping[str, Any], line: str, *, owner: str) -> BaseNotifier:
+    """A notifier that says ``line``, which may be a template over the context that it is called with."""
+    kind = _KINDS[alert["type"]]
+    try:
+        made = getattr(import_module(kind.module), kind.name)
+    except ModuleNotFoundError as error:
+        if not kind.module.startswith(error.name or "?"):
+            raise  # something that the provider itself needs
+        raise MissingProvider(alert["type"], kind.distribution) from error
+    found: BaseNotifier = made(**kind.arguments(alert, line, owner))
+    return found
+
+
+def _webhook(alert: Mapping[str, Any], line: str, owner: str) -> dict[str, Any]:
+    return {"http_conn_id": alert["conn_id"], "endpoint": alert["endpoint"], "text": line, "owner": owner}
+
+
+def _slack(alert: Mapping[str, Any], line: str, owner: str) -> dict[str, Any]:
+    return {"slack_webhook_conn_id": alert["conn_id"], "text": f"{line} (owner: {owner})"}
+
+
+def _smtp(alert: Mapping[str, Any], line: str, owner: str) -> dict[str, Any]:
+    return {
+        "smtp_conn_id": alert["conn_id"],
+        "to": list(alert["to"]),
+        "from_email": alert["from_email"],
+        "subject": line.partition(". ")[0],
+        "html_content": f"<p>{line}</p><p>Owner: {owner}</p>",
+    }
+
+
+_KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "webhook": Kind("airflow_mlops.notifications.webhook", "WebhookNotifier", _webhook),
+        "slack_webhook": Kind(
+            "airflow.providers.slack.notifications.slack_webhook",
+            "SlackWebhookNotifier",
+            _slack,
+            "apache-airflow-providers-slack",
+        ),
+        "smtp": Kind(
+            "airflow.providers.smtp.notifications.smtp",
+            "SmtpNotifier",
+            _smtp,
+            "apache-airflow-providers-smtp",
+        ),
+    }
+)
