@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -122,7 +123,8 @@ class ConfigFolderBundle(BaseDagBundle):
         syntax = conf.get("core", "dag_ignore_file_syntax", fallback="glob")
         try:
             found = list(find_path_from_directory(self.folder, IGNORE_FILE, syntax))
-        except RuntimeError as error:  # a folder that is linked into itself
+        # A folder that is linked into itself; an ignore file that is no text, or holds no pattern.
+        except (RuntimeError, OSError, ValueError, OverflowError, re.error) as error:
             raise BundleRefused(f"{self.folder}: {error}") from error
         return set(files) - {Path(file).relative_to(self.folder).as_posix() for file in found}
 

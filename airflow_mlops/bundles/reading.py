@@ -61,7 +61,10 @@ def list_folder(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> Listing:
     marks = hashlib.sha256()
     newest = 0
     for name, entry in _walk(root, folder, suffixes, refused):
-        status = entry.stat()
+        try:
+            status = entry.stat()
+        except FileNotFoundError:
+            continue  # gone since it was listed
         if status.st_size > MAX_FILE_BYTES:
             refused[name] = f"it is larger than {MAX_FILE_BYTES} bytes"
         else:
@@ -102,8 +105,14 @@ def _walk(
     count = 0
     while open_folders:
         place, above, ancestors = open_folders.pop()
-        with os.scandir(place) as found:
-            inside = sorted(found, key=lambda entry: entry.name)
+        try:
+            with os.scandir(place) as found:
+                inside = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            if not above:
+                raise BundleRefused(f"{folder} cannot be read: {error.strerror or error}") from error
+            refused[above.rstrip("/")] = f"it cannot be read: {error.strerror or error}"
+            continue
         count += len(inside)
         if count > MAX_ENTRIES:
             raise _too_much(folder, f"more than {MAX_ENTRIES} files and folders")

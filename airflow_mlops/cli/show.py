@@ -36,7 +36,17 @@ def lines(loaded: LoadedModel) -> Iterator[str]:
         config["validation"]["suite"] = None
         yield f"# The expectations of {suite} are written out."
     yield f"# digest: {loaded.digest}"
-    yield yaml.dump(config, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100).rstrip("\n")
+    written = yaml.dump(_plain(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    yield written.rstrip("\n")
+
+
+def _plain(value: Any) -> Any:
+    """With ``${`` in values written so that it stays what it is."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return value.replace("${", "$${") if isinstance(value, str) else value
 
 
 class _Dumper(yaml.SafeDumper):

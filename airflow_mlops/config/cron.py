@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 PRESETS: dict[str, str] = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -25,6 +28,8 @@ _KEY_FORMATS: dict[str, str] = {
     "0 0 1 * *": "%Y-%m",
     "0 0 1 1 *": "%Y",
 }
+_LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_NUMBER = re.compile(r"[0-9]{1,4}")
 _WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -48,6 +53,8 @@ def checked_cron(text: str) -> str:
         for item in part.split(","):
             if not _readable(item, low, high, words):
                 raise ValueError(f"{item!r} does not fit the {name} ({low} to {high}) in the cron {text!r}")
+    if parts[4] == "*" and not _has_a_day(parts[2], parts[3]):
+        raise ValueError(f"no month in the cron {text!r} has such a day")
     return text
 
 
@@ -83,7 +90,7 @@ def cron_in_words(text: str) -> str:
 
 def _readable(item: str, low: int, high: int, words: tuple[str, ...]) -> bool:
     span, slash, step = item.partition("/")
-    if slash and not (step.isdecimal() and int(step) > 0):
+    if slash and not (_NUMBER.fullmatch(step) and 0 < int(step) <= high):
         return False
     if span == "*":
         return True
@@ -97,4 +104,20 @@ def _readable(item: str, low: int, high: int, words: tuple[str, ...]) -> bool:
 def _number(text: str, low: int, words: tuple[str, ...]) -> int | None:
     if text in words:
         return words.index(text) + low
-    return int(text) if text.isdecimal() and text.isascii() else None
+    return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def _has_a_day(days: str, months: str) -> bool:
+    """Whether one of the months has one of the days. 29 February comes once in four years."""
+    return any(
+        first <= (_LONGEST[month - 1])
+        for first in _values(days, *_FIELDS[2][1:])
+        for month in _values(months, *_FIELDS[3][1:])
+    )
+
+
+def _values(part: str, low: int, high: int, words: tuple[str, ...]) -> Iterator[int]:
+    for item in part.split(","):
+        span, _, step = item.partition("/")
+        ends = [low, high] if span == "*" else [_number(end, low, words) or low for end in span.split("-")]
+        yield from range(ends[0], ends[-1] + 1, int(step or 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, get_args
@@ -15,6 +16,23 @@ from airflow_mlops.config.problems import KeyPath
 
 # Code of the machinery itself. A model has no business there, and Python's own modules hold os.system.
 _MACHINERY = frozenset({"airflow", "airflow_mlops"})
+# What Python brings along without listing it.
+_ALSO_PYTHONS = frozenset({"test", "sitecustomize", "usercustomize"})
+# Types that hold values and do nothing; models of other libraries are made of them.
+_CONTAINERS = frozenset(
+    {
+        "collections.Counter",
+        "collections.OrderedDict",
+        "collections.defaultdict",
+        "collections.deque",
+        "datetime.date",
+        "datetime.datetime",
+        "datetime.timedelta",
+        "decimal.Decimal",
+        "fractions.Fraction",
+        "uuid.UUID",
+    }
+)
 
 
 def refused_imports(config: BaseModel, allowed: Sequence[str]) -> Iterator[tuple[KeyPath, str, str]]:
@@ -25,11 +43,17 @@ def refused_imports(config: BaseModel, allowed: Sequence[str]) -> Iterator[tuple
     """
     for path, text in _import_paths(config, ()):
         module = text.partition(":")[0]
-        if allowed:
+        top = module.partition(".")[0]
+        if unicodedata.normalize("NFKC", text) != text:
+            hint = "write its letters as Python reads them; these only look like others"
+            yield path, f"{text!r} is read by Python as {unicodedata.normalize('NFKC', text)!r}", hint
+        elif text in _CONTAINERS:
+            continue
+        elif allowed:
             if not any(module == one or module.startswith(f"{one}.") for one in allowed):
                 hint = f"allowed are {', '.join(allowed)}, by policy.yaml or [mlops] allowed_imports"
                 yield path, f"{text!r} leads to a package that is not allowed", hint
-        elif (top := module.partition(".")[0]) in sys.stdlib_module_names or top in _MACHINERY:
+        elif top in sys.stdlib_module_names | _MACHINERY | _ALSO_PYTHONS or top.startswith("__"):
             owner = "Airflow" if top in _MACHINERY else "Python"
             hint = "name a function or class of your own package, or of a library that trains models"
             yield path, f"{text!r} leads into {owner}'s own code", hint
@@ -59,6 +83,8 @@ def _import_paths(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
             one = getattr(value, name)
             if holds_path and isinstance(one, str):
                 yield (*path, name), one
+            elif holds_path and isinstance(one, tuple):
+                yield from (((*path, name, index), text) for index, text in enumerate(one))
             elif isinstance(one, (BaseModel, tuple)):
                 yield from _import_paths(one, (*path, name))
     elif isinstance(value, tuple):

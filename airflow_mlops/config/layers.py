@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,15 +16,18 @@ from pydantic import ValidationError
 from airflow_mlops.config.models import API_VERSION, ModelConfig
 from airflow_mlops.config.overlay import LOCKED, VARS, Composition
 from airflow_mlops.config.policy import Policy, WrittenPolicy
-from airflow_mlops.config.problems import InvalidConfig, Problem, nearest
+from airflow_mlops.config.problems import MAX_PROBLEMS, InvalidConfig, Problem, nearest
 from airflow_mlops.config.site import Site
 from airflow_mlops.config.source import Document, read_source
-from airflow_mlops.config.text import decoded, read_body, whole_file
+from airflow_mlops.config.text import decoded, printable, read_body, whole_file
 from airflow_mlops.config.translate import problems_of
 from airflow_mlops.config.tree import DEFAULTS, POLICY, PROFILES
 
 # What names one model cannot stand above several.
 _OF_ONE_MODEL = ("model",)
+_MOST_LOCKED = 100  # each is compared in each layer of each model
+# A part of a path below profiles/, which must not lead elsewhere.
+_PROFILE = re.compile(r"\w[\w.-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,9 @@ def find_layers_above(path: Path, site: Site) -> Layers:
 
 def _read_above(path: Path, site: Site, reading: _Reading) -> Layers:
     folders = site.folders(path)
+    if site.profile is not None and not _PROFILE.fullmatch(site.profile):
+        hint = "a profile's name is letters, digits, _, - and dots, as in prod; see [mlops] profile"
+        raise whole_file(path, f"the profile {site.profile!r} is no name", hint)
     defaults = [reading.optional(folder / DEFAULTS) for folder in folders]
     profiles = []
     if site.profile is not None:
@@ -85,7 +93,7 @@ def read_layer(path: str, text: str) -> Document:
     settings fit is told with each model that they are for."""
     document = read_source(text, path)
     problems = [*_version_problems(document)]
-    for key in document.root.value:
+    for key in islice(document.root.value, MAX_PROBLEMS):
         at = (key,)
         if key in _OF_ONE_MODEL:
             hint = "it belongs in the model's own file"
@@ -94,6 +102,11 @@ def read_layer(path: str, text: str) -> Document:
             hint = nearest(key, [*ModelConfig.model_fields, LOCKED, VARS])
             problems.append(document.problem(document.key_place(at), at, "unknown key", hint))
     locked = document.root.value.get(LOCKED, [])
+    if isinstance(locked, list) and len(locked) > _MOST_LOCKED:
+        message = f"more than {_MOST_LOCKED} keys"
+        problems.append(
+            document.problem(document.key_place((LOCKED,)), (LOCKED,), message, "lock the parts they are in")
+        )
     if not isinstance(locked, list) or not all(isinstance(one, str) for one in locked):
         place, hint = document.value_place((LOCKED,)), "as in [deploy.approval]"
         problems.append(document.problem(place, (LOCKED,), "must be a list of keys", hint))
@@ -168,11 +181,13 @@ class _Reading:
         return self.needed(path)
 
     def needed(self, path: Path) -> tuple[str, str]:
+        if printable(path) != str(path):
+            raise whole_file(path, "has a name that cannot be printed", "rename it")
         target = Path(os.path.realpath(path))
         if self._root is not None and not target.is_relative_to(self._root):
             message = f"is a link to {target}, outside of {self._root}"
             raise whole_file(path, message, "put the file itself there")
-        body = read_body(path)
+        body = read_body(target, shown=path)
         self.dependencies.append(Dependency(path, hashlib.sha256(body).hexdigest()))
         return str(path), decoded(body, path)
 

@@ -18,7 +18,7 @@ from airflow_mlops.config.source import Document
 LOCKED = "locked"
 VARS = "vars"
 # What a value says to stand for another: ${vars.rows}. A doubled $ before it takes the meaning away.
-REFERENCE = re.compile(r"\$?\$\{([^{}]*)\}")
+REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)

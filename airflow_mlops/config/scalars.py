@@ -22,6 +22,8 @@ _WORDS: dict[str, Scalar] = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,39})")
+_LONGEST = 100
+_NUMERALS = re.compile(r"[-+]?[0-9.][-+0-9._:eE]*")
 _FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 _QUOTE = "quote it if text is meant"
@@ -64,11 +66,16 @@ def resolve(text: str) -> Scalar | Trap:
     """An unquoted scalar's value. Dates stay text: which of them are moments is for the models to say."""
     if text in _WORDS:
         return _WORDS[text]
+    if len(text) > _LONGEST:
+        # The patterns below may take the square of a text's length; no number is as long as this.
+        return Trap("is too long for a number", _QUOTE) if _NUMERALS.fullmatch(text) else text
     for pattern, message, hint in _TRAPS:
         if pattern.fullmatch(text):
             return Trap(message.format(repr(text)), hint)
     if _INT.fullmatch(text):
         return int(text)
+    if text.lstrip("+-").isdigit() and text.isascii():
+        return Trap(f"{text!r} is too large a number", _QUOTE)  # a float would not be this number
     if _FLOAT.fullmatch(text):
         number = float(text)
         return number if math.isfinite(number) else Trap(f"{text!r} is too large a number", _QUOTE)

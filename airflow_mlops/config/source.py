@@ -13,12 +13,15 @@ from typing import Any
 
 import yaml
 
-from airflow_mlops.config.problems import InvalidConfig, KeyPath, Problem, dotted
+from airflow_mlops.config.problems import MAX_PROBLEMS, InvalidConfig, KeyPath, Problem, clipped, dotted
 from airflow_mlops.config.scalars import Trap, resolve
 
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 50
-MAX_VALUES = 50_000
+MAX_VALUES = 20_000
+MAX_KEY = 200
+# So much text counts as one more value: one long text may be used by thousands of aliases.
+TEXT_PER_VALUE = 64
 
 Place = tuple[int, int]
 
@@ -33,8 +36,13 @@ _SYNTAX_HINTS: dict[str, str] = {
     "found unexpected end of stream": "a quote is not closed",
     "did not find expected alphabetic or numeric character": "quote text that begins with * or &",
 }
+_LONGEST_MESSAGE = 1_000
+_LARGEST = 10**40  # as in YAML, see scalars.py
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_INDENTING_TAB = re.compile(r"^ *(\t)[ \t]*[^\s#]", re.MULTILINE)
+_INDENTING_TAB = re.compile(r"(?:^|(?<=[\r\x85\u2028\u2029])) *(\t)[ \t]*[^\s#]", re.MULTILINE)
+# What libyaml takes for a line's end; str.splitlines knows more.
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_DIRECTIVE = re.compile(r"(?:^|(?<=[\r\x85\u2028\u2029]))(%TAG\b)", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -97,18 +105,18 @@ def read_source(text: str, path: str) -> Document:
     """Read one YAML document. Raises ``InvalidConfig`` where there is no telling what the rest means
     (syntax, tags' constructors, several documents, too large or too deep).
     """
-    lines = tuple(text.splitlines())
+    lines = lines_of(text)
     reader = _Reader(path, lines)
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise reader.stop((1, 1), f"larger than {MAX_BYTES} bytes", "a model's YAML is a few hundred lines")
-    for pattern, message, hint in (
-        (_UNPRINTABLE, "a control character", "remove it"),
-        (_INDENTING_TAB, "a tab in the indentation", "indent with spaces"),
+    for sign, pattern, message, hint in (
+        ("", _UNPRINTABLE, "a control character", "remove it"),
+        ("\t", _INDENTING_TAB, "a tab in the indentation", "indent with spaces"),
+        # libyaml compares each of these with all before it.
+        ("%TAG", _DIRECTIVE, "a directive for tags, which are not read", "leave it out"),
     ):
-        if found := pattern.search(text):
-            start = found.start(found.lastindex or 0)
-            place = (text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start))
-            raise reader.stop(place, message, hint)
+        if sign in text and (found := pattern.search(text)):
+            raise reader.stop(place_of(text, found.start(found.lastindex or 0)), message, hint)
     try:
         root = reader.read(yaml.parse(text, Loader=yaml.CSafeLoader))
     except yaml.MarkedYAMLError as error:
@@ -116,6 +124,48 @@ def read_source(text: str, path: str) -> Document:
     except yaml.YAMLError as error:
         raise reader.stop((1, 1), f"not YAML: {error}", "check the file's encoding") from error
     return Document(path, lines, root, tuple(reader.problems))
+
+
+def lines_of(text: str) -> tuple[str, ...]:
+    """The lines that positions count, without their ends."""
+    lines = _BREAK.split(text)
+    return tuple(lines if lines[-1] else lines[:-1])
+
+
+def size_of(text: str) -> int:
+    """How many values a text counts as."""
+    return 1 + len(text) // TEXT_PER_VALUE
+
+
+def unfit(value: Any) -> str | None:
+    """What keeps a value that did not come from YAML out of a configuration: the limits are the same, and
+    what is written as YAML must be read as the same value."""
+    left = MAX_VALUES
+    inside: list[tuple[Any, int]] = [(value, 1)]
+    while inside:
+        one, depth = inside.pop()
+        if depth > MAX_DEPTH:
+            return f"is nested deeper than {MAX_DEPTH} levels"
+        if isinstance(one, dict):
+            if any(len(key) > MAX_KEY for key in one):
+                return f"holds a key of more than {MAX_KEY} characters"
+            inside += [(part, depth + 1) for pair in one.items() for part in pair]
+        elif isinstance(one, list):
+            inside += [(part, depth + 1) for part in one]
+        left -= size_of(one) if isinstance(one, str) else 1
+        if left < 0:
+            return f"holds more than {MAX_VALUES} values"
+        if isinstance(one, str) and _UNPRINTABLE.search(one):
+            return "holds a control character"
+        if type(one) in (int, float) and not abs(one) < _LARGEST:
+            return f"holds the number {clipped(str(one), 50)}, which is too large"
+    return None
+
+
+def place_of(text: str, offset: int) -> Place:
+    """Line and column of a character."""
+    ends = [0, *(found.end() for found in _BREAK.finditer(text, 0, offset))]
+    return len(ends), offset - ends[-1] + 1
 
 
 def _syntax(reader: _Reader, error: yaml.MarkedYAMLError) -> InvalidConfig:
@@ -190,6 +240,8 @@ class _Reader:
 
     def _scalar(self, event: Any, place: Place) -> None:
         self._refuse_tag(event.tag, place)
+        if _UNPRINTABLE.search(event.value):
+            self._note(place, self._path(), "holds a control character", "leave it out")
         is_bare = event.implicit[0] and not event.style
         value = resolve(event.value) if is_bare else event.value
         if self._awaits_key():
@@ -198,10 +250,12 @@ class _Reader:
         if isinstance(value, Trap):
             self._note(place, self._path(), value.message, value.hint)
             value = event.value
-        self._attach(Node(value, place), event.anchor)
+        self._attach(Node(value, place, size=size_of(event.value)), event.anchor)
 
     def _key(self, text: str, value: Any, place: Place) -> None:
         frame = self._stack[-1]
+        if len(text) > MAX_KEY:
+            raise self.stop(place, f"a key of more than {MAX_KEY} characters", "shorten it", frame.path)
         path = (*frame.path, text)
         if text in ("y", "Y", "n", "N"):
             # Widely used names (retraining.n, a label y). As values they are refused; a key is always text.
@@ -257,7 +311,11 @@ class _Reader:
         parent.depth = max(parent.depth, child.depth + 1)
         # The parent's own ancestors are still open: their sizes grow when it closes.
         if parent.size > MAX_VALUES:
-            raise self.stop(child.place, f"more than {MAX_VALUES} values, aliases counted", "write less")
+            raise self.stop(
+                child.place,
+                f"more than {MAX_VALUES} values, aliases counted, long texts for several",
+                "write less",
+            )
         if len(self._stack) + child.depth > MAX_DEPTH + 1:
             raise self.stop(child.place, f"nested deeper than {MAX_DEPTH} levels", "a model's YAML is flat")
 
@@ -281,11 +339,23 @@ class _Reader:
 
     def _note(self, place: Place, path: KeyPath, message: str, hint: str) -> None:
         self.problems.append(_problem(self.path, self.lines, place, path, message, hint))
+        if len(self.problems) > MAX_PROBLEMS:
+            raise InvalidConfig(self.problems)
 
 
 def _problem(
     file: str, lines: tuple[str, ...], place: Place, path: KeyPath, message: str, hint: str
 ) -> Problem:
     line, column = place
+    if line > len(lines) > 0:  # the end of the file, behind its last line's end
+        line, column = len(lines), len(lines[-1]) + 1
     snippet = lines[line - 1] if 0 < line <= len(lines) else ""
-    return Problem(file, line, column, dotted(path), message, hint, snippet)
+    return Problem(
+        file,
+        line,
+        column,
+        clipped(dotted(path), MAX_KEY),
+        clipped(message, _LONGEST_MESSAGE),
+        clipped(hint, _LONGEST_MESSAGE),
+        snippet,
+    )

@@ -6,16 +6,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from airflow_mlops.config.overlay import REFERENCE, VARS, Composition
-from airflow_mlops.config.problems import KeyPath, Problem, nearest
+from airflow_mlops.config.problems import MAX_PROBLEMS, KeyPath, Problem, clipped, nearest
+from airflow_mlops.config.source import MAX_VALUES, size_of
 
 _MAX_TEXT = 100_000
 _MAX_DEPTH = 10
+_MOST_NAMES = 50
 
 
 @dataclass(slots=True)
@@ -53,12 +55,28 @@ def _may_refer(line: str) -> bool:
     return "${" in line or "\\" in line
 
 
+@dataclass(frozen=True, slots=True)
+class _Variable:
+    """What a variable is, which names it came from (its own first), how many values it counts as, and how
+    many other variables it leads through."""
+
+    value: Any
+    names: tuple[str, ...]
+    size: int
+    depth: int
+
+
 class _Replacing:
+    """Each variable is resolved once, and what all of them bring into the file is counted: a few lines of
+    variables that refer to one another could otherwise stand for more than any machine can hold."""
+
     def __init__(self, composition: Composition, known: Mapping[str, Any]) -> None:
         self.used: dict[KeyPath, tuple[str, ...]] = {}
         self.problems: list[Problem] = []
         self._composition = composition
         self._known = known
+        self._resolved: dict[str, _Variable | _Unknown] = {}
+        self._size = 0
 
     def mapping(self, value: dict[str, Any], path: KeyPath) -> dict[str, Any]:
         """A copy where something was replaced, else the mapping itself: most files refer to nothing."""
@@ -81,56 +99,114 @@ class _Replacing:
         return value
 
     def _text(self, text: str, path: KeyPath) -> Any:
+        if len(self.problems) > MAX_PROBLEMS:
+            return text
         try:
-            return self._resolved(text, path, ())
+            made = self._made_of(text, ())
+            was, self._size = self._size, self._size + made.size
+            if was > MAX_VALUES:
+                return text  # told already
+            if self._size > MAX_VALUES:
+                raise _Unknown(f"variables bring more than {MAX_VALUES} values into this file", "write less")
         except _Unknown as error:
             self.problems.append(self._composition.at_value(path, str(error), error.hint))
             return text
+        if made.names:
+            self.used[path] = made.names
+        return made.value
 
-    def _resolved(self, text: str, path: KeyPath, within: tuple[str, ...]) -> Any:
+    def _made_of(self, text: str, within: tuple[str, ...]) -> _Variable:
         whole = REFERENCE.fullmatch(text)
-        if whole and not text.startswith("$$"):
-            return self._variable(whole[1].strip(), path, within)
-        replaced = REFERENCE.sub(lambda found: self._inside(found, path, within), text)
-        if "${" in REFERENCE.sub("", text):
+        if whole and whole[1] is not None:
+            return self._variable(whole[1].strip(), within)
+        parts: list[str] = []
+        names: dict[str, None] = {}
+        at = length = depth = 0
+        for found in REFERENCE.finditer(text):
+            parts.append(text[at : found.start()])
+            at = found.end()
+            if found[1] is None:
+                parts.append("${")
+            else:
+                one = self._variable(found[1].strip(), within)
+                parts.append(_in_text(one.value, found[1].strip()))
+                if len(names) < _MOST_NAMES:
+                    names |= dict.fromkeys(one.names)
+                depth = max(depth, one.depth)
+            length += len(parts[-1]) + len(parts[-2])
+            if length > _MAX_TEXT:
+                raise _Unknown(f"becomes a text of more than {_MAX_TEXT} characters", "write less")
+        parts.append(text[at:])
+        if any("${" in part for part in parts[::2]):
             raise _Unknown(
                 f"{_short(text)} has a ${{ without its }}", "close it, or write $${ for a plain ${"
             )
-        if len(replaced) > _MAX_TEXT:
+        made = "".join(parts)
+        if len(made) > _MAX_TEXT:
             raise _Unknown(f"becomes a text of more than {_MAX_TEXT} characters", "write less")
-        return replaced
+        return _Variable(made, tuple(names), size_of(made), depth)
 
-    def _inside(self, found: re.Match[str], path: KeyPath, within: tuple[str, ...]) -> str:
-        if found[0].startswith("$$"):
-            return found[0][1:]
-        name = found[1].strip()
-        value = self._variable(name, path, within)
-        if isinstance(value, bool):
-            return str(value).lower()
-        if isinstance(value, (str, int, float)):
-            return str(value)
-        kind = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else "nothing"
-        raise _Unknown(f"${{{name}}} is {kind}, which cannot stand inside text", "let it stand alone")
+    def _variable(self, name: str, within: tuple[str, ...]) -> _Variable:
+        if name in within:
+            raise _Unknown(
+                f"${{{_name(name)}}} refers to itself, by {' and '.join(map(_name, within))}",
+                "write its value out",
+            )
+        if name not in self._resolved:
+            try:
+                self._resolved[name] = self._looked_up(name, within)
+            except _Unknown as error:
+                self._resolved[name] = error
+        found = self._resolved[name]
+        if isinstance(found, _Unknown):
+            raise found
+        return found
 
-    def _variable(self, name: str, path: KeyPath, within: tuple[str, ...]) -> Any:
+    def _looked_up(self, name: str, within: tuple[str, ...]) -> _Variable:
         if name not in self._known:
-            hint = nearest(name, self._known) or f"known are {', '.join(self._known)}"
+            hint = nearest(name, self._known) or f"known are {', '.join(map(_name, islice(self._known, 20)))}"
             if name == "profile":
                 hint = "no profile is in force here; choose one with [mlops] profile, or --profile"
-            raise _Unknown(f"${{{name}}} names nothing", hint)
-        if name in within:
-            raise _Unknown(f"${{{name}}} refers to itself, by {' and '.join(within)}", "write its value out")
-        if len(within) > _MAX_DEPTH:
-            raise _Unknown(f"${{{within[0]}}} leads through more than {_MAX_DEPTH} others", "write it out")
-        self.used[path] = (*self.used.get(path, ()), name)
+            raise _Unknown(f"${{{_name(name)}}} names nothing", hint)
         value = self._known[name]
         if isinstance(value, str) and "${" in value:
-            return self._resolved(value, path, (*within, name))
+            if len(within) > _MAX_DEPTH:
+                first = _name((*within, name)[0])
+                raise _Unknown(f"${{{first}}} leads through more than {_MAX_DEPTH} others", "write it out")
+            made = self._made_of(value, (*within, name))
+            names = tuple(dict.fromkeys((name, *made.names[:_MOST_NAMES])))
+            if made.depth >= _MAX_DEPTH:
+                raise _Unknown(
+                    f"${{{_name(name)}}} leads through more than {_MAX_DEPTH} others", "write it out"
+                )
+            return _Variable(made.value, names, made.size, made.depth + 1)
         if isinstance(value, (dict, list)) and _refers(value):
             raise _Unknown(
-                f"${{{name}}} holds references of its own inside a part", "refer to them where it is used"
+                f"${{{_name(name)}}} holds references of its own inside a part",
+                "refer to them where it is used",
             )
-        return value
+        return _Variable(value, (name,), _size_of(value), 0)
+
+
+def _in_text(value: Any, name: str) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    kind = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else "nothing"
+    raise _Unknown(f"${{{_name(name)}}} is {kind}, which cannot stand inside text", "let it stand alone")
+
+
+def _size_of(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + sum(_size_of(one) for one in value.values())
+    if isinstance(value, list):
+        return 1 + sum(_size_of(one) for one in value)
+    return size_of(value) if isinstance(value, str) else 1
+
+
+def _name(name: str) -> str:
+    return clipped(name, 60)
 
 
 class _Unknown(ValueError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from pydantic import ValidationError
 from airflow_mlops.config.layers import Dependency
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.data import ExpectationConfig
-from airflow_mlops.config.source import MAX_BYTES
+from airflow_mlops.config.source import MAX_BYTES, unfit
+from airflow_mlops.config.text import regular_bytes
 
 
 def with_suite(config: ModelConfig, suite: str, yaml_path: Path) -> tuple[ModelConfig, Dependency]:
@@ -25,7 +27,7 @@ def with_suite(config: ModelConfig, suite: str, yaml_path: Path) -> tuple[ModelC
     Only files at or below the YAML's folder are read: the name is its author's, the rights are Airflow's.
     """
     folder = yaml_path.parent.resolve()
-    file = (folder / suite).resolve()
+    file = Path(os.path.realpath(folder / suite))  # resolve() fails on a link to itself
     if not file.is_relative_to(folder):
         raise ValueError("must lie in the YAML's own folder or below it")
     body = _bytes(file)
@@ -37,8 +39,7 @@ def with_suite(config: ModelConfig, suite: str, yaml_path: Path) -> tuple[ModelC
 
 def _bytes(file: Path) -> bytes:
     try:
-        with file.open("rb") as opened:
-            body = opened.read(MAX_BYTES + 1)
+        body = regular_bytes(file)
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror or error}") from error
     if len(body) > MAX_BYTES:
@@ -51,6 +52,8 @@ def _expectations(body: bytes) -> tuple[ExpectationConfig, ...]:
         suite = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"is not JSON: {error}") from error
+    if (wrong := unfit(suite)) is not None:
+        raise ValueError(wrong)
     listed = suite.get("expectations") if isinstance(suite, dict) else None
     if not isinstance(listed, list):
         raise ValueError('has no list "expectations", so it is not a Great Expectations suite')

@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import codecs
+import errno
+import os
+import stat
 from pathlib import Path
 
 from airflow_mlops.config.problems import InvalidConfig, Problem
-from airflow_mlops.config.source import MAX_BYTES
+from airflow_mlops.config.source import MAX_BYTES, lines_of, place_of
 
 
-def read_body(path: Path) -> bytes:
-    """A file's bytes, as many as a YAML may have and one more. Raises ``InvalidConfig``."""
+def read_body(path: Path, *, shown: Path | None = None) -> bytes:
+    """A file's bytes, as many as a YAML may have and one more. Raises ``InvalidConfig``, in which the file is
+    called ``shown``."""
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)  # one byte too many is enough to refuse it
-    except OSError as error:
-        message = f"cannot be read: {error.strerror or error}"
-        raise whole_file(path, message, "check the path and its permissions") from error
+        return regular_bytes(path)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        message = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise whole_file(shown or path, message, "check the path and its permissions") from error
+
+
+def regular_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
+    """At most so many bytes of a file, and one more. Raises ``OSError``, also for what is no plain file:
+    a pipe would wait for its writer, a device may never end.
+    """
+    opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        mode = os.fstat(opened).st_mode
+        if not stat.S_ISREG(mode):
+            what = os.strerror(errno.EISDIR) if stat.S_ISDIR(mode) else "Not a plain file"
+            raise OSError(errno.EISDIR, what)
+        with os.fdopen(opened, "rb", closefd=False) as file:
+            return file.read(most + 1)  # one byte too many is enough to refuse it
+    finally:
+        os.close(opened)
 
 
 def decoded(body: bytes, path: Path) -> str:
@@ -30,14 +49,22 @@ def decoded(body: bytes, path: Path) -> str:
 
 def _not_utf8(path: Path, body: bytes, at: int) -> Problem:
     """At the first byte that is none; the line is shown with a mark in its place."""
-    line = body.count(b"\n", 0, at) + 1
-    begin = body.rfind(b"\n", 0, at) + 1
-    before = body[begin:at].decode()
-    after = body[at:].partition(b"\n")[0].decode("utf-8", "replace").rstrip("\r")
-    message = f"not UTF-8 (byte 0x{body[at]:02x})"
-    return Problem(str(path), line, len(before) + 1, "", message, "save the file as UTF-8", before + after)
+    text = body.decode("utf-8", "replace")
+    line, column = place_of(text, len(body[:at].decode()))
+    message, snippet = f"not UTF-8 (byte 0x{body[at]:02x})", lines_of(text)[line - 1]
+    return Problem(str(path), line, column, "", message, "save the file as UTF-8", snippet)
 
 
 def whole_file(path: Path, message: str, hint: str) -> InvalidConfig:
     """The error of a file that has no line to point at."""
-    return InvalidConfig([Problem(str(path), 0, 0, "", message, hint)])
+    return InvalidConfig([Problem(printable(path), 0, 0, "", message, hint)])
+
+
+def printable(path: Path) -> str:
+    """A path as text that every log, terminal and database takes: a file's name may be any bytes."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else "".join(_escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.overlay import Composition
 from airflow_mlops.config.parts.base import Mistakes
-from airflow_mlops.config.problems import KeyPath, Problem, dotted, nearest
+from airflow_mlops.config.problems import MAX_PROBLEMS, KeyPath, Problem, dotted, nearest
 
 _KINDS: dict[str, str] = {
     "string_type": "must be text",
@@ -29,6 +30,7 @@ _SHAPES: dict[str, str] = {
     "model": "lower-case letters, digits and _, a letter first, at most 64, as in flight_delay",
     "callable": "package.module:function, as in flight_delay.training:train",
     "estimator": "the full path of a class, as in sklearn.ensemble.HistGradientBoostingClassifier",
+    "trusted_types": "the full path of a class, as in lightgbm.sklearn.LGBMClassifier",
     "type": "Great Expectations' own name, as in expect_column_values_to_not_be_null",
 }
 
@@ -37,7 +39,7 @@ def problems_of(
     error: ValidationError, layers: Composition, language: type[BaseModel] = ModelConfig
 ) -> Iterator[Problem]:
     """Every error of a validation, at the key or value it is about. ``language`` is the type of the whole."""
-    for found in error.errors(include_url=False):
+    for found in islice(error.errors(include_url=False), MAX_PROBLEMS + 1):
         path, owner, here = _locate(found["loc"], language)
         yield from _translate(dict(found), path, owner, here, layers)
 

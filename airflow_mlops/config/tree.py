@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
+from airflow_mlops.config.ignore import IgnoreRules
 from airflow_mlops.config.site import Site
-from airflow_mlops.config.source import MAX_BYTES
-from airflow_mlops.config.text import whole_file
+from airflow_mlops.config.text import regular_bytes, whole_file
 
 DEFAULTS = "defaults.yaml"
 POLICY = "policy.yaml"
 PROFILES = "profiles"
-IGNORE_FILE = ".airflowignore"
 LIES_ABOVE = "lies above {folder}, the folder that Airflow reads, so it does not count; move it there"
 
 _YAML = (".yaml", ".yml")
 
 _OURS = re.compile(rb"""^[ \t]*["']?apiVersion["']?[ \t]*:[ \t]*["']?airflow-mlops/""", re.MULTILINE)
 _NAMES_A_MODEL = re.compile(rb"""^["']?model["']?[ \t]*:""", re.MULTILINE)
-# For a path below the ignore file's folder (a folder's ends with /): is it ignored, kept again, or not named?
-_Rule = Callable[[str], bool | None]
 
 
 def find_files(folder: Path, site: Site | None = None) -> list[Path]:
@@ -45,9 +42,11 @@ def find_yaml(folder: Path, site: Site | None = None) -> Iterator[Path]:
     """Every YAML file that Airflow's ignore files leave, whatever it holds. Links to folders are not
     followed."""
     walked = site or Site(root=folder)
-    above = walked.folders(folder.absolute() / DEFAULTS)[:-1]
-    rules = [rule for one in above for rule in _rules(one, walked.ignore_syntax)]
-    yield from _walk(folder, rules, walked.ignore_syntax)
+    *above, _ = walked.folders(folder.absolute() / DEFAULTS)
+    rules = IgnoreRules(above[0] if above else folder.absolute(), walked.ignore_syntax)
+    for one in above:
+        rules = rules.inside(one)
+    yield from _walk(folder, rules)
 
 
 def layers_above(folder: Path) -> Iterator[Path]:
@@ -85,17 +84,6 @@ def describes_a_model(path: Path, body: bytes) -> bool:
     return names_our_version(body) and not is_layer(path, body)
 
 
-@dataclass(frozen=True, slots=True)
-class _IgnoreRules:
-    """The rules of one ignore file, which see paths as they are below its folder."""
-
-    folder: Path
-    rule: _Rule
-
-    def verdict(self, path: Path, is_folder: bool) -> bool | None:
-        return self.rule(path.absolute().relative_to(self.folder).as_posix() + "/" * is_folder)
-
-
 def _ours(folder: Path, site: Site | None) -> Iterator[tuple[Path, bytes]]:
     if not folder.is_dir():
         raise whole_file(folder, "no such folder", "check [mlops] configs_folder or the path given")
@@ -108,64 +96,42 @@ def _ours(folder: Path, site: Site | None) -> Iterator[tuple[Path, bytes]]:
 def _beginning(path: Path) -> bytes | None:
     """As much of a file as may count; None if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        return regular_bytes(path)
     except OSError:
         return None
 
 
-def _walk(folder: Path, above: list[_IgnoreRules], syntax: str) -> Iterator[Path]:
-    rules = [*above, *_rules(folder, syntax)]
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:
-        return  # a folder that may not be read holds nothing for us, as for Airflow
-    for entry in entries:
-        path = folder / entry.name
-        if entry.is_dir(follow_symlinks=False):
-            if not entry.name.startswith(".") and not _is_ignored(path, True, rules):
-                yield from _walk(path, rules, syntax)
-        elif entry.name.endswith(_YAML) and _can_be_opened(entry) and not _is_ignored(path, False, rules):
+def _walk(folder: Path, rules: IgnoreRules) -> Iterator[Path]:
+    """Not by recursion: a tree may be deeper than Python's stack."""
+    waiting: list[tuple[Path, IgnoreRules | None]] = [(folder, rules)]
+    while waiting:
+        path, above = waiting.pop()
+        if above is None:
             yield path
+            continue
+        here = above.inside(path)
+        try:
+            with os.scandir(path) as found:
+                entries = sorted(found, key=lambda entry: entry.name, reverse=True)
+        except OSError:
+            continue  # a folder that may not be read holds nothing for us, as for Airflow
+        for entry in entries:
+            inside = path / entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if not entry.name.startswith(".") and not here.ignore(inside, is_folder=True):
+                    waiting.append((inside, here))
+            elif (
+                entry.name.endswith(_YAML)
+                and _may_be_a_file(entry)
+                and not here.ignore(inside, is_folder=False)
+            ):
+                waiting.append((inside, None))
 
 
-def _can_be_opened(entry: os.DirEntry[str]) -> bool:
-    """Not a folder, and not a pipe, which would wait for whoever writes to it. A link to nothing counts: that
-    is for the loader to tell."""
-    if not entry.is_symlink():
-        return entry.is_file()
-    return not entry.is_dir() and not Path(entry.path).is_fifo()
-
-
-def _is_ignored(path: Path, is_folder: bool, rules: list[_IgnoreRules]) -> bool:
-    """The last rule that names a path decides, as in git."""
-    verdicts = (one.verdict(path, is_folder) for one in rules)
-    return next((said for said in reversed(list(verdicts)) if said is not None), False)
-
-
-def _rules(folder: Path, syntax: str) -> list[_IgnoreRules]:
+def _may_be_a_file(entry: os.DirEntry[str]) -> bool:
+    """Not a folder, a pipe or a device. A link to nothing, or to itself, counts: that is for the loader to
+    tell."""
     try:
-        lines = (folder / IGNORE_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
+        return stat.S_ISREG(entry.stat().st_mode)
     except OSError:
-        return []
-    return [_IgnoreRules(folder.absolute(), _regexps(lines) if syntax == "regexp" else _globs(lines))]
-
-
-def _globs(lines: list[str]) -> _Rule:
-    from pathspec import GitIgnoreSpec  # the library that Airflow reads these files with
-
-    spec = GitIgnoreSpec.from_lines(lines)
-    return lambda path: spec.check_file(path).include
-
-
-def _regexps(lines: list[str]) -> _Rule:
-    written = [line for text in lines if (line := re.sub(r"\s*#.*", "", text))]
-    patterns = [pattern for line in written if (pattern := _compiled(line)) is not None]
-    return lambda path: True if any(one.search(path.rstrip("/")) for one in patterns) else None
-
-
-def _compiled(line: str) -> re.Pattern[str] | None:
-    try:
-        return re.compile(line)
-    except re.error:
-        return None  # Airflow, too, passes over a pattern that it cannot read
+        return entry.is_symlink()

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_mlops.config.imports import takes_import_path
 from airflow_mlops.config.problems import KeyPath
-from airflow_mlops.config.source import MAX_DEPTH, Document, Node, Place
+from airflow_mlops.config.source import MAX_DEPTH, Document, Node, Place, unfit
 
 # What Airflow calls the module of a DAG file; no other process can import it by that name.
 DAG_MODULE = "unusual_prefix_"
@@ -55,6 +55,8 @@ def read_values(keys: Mapping[str, Any]) -> Written:
     """
     faults: list[Fault] = []
     value = _mapping(keys, (), faults)
+    if (wrong := unfit(value)) is not None:
+        faults.append(Fault((), wrong, "no YAML could say it either"))
     return Written(value, tuple(faults))
 
 

@@ -7,7 +7,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-_PERIOD = re.compile(r"^(\d+)\s*(months?|mo|weeks?|w|days?|d|hours?|h|minutes?|min|m|seconds?|s)$")
+_PERIOD = re.compile(r"^([0-9]{1,20})\s*(months?|mo|weeks?|w|days?|d|hours?|h|minutes?|min|m|seconds?|s)$")
 _LONGEST_SECONDS = 100 * 366 * 86_400
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 

@@ -18,6 +18,7 @@ from airflow_mlops.config.load import LoadedModel, load_model
 from airflow_mlops.config.problems import InvalidConfig
 from airflow_mlops.config.problems import Problem as Wrong
 from airflow_mlops.config.site import Site
+from airflow_mlops.config.text import printable, regular_bytes
 from airflow_mlops.config.tree import LIES_ABOVE, find_configs, find_yaml, layers_above
 from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.factory.refused import NotHere
@@ -125,7 +126,8 @@ def load_folders(folders: Iterable[Path]) -> Loaded:
             layers |= dict.fromkeys(_in_other_files(error, path))
         except Exception as error:  # whatever one file does, the others must load
             log.debug("%s", path, exc_info=True)
-            problems.append(Problem(path, f"{path}: cannot be rendered: {type(error).__name__}: {error}"))
+            told = f"{printable(path)}: cannot be rendered: {type(error).__name__}: {error}"
+            problems.append(Problem(path, told))
         else:
             dags.update(made)
     return Loaded(dags, _each_file_once((*problems, *_by_file(layers))))
@@ -142,7 +144,7 @@ def _each_file_once(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 def _in_other_files(error: ConfigError, path: Path) -> Iterator[Wrong]:
     """What is wrong in the layers of a file, which take it down."""
     if isinstance(error, InvalidConfig):
-        yield from (one for one in error.problems if one.path != str(path))
+        yield from (one for one in error.problems if one.path not in (str(path), printable(path)))
 
 
 def _by_file(found: Iterable[Wrong]) -> Iterator[Problem]:
@@ -219,7 +221,11 @@ def _candidates(folders: Iterable[Path], model: str) -> Iterator[tuple[Path, Sit
         sites = {**dict.fromkeys(_each_once(find_yaml(folder, site)), site), **sites}
     says_so = re.compile(rf"""\bmodel['"]?\s*:\s*['"]?{re.escape(model)}(?!\w)""")
     for path in sorted(sites, key=lambda path: (path.stem != model, path)):
-        if says_so.search(path.read_text(encoding="utf-8", errors="replace")):
+        try:
+            text = regular_bytes(path).decode("utf-8", "replace")
+        except OSError:
+            continue  # the DAG processor tells; here another model's task is about to start
+        if says_so.search(text):
             yield path, sites[path]
 
 

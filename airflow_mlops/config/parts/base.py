@@ -40,6 +40,10 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="strings")
 
 
+# What a time of pandas can hold, in nanoseconds.
+_FIRST_YEAR, _LAST_YEAR = 1678, 2261
+
+
 def _period_text(text: str) -> str:
     return str(Period.parse(text))
 
@@ -65,6 +69,8 @@ def _utc(value: Any) -> Any:
             value = datetime.fromisoformat(value)
         except ValueError as error:
             raise ValueError(f"{value!r} is not a moment such as 2013-01-01 or 2013-01-01T06:00Z") from error
+    if isinstance(value, datetime) and not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise ValueError(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}, not in {value.year}")
     if isinstance(value, datetime) and value.tzinfo is None:
         return value.replace(tzinfo=timezone.utc)
     return value

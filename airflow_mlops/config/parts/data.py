@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from airflow_mlops.config.parts.base import Column, ImportPath, Mistakes, Moment, Params, Part, PeriodText
+from airflow_mlops.config.parts.row_condition import refused_condition
 from airflow_mlops.core.values import ColumnKind, Severity
 
 
@@ -108,6 +109,15 @@ class ExpectationConfig(Part):
     severity: Severity = Field(
         "critical", description="critical stops the run; warning and info are reported."
     )
+
+    @field_validator("kwargs")
+    @classmethod
+    def _no_code(cls, kwargs: Params) -> Params:
+        if (condition := kwargs.get("row_condition")) is not None and (
+            reason := refused_condition(condition)
+        ):
+            raise Mistakes((("row_condition",), f"row_condition {reason}"))
+        return kwargs
 
 
 class Validation(Part):

@@ -43,6 +43,8 @@ class Canary(Part):
     def _rising(cls, steps: tuple[float, ...]) -> tuple[float, ...]:
         if list(steps) != sorted(set(steps)):
             raise ValueError("steps must rise, as in [0.1, 0.5]")
+        if len({f"{100 * step:g}" for step in steps}) < len(steps):
+            raise ValueError("two steps are as good as equal, and would be one task")
         return steps
 
 

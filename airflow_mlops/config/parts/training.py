@@ -21,7 +21,7 @@ class Training(Part):
     )
     params: Params = Field(default_factory=dict, description="Handed to the function or the estimator.")
     seed: int = Field(0, ge=0, description="Same seed, same data, same model.")
-    trusted_types: tuple[str, ...] = Field(
+    trusted_types: tuple[ClassPath, ...] = Field(
         (),
         strict=False,
         description="Types beyond scikit-learn's own that may be loaded with the model (skops).",
