@@ -19,7 +19,7 @@ from airflow_mlops.cli.convert.reading import Node, Place
 from airflow_mlops.cli.convert.writing import written
 from airflow_mlops.cli.main import main
 from airflow_mlops.config.load import load_model
-from airflow_mlops.config.source import read_source
+from airflow_mlops.config.source import MAX_VALUES, read_source
 
 SAMPLES = Path(__file__).with_name("convert")
 DAG = """\
@@ -606,7 +606,7 @@ def test_a_yaml_bomb_is_refused(join: str, tmp_path: Path) -> None:
     source.write_text("\n".join(lines))
     refused = run("convert", source)
     assert refused.exit_code == 1
-    assert "more than 50000 values, aliases counted" in refused.stderr
+    assert f"more than {MAX_VALUES} values, aliases counted" in refused.stderr
 
 
 # whatever a source holds
@@ -628,7 +628,8 @@ _TEXTS = st.one_of(
             "~",
         ]
     ),
-    st.text(max_size=8),
+    # Text with a control character is not read: lint says so at the line of what was written.
+    st.text(max_size=8).filter(str.isprintable),
 )
 _VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), _TEXTS),

@@ -296,7 +296,8 @@ def test_no_text_that_is_imported_was_forgotten() -> None:
         for name, field in part.model_fields.items()
         if suspicious.search(f"{name} {field.description}") and "str" in str(field.annotation)
     } - marked
-    assert unmarked == {"params"}, "values for the code"
+    # Values for the code; and a timetable, which is looked up among those that Airflow knows.
+    assert unmarked == {"params", "name"}
 
 
 def test_types_that_only_hold_values_may_be_trusted(tmp_path: Path) -> None:
