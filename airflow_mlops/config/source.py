@@ -1,7 +1,7 @@
 """YAML text to plain values that know where they stand.
 
 Built from libyaml's event stream rather than by a loader: no constructor exists that a tag could reach,
-the nesting is counted before anything is built, and every key and value keeps its line and column.
+the nesting is counted before anything is built, and every key and value has its line and column.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import yaml
 
 from airflow_mlops.config.problems import InvalidConfig, KeyPath, Problem, dotted
+from airflow_mlops.config.quick import quick_value
 from airflow_mlops.config.scalars import Trap, resolve
+from airflow_mlops.config.text import MAX_BYTES as MAX_BYTES
 
-MAX_BYTES = 1_048_576
 MAX_DEPTH = 50
 MAX_VALUES = 50_000
 
@@ -52,18 +54,21 @@ class Node:
     depth: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
-    """One file's values with their places, and what is wrong that does not stop the reading."""
+    """One file's values with their places, and what is wrong that does not stop the reading.
+
+    An ordinary file is read for its values alone; its places are looked up at the first question for one.
+    """
 
     path: str
-    lines: tuple[str, ...]
+    text: str
     root: Node
-    problems: tuple[Problem, ...]
+    problems: tuple[Problem, ...] = ()
 
     def has(self, path: KeyPath) -> bool:
         """Whether the file gives a value at a path."""
-        node = self.root
+        node = self._placed
         for part in path:
             if part not in node.children:
                 return False
@@ -72,7 +77,7 @@ class Document:
 
     def value_place(self, path: KeyPath) -> Place:
         """Where the value at a path begins; of the deepest part of the path that exists, if it does not."""
-        node = self.root
+        node = self._placed
         for part in path:
             if part not in node.children:
                 break
@@ -81,7 +86,7 @@ class Document:
 
     def key_place(self, path: KeyPath) -> Place:
         """Where the key at the end of a path stands; the value's place where there is no key (a list)."""
-        node, place = self.root, self.root.place
+        node, place = self._placed, self._placed.place
         for part in path:
             if part not in node.children:
                 break
@@ -90,15 +95,25 @@ class Document:
 
     def problem(self, place: Place, path: KeyPath, message: str, hint: str = "") -> Problem:
         """A problem at a place of this document."""
-        return _problem(self.path, self.lines, place, path, message, hint)
+        return _problem(self.path, self._lines, place, path, message, hint)
+
+    @cached_property
+    def _placed(self) -> Node:
+        return self.root if self.root.children else _Reader(self.path, self._lines).read_text(self.text)
+
+    @cached_property
+    def _lines(self) -> tuple[str, ...]:
+        return tuple(self.text.splitlines())
 
 
 def read_source(text: str, path: str) -> Document:
     """Read one YAML document. Raises ``InvalidConfig`` where there is no telling what the rest means
     (syntax, tags' constructors, several documents, too large or too deep).
     """
-    lines = tuple(text.splitlines())
-    reader = _Reader(path, lines)
+    is_plain = len(text) * 4 <= MAX_BYTES and not _UNPRINTABLE.search(text) and "\t" not in text
+    if is_plain and (value := quick_value(text)) is not None:
+        return Document(path, text, Node(value, (1, 1)))
+    reader = _Reader(path, tuple(text.splitlines()))
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise reader.stop((1, 1), f"larger than {MAX_BYTES} bytes", "a model's YAML is a few hundred lines")
     for pattern, message, hint in (
@@ -109,13 +124,8 @@ def read_source(text: str, path: str) -> Document:
             start = found.start(found.lastindex or 0)
             place = (text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start))
             raise reader.stop(place, message, hint)
-    try:
-        root = reader.read(yaml.parse(text, Loader=yaml.CSafeLoader))
-    except yaml.MarkedYAMLError as error:
-        raise _syntax(reader, error) from error
-    except yaml.YAMLError as error:
-        raise reader.stop((1, 1), f"not YAML: {error}", "check the file's encoding") from error
-    return Document(path, lines, root, tuple(reader.problems))
+    root = reader.read_text(text)
+    return Document(path, text, root, tuple(reader.problems))
 
 
 def _syntax(reader: _Reader, error: yaml.MarkedYAMLError) -> InvalidConfig:
@@ -152,7 +162,16 @@ class _Reader:
         """The error to raise where reading cannot go on: this problem and those noted so far."""
         return InvalidConfig([*self.problems, _problem(self.path, self.lines, place, path, message, hint)])
 
-    def read(self, events: Iterable[Any]) -> Node:
+    def read_text(self, text: str) -> Node:
+        """The document's values with their places. Raises ``InvalidConfig``."""
+        try:
+            return self._read(yaml.parse(text, Loader=yaml.CSafeLoader))
+        except yaml.MarkedYAMLError as error:
+            raise _syntax(self, error) from error
+        except yaml.YAMLError as error:
+            raise self.stop((1, 1), f"not YAML: {error}", "check the file's encoding") from error
+
+    def _read(self, events: Iterable[Any]) -> Node:
         for event in events:
             place = (event.start_mark.line + 1, event.start_mark.column + 1)
             match event:

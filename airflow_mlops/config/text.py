@@ -6,7 +6,8 @@ import codecs
 from pathlib import Path
 
 from airflow_mlops.config.problems import InvalidConfig, Problem
-from airflow_mlops.config.source import MAX_BYTES
+
+MAX_BYTES = 1_048_576
 
 
 def read_body(path: Path) -> bytes:
