@@ -58,13 +58,15 @@ class Node:
 class Document:
     """One file's values with their places, and what is wrong that does not stop the reading.
 
-    An ordinary file is read for its values alone; its places are looked up at the first question for one.
+    An ordinary file is read for its values alone, with its ``text`` kept: its places are looked up there at
+    the first question for one.
     """
 
     path: str
-    text: str
+    lines: tuple[str, ...]
     root: Node
     problems: tuple[Problem, ...] = ()
+    text: str | None = None
 
     def has(self, path: KeyPath) -> bool:
         """Whether the file gives a value at a path."""
@@ -95,25 +97,22 @@ class Document:
 
     def problem(self, place: Place, path: KeyPath, message: str, hint: str = "") -> Problem:
         """A problem at a place of this document."""
-        return _problem(self.path, self._lines, place, path, message, hint)
+        return _problem(self.path, self.lines, place, path, message, hint)
 
     @cached_property
     def _placed(self) -> Node:
-        return self.root if self.root.children else _Reader(self.path, self._lines).read_text(self.text)
-
-    @cached_property
-    def _lines(self) -> tuple[str, ...]:
-        return tuple(self.text.splitlines())
+        return self.root if self.text is None else _Reader(self.path, self.lines).read_text(self.text)
 
 
 def read_source(text: str, path: str) -> Document:
     """Read one YAML document. Raises ``InvalidConfig`` where there is no telling what the rest means
     (syntax, tags' constructors, several documents, too large or too deep).
     """
+    lines = tuple(text.splitlines())
     is_plain = len(text) * 4 <= MAX_BYTES and not _UNPRINTABLE.search(text) and "\t" not in text
     if is_plain and (value := quick_value(text)) is not None:
-        return Document(path, text, Node(value, (1, 1)))
-    reader = _Reader(path, tuple(text.splitlines()))
+        return Document(path, lines, Node(value, (1, 1)), text=text)
+    reader = _Reader(path, lines)
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise reader.stop((1, 1), f"larger than {MAX_BYTES} bytes", "a model's YAML is a few hundred lines")
     for pattern, message, hint in (
@@ -125,7 +124,7 @@ def read_source(text: str, path: str) -> Document:
             place = (text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start))
             raise reader.stop(place, message, hint)
     root = reader.read_text(text)
-    return Document(path, text, root, tuple(reader.problems))
+    return Document(path, lines, root, tuple(reader.problems))
 
 
 def _syntax(reader: _Reader, error: yaml.MarkedYAMLError) -> InvalidConfig:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_mlops.config.site import Site
-from airflow_mlops.config.source import MAX_BYTES
-from airflow_mlops.config.text import whole_file
+from airflow_mlops.config.text import MAX_BYTES, whole_file
 
 DEFAULTS = "defaults.yaml"
 POLICY = "policy.yaml"
@@ -45,9 +44,20 @@ def find_yaml(folder: Path, site: Site | None = None) -> Iterator[Path]:
     """Every YAML file that Airflow's ignore files leave, whatever it holds. Links to folders are not
     followed."""
     walked = site or Site(root=folder)
-    above = walked.folders(folder.absolute() / DEFAULTS)[:-1]
-    rules = [rule for one in above for rule in _rules(one, walked.ignore_syntax)]
-    yield from _walk(folder, rules, walked.ignore_syntax)
+    yield from _walk(folder, _rules_above(folder, walked), walked.ignore_syntax)
+
+
+def would_find(path: Path, folder: Path, site: Site) -> bool:
+    """Whether ``find_yaml`` gives a path that is there, told by the folders on the way to it alone."""
+    if not path.is_relative_to(folder) or not path.name.endswith(_YAML) or not path.is_file():
+        return False
+    rules, at = [*_rules_above(folder, site), *_rules(folder, site.ignore_syntax)], folder
+    for name in path.relative_to(folder).parts[:-1]:
+        at = at / name
+        if name.startswith(".") or at.is_symlink() or _is_ignored(at, True, rules):
+            return False
+        rules += _rules(at, site.ignore_syntax)
+    return not _is_ignored(path, False, rules)
 
 
 def layers_above(folder: Path) -> Iterator[Path]:
@@ -112,6 +122,11 @@ def _beginning(path: Path) -> bytes | None:
             return file.read(MAX_BYTES + 1)
     except OSError:
         return None
+
+
+def _rules_above(folder: Path, site: Site) -> list[_IgnoreRules]:
+    above = site.folders(folder.absolute() / DEFAULTS)[:-1]
+    return [rule for one in above for rule in _rules(one, site.ignore_syntax)]
 
 
 def _walk(folder: Path, above: list[_IgnoreRules], syntax: str) -> Iterator[Path]:
