@@ -29,7 +29,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Models in Python at their first use: they bring the types, which a folder of YAML files does without."""
+    """Models in Python at their first use: they bring the types, which a folder of YAML can do without."""
     if name in ("Model", "ModelKeys", "build_dags"):
         return getattr(import_module(f"{__name__}.model"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
