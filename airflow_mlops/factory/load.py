@@ -258,11 +258,11 @@ def _collector_paused() -> Iterator[None]:
 def _spare_the_collector() -> None:
     """Count what was made as looked through: else the next object that anybody makes has all of it
     looked through once more."""
-    if os.environ.get("_AIRFLOW_PROCESS_CONTEXT") == "client":
-        gc.freeze()  # Airflow froze the rest before it forked this process, which ends after its parse
-    elif not gc.get_freeze_count():
+    if not gc.get_freeze_count():
         gc.freeze()
         gc.unfreeze()
+    elif os.environ.get("_AIRFLOW_PROCESS_CONTEXT") == "client":
+        gc.freeze()  # Airflow froze the rest before it forked this process, which ends after its parse
 
 
 def _place(path: Path, site: Site) -> str:
