@@ -78,6 +78,17 @@ _OPTIONS = {
             "example": "/opt/airflow/configs",
             "default": None,
         },
+        "cache_folder": {
+            "description": (
+                "Folder that keeps what the YAML files were compiled to, so that a parse reads only those "
+                "that changed. On a local disk, made where it is missing; used only if it belongs to the "
+                "user that Airflow runs as and nobody else may write to it. Empty: no cache."
+            ),
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": "/var/cache/airflow-mlops",
+            "default": "{AIRFLOW_HOME}/mlops-cache",
+        },
         "profile": {
             "description": (
                 "Which profile is in force: the file profiles/<name>.yaml in the configurations' folders."

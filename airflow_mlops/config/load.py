@@ -55,7 +55,8 @@ def load_model(path: Path, site: Site | None = None) -> LoadedModel:
     """Read one model's YAML with all its layers. Raises ``InvalidConfig`` with all problems, each with the
     file and place that it is about.
 
-    Results are kept by content, so a folder that is parsed again in one process costs one read per file.
+    The latest results are kept by content; what a parse of a whole folder makes is kept on disk, by the
+    factory.
     """
     site = site or Site()
     files = find_layers_of(path, site)
@@ -92,7 +93,7 @@ class _Made:
     used: Mapping[KeyPath, tuple[str, ...]]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _made_of_texts(
     texts: tuple[tuple[str, str], ...],
     policies: tuple[tuple[str, str], ...],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import islice
 
 from airflow_mlops.exceptions import ConfigError
@@ -84,6 +83,8 @@ def dotted(path: KeyPath) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """``did you mean 'length'?``, or nothing where no known word is near."""
+    from difflib import get_close_matches  # nobody whose YAML is right waits for it
+
     if len(word) > _LONGEST_WORD:
         return ""
     by_lower = {name.lower(): name for name in islice(known, _MOST_WORDS)}

@@ -26,10 +26,14 @@ _LONGEST = 100
 _NUMERALS = re.compile(r"[-+]?[0-9.][-+0-9._:eE]*")
 _FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
+_TRUE_OR_FALSE = (
+    "yes", "Yes", "YES", "no", "No", "NO", "on", "On", "ON", "off", "Off", "OFF", "y", "Y", "n", "N",
+)  # fmt: skip
+
 _QUOTE = "quote it if text is meant"
 _TRAPS: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (
-        re.compile(r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF|[yYnN]"),
+        re.compile("|".join(_TRUE_OR_FALSE)),
         "{} is true or false to some YAML readers and text to others",
         f"write true or false, or {_QUOTE}",
     ),
@@ -62,8 +66,15 @@ _TRAPS: tuple[tuple[re.Pattern[str], str, str], ...] = (
 )
 
 
+# The words that begin with a letter and are not the text they look like. Whatever else is no text begins
+# with a digit, a sign, a point, ~ or <, or is empty.
+SPECIAL = frozenset(_WORDS) | frozenset(_TRUE_OR_FALSE)
+
+
 def resolve(text: str) -> Scalar | Trap:
     """An unquoted scalar's value. Dates stay text: which of them are moments is for the models to say."""
+    if text[:1].isalpha() and text not in SPECIAL:
+        return text
     if text in _WORDS:
         return _WORDS[text]
     if len(text) > _LONGEST:

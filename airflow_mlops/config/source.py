@@ -1,7 +1,7 @@
 """YAML text to plain values that know where they stand.
 
 Built from libyaml's event stream rather than by a loader: no constructor exists that a tag could reach,
-the nesting is counted before anything is built, and every key and value keeps its line and column.
+the nesting is counted before anything is built, and every key and value has its line and column.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import yaml
 
 from airflow_mlops.config.problems import MAX_PROBLEMS, InvalidConfig, KeyPath, Problem, clipped, dotted
+from airflow_mlops.config.quick import quick_value
 from airflow_mlops.config.scalars import Trap, resolve
+from airflow_mlops.config.text import MAX_BYTES as MAX_BYTES
+from airflow_mlops.config.text import lines_of as lines_of
+from airflow_mlops.config.text import place_of
 
-MAX_BYTES = 1_048_576
 MAX_DEPTH = 50
 MAX_VALUES = 20_000
 MAX_KEY = 200
@@ -41,7 +45,6 @@ _LARGEST = 10**40  # as in YAML, see scalars.py
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INDENTING_TAB = re.compile(r"(?:^|(?<=[\r\x85\u2028\u2029])) *(\t)[ \t]*[^\s#]", re.MULTILINE)
 # What libyaml takes for a line's end; str.splitlines knows more.
-_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _DIRECTIVE = re.compile(r"(?:^|(?<=[\r\x85\u2028\u2029]))(%TAG\b)", re.MULTILINE)
 
 
@@ -60,18 +63,23 @@ class Node:
     depth: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
-    """One file's values with their places, and what is wrong that does not stop the reading."""
+    """One file's values with their places, and what is wrong that does not stop the reading.
+
+    An ordinary file is read for its values alone, with its ``text`` kept: its places are looked up there at
+    the first question for one.
+    """
 
     path: str
     lines: tuple[str, ...]
     root: Node
-    problems: tuple[Problem, ...]
+    problems: tuple[Problem, ...] = ()
+    text: str | None = None
 
     def has(self, path: KeyPath) -> bool:
         """Whether the file gives a value at a path."""
-        node = self.root
+        node = self._placed
         for part in path:
             if part not in node.children:
                 return False
@@ -80,7 +88,7 @@ class Document:
 
     def value_place(self, path: KeyPath) -> Place:
         """Where the value at a path begins; of the deepest part of the path that exists, if it does not."""
-        node = self.root
+        node = self._placed
         for part in path:
             if part not in node.children:
                 break
@@ -89,7 +97,7 @@ class Document:
 
     def key_place(self, path: KeyPath) -> Place:
         """Where the key at the end of a path stands; the value's place where there is no key (a list)."""
-        node, place = self.root, self.root.place
+        node, place = self._placed, self._placed.place
         for part in path:
             if part not in node.children:
                 break
@@ -100,12 +108,19 @@ class Document:
         """A problem at a place of this document."""
         return _problem(self.path, self.lines, place, path, message, hint)
 
+    @cached_property
+    def _placed(self) -> Node:
+        return self.root if self.text is None else _Reader(self.path, self.lines).read_text(self.text)
+
 
 def read_source(text: str, path: str) -> Document:
     """Read one YAML document. Raises ``InvalidConfig`` where there is no telling what the rest means
     (syntax, tags' constructors, several documents, too large or too deep).
     """
     lines = lines_of(text)
+    is_plain = len(text) * 4 <= MAX_BYTES and not _UNPRINTABLE.search(text) and "\t" not in text
+    if is_plain and "%TAG" not in text and (value := quick_value(text)) is not None:
+        return Document(path, lines, Node(value, (1, 1)), text=text)
     reader = _Reader(path, lines)
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise reader.stop((1, 1), f"larger than {MAX_BYTES} bytes", "a model's YAML is a few hundred lines")
@@ -117,19 +132,8 @@ def read_source(text: str, path: str) -> Document:
     ):
         if sign in text and (found := pattern.search(text)):
             raise reader.stop(place_of(text, found.start(found.lastindex or 0)), message, hint)
-    try:
-        root = reader.read(yaml.parse(text, Loader=yaml.CSafeLoader))
-    except yaml.MarkedYAMLError as error:
-        raise _syntax(reader, error) from error
-    except yaml.YAMLError as error:
-        raise reader.stop((1, 1), f"not YAML: {error}", "check the file's encoding") from error
+    root = reader.read_text(text)
     return Document(path, lines, root, tuple(reader.problems))
-
-
-def lines_of(text: str) -> tuple[str, ...]:
-    """The lines that positions count, without their ends."""
-    lines = _BREAK.split(text)
-    return tuple(lines if lines[-1] else lines[:-1])
 
 
 def size_of(text: str) -> int:
@@ -160,12 +164,6 @@ def unfit(value: Any) -> str | None:
         if type(one) in (int, float) and not abs(one) < _LARGEST:
             return f"holds the number {clipped(str(one), 50)}, which is too large"
     return None
-
-
-def place_of(text: str, offset: int) -> Place:
-    """Line and column of a character."""
-    ends = [0, *(found.end() for found in _BREAK.finditer(text, 0, offset))]
-    return len(ends), offset - ends[-1] + 1
 
 
 def _syntax(reader: _Reader, error: yaml.MarkedYAMLError) -> InvalidConfig:
@@ -202,7 +200,16 @@ class _Reader:
         """The error to raise where reading cannot go on: this problem and those noted so far."""
         return InvalidConfig([*self.problems, _problem(self.path, self.lines, place, path, message, hint)])
 
-    def read(self, events: Iterable[Any]) -> Node:
+    def read_text(self, text: str) -> Node:
+        """The document's values with their places. Raises ``InvalidConfig``."""
+        try:
+            return self._read(yaml.parse(text, Loader=yaml.CSafeLoader))
+        except yaml.MarkedYAMLError as error:
+            raise _syntax(self, error) from error
+        except yaml.YAMLError as error:
+            raise self.stop((1, 1), f"not YAML: {error}", "check the file's encoding") from error
+
+    def _read(self, events: Iterable[Any]) -> Node:
         for event in events:
             place = (event.start_mark.line + 1, event.start_mark.column + 1)
             match event:

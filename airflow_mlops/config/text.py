@@ -5,11 +5,15 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 
 from airflow_mlops.config.problems import InvalidConfig, Problem
-from airflow_mlops.config.source import MAX_BYTES, lines_of, place_of
+
+MAX_BYTES = 1_048_576
+
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 
 def read_body(path: Path, *, shown: Path | None = None) -> bytes:
@@ -45,6 +49,18 @@ def decoded(body: bytes, path: Path) -> str:
         return body.decode()
     except UnicodeDecodeError as error:
         raise InvalidConfig([_not_utf8(path, body, error.start)]) from error
+
+
+def lines_of(text: str) -> tuple[str, ...]:
+    """The lines that positions count, without their ends."""
+    lines = _BREAK.split(text)
+    return tuple(lines if lines[-1] else lines[:-1])
+
+
+def place_of(text: str, offset: int) -> tuple[int, int]:
+    """Line and column of a character."""
+    ends = [0, *(found.end() for found in _BREAK.finditer(text, 0, offset))]
+    return len(ends), offset - ends[-1] + 1
 
 
 def _not_utf8(path: Path, body: bytes, at: int) -> Problem:

@@ -42,11 +42,20 @@ def find_yaml(folder: Path, site: Site | None = None) -> Iterator[Path]:
     """Every YAML file that Airflow's ignore files leave, whatever it holds. Links to folders are not
     followed."""
     walked = site or Site(root=folder)
-    *above, _ = walked.folders(folder.absolute() / DEFAULTS)
-    rules = IgnoreRules(above[0] if above else folder.absolute(), walked.ignore_syntax)
-    for one in above:
-        rules = rules.inside(one)
-    yield from _walk(folder, rules)
+    yield from _walk(folder, _rules_above(folder, walked))
+
+
+def would_find(path: Path, folder: Path, site: Site) -> bool:
+    """Whether ``find_yaml`` gives a path that is there, told by the folders on the way to it alone."""
+    if not path.is_relative_to(folder) or not path.name.endswith(_YAML) or not path.is_file():
+        return False
+    rules, at = _rules_above(folder, site).inside(folder), folder
+    for name in path.relative_to(folder).parts[:-1]:
+        at = at / name
+        if name.startswith(".") or at.is_symlink() or rules.ignore(at, is_folder=True):
+            return False
+        rules = rules.inside(at)
+    return not rules.ignore(path, is_folder=False)
 
 
 def layers_above(folder: Path) -> Iterator[Path]:
@@ -99,6 +108,14 @@ def _beginning(path: Path) -> bytes | None:
         return regular_bytes(path)
     except OSError:
         return None
+
+
+def _rules_above(folder: Path, site: Site) -> IgnoreRules:
+    *above, _ = site.folders(folder.absolute() / DEFAULTS)
+    rules = IgnoreRules(above[0] if above else folder.absolute(), site.ignore_syntax)
+    for one in above:
+        rules = rules.inside(one)
+    return rules
 
 
 def _walk(folder: Path, rules: IgnoreRules) -> Iterator[Path]:

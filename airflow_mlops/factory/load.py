@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import logging
 import os
-import re
-from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, get_parsing_context
 from airflow.sdk.configuration import conf
 
-from airflow_mlops.config.duplicates import described_twice
-from airflow_mlops.config.load import LoadedModel, load_model
 from airflow_mlops.config.problems import InvalidConfig
 from airflow_mlops.config.problems import Problem as Wrong
 from airflow_mlops.config.site import Site
-from airflow_mlops.config.text import printable, regular_bytes
-from airflow_mlops.config.tree import LIES_ABOVE, find_configs, find_yaml, layers_above
+from airflow_mlops.config.text import printable
+from airflow_mlops.config.tree import LIES_ABOVE, find_configs, layers_above
 from airflow_mlops.exceptions import ConfigError
+from airflow_mlops.factory.cache import PlanCache
+from airflow_mlops.factory.compiled import Compiled, compile_file, read_file
+from airflow_mlops.factory.one_model import files_of_model
 from airflow_mlops.factory.refused import NotHere
 from airflow_mlops.factory.render import render
 from airflow_mlops.hooks.site import airflow_site
-from airflow_mlops.plan.compile import compile_plan
+
+if TYPE_CHECKING:
+    from airflow_mlops.config.load import LoadedModel
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +45,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The DAGs by their id, and the files that gave none."""
+    """The DAGs by their id, and the files that gave none. ``compiled`` counts the files that were read and
+    checked anew; the others were found in the cache."""
 
     dags: dict[str, DAG] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    compiled: int = 0
 
 
 def load_dags(namespace: MutableMapping[str, Any], *, loader_file: str | Path | None = None) -> Loaded:
@@ -60,15 +66,16 @@ def load_dags(namespace: MutableMapping[str, Any], *, loader_file: str | Path | 
     """
     folders = _folders(Path(loader_file or namespace["__file__"]).absolute().parent)
     context = get_parsing_context()
-    if context.dag_id is None:
-        found = load_folders(folders)
-        namespace.update(_shown(found.problems))
-    elif context.dag_id.endswith(PLACEHOLDER):
-        found = _placeholder(folders, context.dag_id)
-    elif context.task_id is not None:
-        found = load_one(folders, context.dag_id)
-    else:
-        found = _asked_for(folders, context.dag_id)
+    with plan_cache() as cache:
+        if context.dag_id is None:
+            found = load_folders(folders, cache)
+            namespace.update(_shown(found.problems))
+        elif context.dag_id.endswith(PLACEHOLDER):
+            found = _placeholder(folders, context.dag_id, cache)
+        elif context.task_id is not None:
+            found = load_one(folders, context.dag_id, cache)
+        else:
+            found = _asked_for(folders, context.dag_id, cache)
     namespace.update({f"dag {dag_id}": dag for dag_id, dag in found.dags.items()})
     return found
 
@@ -81,18 +88,18 @@ def _shown(problems: Sequence[Problem]) -> dict[str, DAG]:
     return report(problems)
 
 
-def _placeholder(folders: Iterable[Path], dag_id: str) -> Loaded:
+def _placeholder(folders: Iterable[Path], dag_id: str, cache: PlanCache) -> Loaded:
     from airflow_mlops.factory.placeholder import placeholders
 
-    made = placeholders(load_folders(folders).problems)
+    made = placeholders(load_folders(folders, cache).problems)
     return Loaded({dag.dag_id: dag for dag in made.values() if dag.dag_id == dag_id})
 
 
-def _asked_for(folders: Iterable[Path], dag_id: str) -> Loaded:
+def _asked_for(folders: Iterable[Path], dag_id: str, cache: PlanCache) -> Loaded:
     """One DAG for a command (``tasks test``, ``dags test``), which writes its parse to the database: an
     error raised here would be filed under the loader's path, where it hides every model."""
     try:
-        return load_one(folders, dag_id)
+        return load_one(folders, dag_id, cache)
     except Exception as error:  # noqa: BLE001 (whatever it is)
         from airflow_mlops.factory.reporting import tell
 
@@ -100,13 +107,14 @@ def _asked_for(folders: Iterable[Path], dag_id: str) -> Loaded:
         return Loaded()
 
 
-def load_folders(folders: Iterable[Path]) -> Loaded:
+def load_folders(folders: Iterable[Path], cache: PlanCache | None = None) -> Loaded:
     """Every model below the folders. The second of two files with one model's name is a problem."""
     dags: dict[str, DAG] = {}
     problems: list[Problem] = []
     owners: dict[str, Path] = {}
     layers: dict[Wrong, None] = {}
     sites: dict[Path, Site] = {}
+    cache = cache or PlanCache(None)
     for folder in folders:
         site = airflow_site(folder)
         problems += (
@@ -118,19 +126,20 @@ def load_folders(folders: Iterable[Path]) -> Loaded:
             problems.append(Problem(folder, str(error)))
         else:
             sites = {**dict.fromkeys(_each_once(found), site), **sites}
-    for path in sorted(sites):
-        try:
-            made = load_file(path, site=sites[path], taken=owners)
-        except ConfigError as error:
-            problems.append(Problem(path, str(error)))
-            layers |= dict.fromkeys(_in_other_files(error, path))
-        except Exception as error:  # whatever one file does, the others must load
-            log.debug("%s", path, exc_info=True)
-            told = f"{printable(path)}: cannot be rendered: {type(error).__name__}: {error}"
-            problems.append(Problem(path, told))
-        else:
-            dags.update(made)
-    return Loaded(dags, _each_file_once((*problems, *_by_file(layers))))
+    with _collector_paused():
+        for path in sorted(sites):
+            try:
+                dags.update(load_file(path, site=sites[path], taken=owners, cache=cache))
+            except ConfigError as error:
+                problems.append(Problem(path, str(error)))
+                layers |= dict.fromkeys(_in_other_files(error, path))
+            except Exception as error:  # whatever one file does, the others must load
+                log.debug("%s", path, exc_info=True)
+                told = f"{printable(path)}: cannot be rendered: {type(error).__name__}: {error}"
+                problems.append(Problem(path, told))
+        cache.found({model: _place(path, sites[path]) for model, path in owners.items()})
+        _spare_the_collector()
+    return Loaded(dags, _each_file_once((*problems, *_by_file(layers))), cache.missed)
 
 
 def _each_file_once(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -155,25 +164,30 @@ def _by_file(found: Iterable[Wrong]) -> Iterator[Problem]:
     yield from (Problem(Path(path), "\n".join(lines)) for path, lines in told.items())
 
 
-def load_one(folders: Iterable[Path], dag_id: str) -> Loaded:
+def load_one(folders: Iterable[Path], dag_id: str, cache: PlanCache | None = None) -> Loaded:
     """The one DAG with this id, from the one file that describes its model; nothing if there is none.
 
-    A file named after the model is tried first, and only then are the others searched for its name:
-    this runs at the start of every task. Raises ``ConfigError`` where the file is broken.
+    The files that are likely to are tried before the others are searched: this runs at the start of every
+    task. Raises ``ConfigError`` where the file is broken.
     """
     model = dag_id.rpartition(".")[0]
     broken: ConfigError | None = None
-    for path, site in _candidates(folders, model):
-        try:
-            made = load_file(path, site=site, only=dag_id)
-        except ConfigError as error:
-            broken = broken or error
-        else:
-            if dag_id in made:
-                return Loaded(made)
+    cache = cache or PlanCache(None)
+    known = cache.places(model)
+    with _collector_paused():
+        for path, site in files_of_model(model, list(folders), known):
+            try:
+                made = load_file(path, site=site, only=dag_id, cache=cache)
+            except ConfigError as error:
+                broken = broken or error
+            else:
+                if dag_id in made:
+                    if (place := _place(path, site)) not in known:
+                        cache.found({model: place})
+                    return Loaded(made, compiled=cache.missed)
     if broken is not None:
         raise broken
-    return Loaded()
+    return Loaded(compiled=cache.missed)
 
 
 def load_file(
@@ -182,6 +196,7 @@ def load_file(
     site: Site | None = None,
     only: str | None = None,
     taken: MutableMapping[str, Path] | None = None,
+    cache: PlanCache | None = None,
 ) -> dict[str, DAG]:
     """The DAGs of one file. They are checked the way Airflow does it when it fills its bag: a fault
     that Airflow found would be filed under the loader's path and take all the other models along.
@@ -189,44 +204,77 @@ def load_file(
     ``site`` is the file's own folder in this Airflow if not given; ``taken`` remembers which file gave each
     model. Raises ``ConfigError``.
     """
-    loaded = load_model(path, site or airflow_site(path.absolute().parent))
-    model = loaded.config.model
+    site = site or airflow_site(path.absolute().parent)
+    compiled = _compiled(path, site, cache or PlanCache(None))
+    model = compiled.plan.model
     if taken is not None and (first := taken.setdefault(model, path)) != path:
+        from airflow_mlops.config.duplicates import described_twice
+
         raise InvalidConfig([described_twice(path, model, first)])
-    return dags_of(loaded, only=only)
+    return dags_of(compiled, lambda: read_file(path, site), only=only)
 
 
-def dags_of(loaded: LoadedModel, *, only: str | None = None) -> dict[str, DAG]:
-    """The DAGs of a configuration, or one of them, checked in the same way."""
+def dags_of(
+    compiled: Compiled, read: Callable[[], LoadedModel], *, only: str | None = None
+) -> dict[str, DAG]:
+    """The DAGs of a compiled model, or one of them, checked in the same way. ``read`` gives what it was
+    compiled from, for the line of a key that this Airflow cannot follow."""
     try:
-        dags = render(compile_plan(loaded.config, loaded.digest), loaded.config, only=only)
+        dags = render(compiled.plan, compiled.config, only=only)
     except NotHere as error:
-        raise InvalidConfig([loaded.layers.at_value(error.at, error.message, error.hint)]) from error
+        problem = read().layers.at_value(error.at, error.message, error.hint)
+        raise InvalidConfig([problem]) from error
     for dag in dags.values():
         dag.validate()  # type: ignore[no-untyped-call]  # Airflow left it bare
         dag.check_cycle()
     return dags
 
 
+def plan_cache() -> PlanCache:
+    """The cache of ``[mlops] cache_folder``; one that knows nothing where that is empty."""
+    configured = conf.get("mlops", "cache_folder", fallback="")
+    return PlanCache(Path(configured).expanduser() if configured else None)
+
+
+def _compiled(path: Path, site: Site, cache: PlanCache) -> Compiled:
+    compiled = cache.get(path, site)
+    if compiled is None:
+        compiled, dependencies = compile_file(path, site)
+        cache.put(path, site, compiled, dependencies)
+    return compiled
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Nothing that a parse makes can be thrown away, and looking through it for cycles again and again
+    takes a quarter of its time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _spare_the_collector() -> None:
+    """Count what was made as looked through: else the next object that anybody makes has all of it
+    looked through once more."""
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()
+    elif os.environ.get("_AIRFLOW_PROCESS_CONTEXT") == "client":
+        gc.freeze()  # Airflow froze the rest before it forked this process, which ends after its parse
+
+
+def _place(path: Path, site: Site) -> str:
+    return os.path.relpath(path, site.root)
+
+
 def _folders(own: Path) -> list[Path]:
     configured = conf.get("mlops", "configs_folder", fallback=None)
-    return [own, own / Path(configured).expanduser()] if configured else [own]
-
-
-def _candidates(folders: Iterable[Path], model: str) -> Iterator[tuple[Path, Site]]:
-    """Files that seem to describe the model: a cheap look at the text, which loading then confirms."""
-    sites: dict[Path, Site] = {}
-    for folder in folders:
-        site = airflow_site(folder)
-        sites = {**dict.fromkeys(_each_once(find_yaml(folder, site)), site), **sites}
-    says_so = re.compile(rf"""\bmodel['"]?\s*:\s*['"]?{re.escape(model)}(?!\w)""")
-    for path in sorted(sites, key=lambda path: (path.stem != model, path)):
-        try:
-            text = regular_bytes(path).decode("utf-8", "replace")
-        except OSError:
-            continue  # the DAG processor tells; here another model's task is about to start
-        if says_so.search(text):
-            yield path, sites[path]
+    # Without detours such as dags/../configs, so that paths below it can be told to lie below it.
+    return [own, Path(os.path.normpath(own / Path(configured).expanduser()))] if configured else [own]
 
 
 def _each_once(paths: Iterable[Path]) -> Sequence[Path]:

@@ -13,6 +13,7 @@ from airflow_mlops.config.models import API_VERSION
 from airflow_mlops.config.problems import InvalidConfig
 from airflow_mlops.config.written import Spot, document_of, read_values
 from airflow_mlops.factory.call_site import call_site, spelled_out
+from airflow_mlops.factory.compiled import compiled
 from airflow_mlops.factory.load import dags_of
 from airflow_mlops.hooks.site import site_of_dag_file
 
@@ -115,4 +116,4 @@ def build_dags(model: Model) -> dict[str, DAG]:
         raise TypeError(f"build_dags takes a Model(...), not a {type(model).__name__}")
     if not model._is_wanted():
         return {}
-    return dags_of(model._loaded(), only=get_parsing_context().dag_id)
+    return dags_of(compiled(model._loaded()), model._loaded, only=get_parsing_context().dag_id)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Asset, BaseOperator, Param, TaskGroup, XComArg
+from airflow.sdk.definitions.param import ParamsDict
 
 from airflow_mlops.factory.alerts import deadline_of, failure_callbacks
 from airflow_mlops.factory.parts import PARTS, Part
 from airflow_mlops.factory.schedule import schedule_of
-from airflow_mlops.plan.graph import DagPlan, Plan, TaskNode
+from airflow_mlops.plan.graph import DagPlan, Plan, StepName, TaskNode
 
 if TYPE_CHECKING:
     from airflow_mlops.config.models import ModelConfig
@@ -29,15 +31,17 @@ class _Result:
     already, and with a second set of them nobody could read the graph.
     """
 
+    __slots__ = ("_task",)
+
     def __init__(self, task: BaseOperator) -> None:
-        self._xcom = XComArg(task)
+        self._task = task
 
     def resolve(self, context: Any) -> Any:
         """Called by Airflow when it renders the field."""
-        return self._xcom.resolve(context)
+        return XComArg(self._task).resolve(context)
 
     def __repr__(self) -> str:
-        return str(self._xcom)
+        return str(XComArg(self._task))
 
 
 def render(plan: Plan, model: ModelConfig | Mapping[str, Any], *, only: str | None = None) -> dict[str, DAG]:
@@ -66,12 +70,11 @@ def _render_dag(dag_plan: DagPlan, digest: str, model: ModelConfig | Mapping[str
         # One at a time: the champion, its traffic and the order of windows have one value per model.
         max_active_runs=1,
         tags=list(dag_plan.tags),
-        params=_params(dag_plan),
         deadline=deadline_of(dag_plan),
-        default_args={"owner": dag_plan.owner},
         auto_register=False,
     )
     _fill(dag, dag_plan, {"model": model, "config_digest": digest})
+    _give_params(dag, _params(dag_plan))
     return dag
 
 
@@ -80,6 +83,16 @@ def _params(dag_plan: DagPlan) -> dict[str, Param]:
     tried until one passes, a pass would be no evidence."""
     windows = {} if dag_plan.role == "deploy" else _window_params()
     return windows if dag_plan.role == "monitor" else {**windows, "reason": _reason_param()}
+
+
+def _give_params(dag: DAG, params: Mapping[str, Param]) -> None:
+    """Params of the DAG, once its tasks are made and past the setter.
+
+    Every task would carry a deep copy of what its DAG has then, although Airflow puts the DAG's params
+    before a task when it runs; and the setter holds each default against its schema, by jsonschema and in
+    every parse. Ours are as they are, so a test holds them instead. The two took half of a parse.
+    """
+    object.__setattr__(dag, "params", ParamsDict(params))
 
 
 def _reason_param() -> Param:
@@ -116,22 +129,34 @@ def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any]) -> Non
         if name is not None
     }
     told = failure_callbacks(dag_plan)
+    ids = {node.step: node.full_id for node in dag_plan.tasks}
     made: dict[str, BaseOperator] = {}
     for node in dag_plan.tasks:
         part = PARTS[node.step]
-        made[node.full_id] = part.load()(
-            dag=dag,
+        task = part.load()(
             task_id=node.task_id,
             task_group=groups.get(node.group or "", dag.task_group),
-            doc_md=node.doc or None,
+            owner=dag_plan.owner,
+            doc_md=intern(node.doc) or None,  # the same text in every model
             outlets=[Asset(node.emits)] if node.emits else None,
             on_failure_callback=told,
             **_patience(node, dag_plan),
             **(step_arguments if part.runs_step else {}),
             **{name: node.settings[name] for name in part.settings},
-            **_inputs(part, node, dag_plan, made),
+            **_inputs(part, node, ids, made),
         )
-        made[node.full_id].set_upstream([made[name] for name in node.upstream])
+        # Now, and not as an argument, which would copy the DAG's defaults at each level of the class.
+        task.dag = dag
+        _run_after(task, [made[name] for name in node.upstream])
+        made[node.full_id] = task
+
+
+def _run_after(task: BaseOperator, upstream: Iterable[BaseOperator]) -> None:
+    """What ``task.set_upstream(upstream)`` comes to for plain tasks of one DAG. That method also hashes the
+    DAG for each edge, its schedule and assets included, which took a sixth of a parse."""
+    for other in upstream:
+        task.upstream_task_ids.add(other.task_id)
+        other.downstream_task_ids.add(task.task_id)
 
 
 def _patience(node: TaskNode, dag_plan: DagPlan) -> dict[str, Any]:
@@ -154,10 +179,9 @@ def _patience(node: TaskNode, dag_plan: DagPlan) -> dict[str, Any]:
 
 
 def _inputs(
-    part: Part, node: TaskNode, dag_plan: DagPlan, made: Mapping[str, BaseOperator]
+    part: Part, node: TaskNode, ids: Mapping[StepName, str], made: Mapping[str, BaseOperator]
 ) -> dict[str, Any]:
     """Results of other tasks. A step that the plan leaves out gives ``None``."""
-    ids = {other.step: other.full_id for other in dag_plan.tasks}
     inputs: dict[str, Any] = {
         name: _Result(made[ids[step]]) if step in ids else None for name, step in part.takes.items()
     }

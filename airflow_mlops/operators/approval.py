@@ -5,17 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 
-from airflow_mlops.backends.base import Backends
-from airflow_mlops.core.ledger import Entry
-from airflow_mlops.core.windows import Period
 from airflow_mlops.operators.base import Configured, StepOperator
 from airflow_mlops.operators.errors import airflow_errors
 from airflow_mlops.operators.links import report_url
 from airflow_mlops.operators.stages import earlier_verdicts, skip_unless_all_passed
+
+if TYPE_CHECKING:
+    from airflow_mlops.backends.base import Backends
+    from airflow_mlops.core.ledger import Entry
 
 APPROVE, REJECT = "Approve", "Reject"
 _EVIDENCE = frozenset({"gated", "registered", "smoke_served"})
@@ -43,6 +44,8 @@ class ApproveRolloutOperator(StepOperator, HITLOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Show the evidence and wait for a person; Airflow resumes in ``execute_complete``."""
+        from airflow_mlops.core.windows import Period
+
         with airflow_errors():
             configured = self.configured()
             self.skip_without_inputs()

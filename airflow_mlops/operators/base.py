@@ -12,22 +12,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
-from pydantic import TypeAdapter
 
-from airflow_mlops.config.described import Described
-from airflow_mlops.core.identity import content_hash
-from airflow_mlops.core.values import RunInfo
-from airflow_mlops.core.windows import Period
 from airflow_mlops.exceptions import ConfigChanged
 from airflow_mlops.operators.errors import airflow_errors
-from airflow_mlops.operators.other_python import OtherPython
-from airflow_mlops.operators.partitions import PartitionKeys
-from airflow_mlops.operators.run_info import run_info
-from airflow_mlops.operators.summary import summary
-from airflow_mlops.operators.templates import rendered
 
+# Whoever only parses a DAG pays for each import at the top of this file: the rest waits for its first use.
 if TYPE_CHECKING:
+    from airflow_mlops.config.described import Described
     from airflow_mlops.config.models import ModelConfig
+    from airflow_mlops.core.values import RunInfo
+    from airflow_mlops.operators.other_python import OtherPython
 
 DIGEST_KEY = "config"
 
@@ -59,6 +53,8 @@ class StepOperator(BaseOperator):
     gives_verdict: ClassVar[bool] = False
     clock: ClassVar[Literal["training", "monitoring"]] = "training"
     template_fields: Sequence[str] = ()
+    result: dict[str, Any] | None = None
+    _elsewhere: OtherPython | None = None
 
     def __init__(
         self,
@@ -70,8 +66,6 @@ class StepOperator(BaseOperator):
         super().__init__(**kwargs)
         self.model = model
         self.config_digest = config_digest
-        self.result: dict[str, Any] | None = None
-        self._elsewhere: OtherPython | None = None
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Build the request, run the step, hand back its result."""
@@ -106,6 +100,11 @@ class StepOperator(BaseOperator):
 
     def request(self, context: Any, configured: Configured, **more: Any) -> dict[str, Any]:
         """The step's request as JSON values; ``more`` are fields that do not come from upstream."""
+        from pydantic import TypeAdapter
+
+        from airflow_mlops.core.values import RunInfo
+        from airflow_mlops.operators.templates import rendered
+
         run = TypeAdapter(RunInfo).dump_python(self.run_info(context, configured), mode="json")
         config = rendered(configured.config.model_dump(mode="json"), self, context)
         inputs = {name: bare(getattr(self, name)) for name in self.inputs}
@@ -113,6 +112,9 @@ class StepOperator(BaseOperator):
 
     def run_info(self, context: Any, configured: Configured) -> RunInfo:
         """The run as the step sees it."""
+        from airflow_mlops.operators.partitions import PartitionKeys
+        from airflow_mlops.operators.run_info import run_info
+
         return run_info(
             context,
             now=datetime.now(timezone.utc),
@@ -125,7 +127,6 @@ class StepOperator(BaseOperator):
         self, step: str, request: Mapping[str, Any], configured: Configured
     ) -> dict[str, Any] | None:
         """Run a step here, or in ``compute.python`` where that is set."""
-        # Imported at the first use: a DAG file that names an operator pays for no step and no hook.
         from airflow_mlops.hooks import backends
         from airflow_mlops.steps.catalog import run_step
 
@@ -133,6 +134,8 @@ class StepOperator(BaseOperator):
         if config.compute.python is None:
             connected = backends.connect_backends(config, needs_serving=self.needs_serving)
             return run_step(step, dict(request), connected)
+        from airflow_mlops.operators.other_python import OtherPython
+
         endpoints = backends.endpoints(config, needs_serving=self.needs_serving)
         self._elsewhere = OtherPython(config.compute.python)
         return self._elsewhere.run(step, request, endpoints, lambda line: self.log.info("%s", line))
@@ -141,6 +144,8 @@ class StepOperator(BaseOperator):
         """Log the result, keep it for the links, and mark it with the configuration's digest."""
         if result is None:
             raise AirflowSkipException(f"nothing to do: step {self.step} found nothing to work on")
+        from airflow_mlops.operators.summary import summary
+
         self.result = sanitised(dict(result))
         self.log.info(
             "%s", "\n".join([f"{self.doing()} of {configured.config.model}:", *summary(self.result)])
@@ -152,16 +157,17 @@ class StepOperator(BaseOperator):
         return self.step
 
     def _read(self) -> Configured:
-        # Imported at the first use: who only parses a DAG needs neither the types nor the reader.
+        from airflow_mlops.config.described import Described
         from airflow_mlops.config.load import load_model
         from airflow_mlops.config.models import ModelConfig
+        from airflow_mlops.core.identity import content_hash
         from airflow_mlops.hooks.site import site_of_task
 
         config = self.model
         if isinstance(config, Described):
             return self._as_started(config.config, config.digest)
         if isinstance(config, Mapping):
-            config = ModelConfig.model_validate_json(json.dumps(config))
+            config = ModelConfig.model_validate_json(json.dumps(dict(config)))
         if isinstance(config, ModelConfig):
             # The same digest as the loader's, so that a path and its configuration are one and the same.
             return Configured(config, self.config_digest or content_hash(config.model_dump(mode="json")))
@@ -175,6 +181,8 @@ class StepOperator(BaseOperator):
         return Configured(config, digest)
 
     def _start_before(self, config: ModelConfig, end: datetime) -> datetime:
+        from airflow_mlops.core.windows import Period
+
         if self.clock == "monitoring":
             return Period.parse(config.monitor.window).before(end)
         window = config.data.window

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.branch import BranchMixIn
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
-from pydantic import TypeAdapter
 
-from airflow_mlops.core.values import Verdict
 from airflow_mlops.operators.base import StepOperator, bare
 from airflow_mlops.operators.errors import airflow_errors
+
+if TYPE_CHECKING:
+    from airflow_mlops.core.values import Verdict
 
 _FAILED = frozenset({"failed", "upstream_failed"})
 
@@ -88,6 +89,10 @@ class ConcludeRolloutOperator(StepOperator, BranchMixIn):
 
 
 def _verdict(value: Any) -> Verdict | None:
+    from pydantic import TypeAdapter
+
+    from airflow_mlops.core.values import Verdict
+
     return None if value is None else TypeAdapter(Verdict).validate_python(bare(value))
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_mlops.operators.base import DIGEST_KEY, Configured, StepOperator
 from airflow_mlops.operators.errors import airflow_error, airflow_errors
-from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger, StageWatch, verdict_json
+
+if TYPE_CHECKING:
+    from airflow_mlops.triggers.rollout_stage import StageWatch
 
 
 class StageOperator(StepOperator):
@@ -51,6 +53,8 @@ class StageOperator(StepOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Open, look once, then wait."""
+        from airflow_mlops.triggers.rollout_stage import StageWatch
+
         with airflow_errors():
             configured = self.configured()
             self.skip_without_inputs()
@@ -74,6 +78,8 @@ class StageOperator(StepOperator):
         return self.mode
 
     def _wait(self, watch: StageWatch, poll_interval: float) -> dict[str, Any]:
+        from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger, verdict_json
+
         backends = watch.connect()
         watch = watch.opened(backends, datetime.now(timezone.utc))
         while True:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_mlops.core.values import RunInfo
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.operators.base import Configured, StepOperator
 from airflow_mlops.operators.links import ModelVersionLink, ReportLink, TrainingRunLink
-from airflow_mlops.operators.partitions import PartitionKeys
+
+if TYPE_CHECKING:
+    from airflow_mlops.core.values import RunInfo
 
 
 class SnapshotOperator(StepOperator):
@@ -21,6 +22,8 @@ class SnapshotOperator(StepOperator):
     def run_info(self, context: Any, configured: Configured) -> RunInfo:
         """Raises ``DataRefused`` where the partition key names a moment and nobody says how long it lasts: to
         train as of now instead would be another model than the one that was asked for."""
+        from airflow_mlops.operators.partitions import PartitionKeys
+
         key = getattr(context["dag_run"], "partition_key", None)
         if PartitionKeys.of(configured.config.schedule).is_unclear(key):
             raise DataRefused(

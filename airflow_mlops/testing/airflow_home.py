@@ -26,6 +26,7 @@ def environment(home: Path) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "AIRFLOW__MLOPS__STORE": str(home / "mlops"),
+        "AIRFLOW__MLOPS__CACHE_FOLDER": str(home / "mlops-cache"),
     }
 
 

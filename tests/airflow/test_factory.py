@@ -297,3 +297,29 @@ def test_every_step_of_the_plan_has_its_operator():
     assert PARTS.keys() == set(get_args(StepName))
     for part in PARTS.values():
         assert part.load().__name__ == part.operator
+
+
+def test_the_edges_and_groups_are_those_that_airflow_itself_would_have_drawn(model_yaml):
+    """The factory draws them without Airflow's ``set_upstream``, which costs more than all the rest."""
+    for dag in load_file(model_yaml(level=3)).values():
+        drawn = {
+            task.task_id: (set(task.upstream_task_ids), set(task.downstream_task_ids)) for task in dag.tasks
+        }
+        for task in dag.tasks:
+            task.set_upstream([dag.get_task(name) for name in sorted(task.upstream_task_ids)])
+        again = {
+            task.task_id: (set(task.upstream_task_ids), set(task.downstream_task_ids)) for task in dag.tasks
+        }
+        assert again == drawn
+        assert all(task.dag is dag for task in dag.tasks)
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_params_are_valid_and_reach_the_tasks_though_no_task_carries_them(model_yaml, level):
+    from airflow.sdk.definitions.param import process_params
+
+    for dag in load_file(model_yaml(level=level)).values():
+        values = dag.params.validate()
+        for task in dag.tasks:
+            assert not task.params
+            assert process_params(dag, task, {}, suppress_exception=False) == values

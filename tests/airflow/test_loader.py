@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import subprocess
 import sys
@@ -10,24 +11,30 @@ from pathlib import Path
 import pytest
 from airflow.sdk import DAG
 
-from airflow_mlops.config import load as config_load
 from airflow_mlops.exceptions import ConfigError
+from airflow_mlops.factory import load as factory_load
 from airflow_mlops.factory import load_dags
 
 BAD = "levle: 2\n"
+
+
+@pytest.fixture(autouse=True)
+def _no_cache(monkeypatch):
+    """What is kept on disk has tests of its own."""
+    monkeypatch.setenv("AIRFLOW__MLOPS__CACHE_FOLDER", "")
 
 
 @pytest.fixture
 def read_files(monkeypatch):
     """Every file whose configuration is read."""
     seen: list[str] = []
-    real = config_load.load_model
+    real = factory_load.compile_file
 
     def spy(path, site):
         seen.append(path.name)
         return real(path, site)
 
-    monkeypatch.setattr("airflow_mlops.factory.load.load_model", spy)
+    monkeypatch.setattr(factory_load, "compile_file", spy)
     return seen
 
 
@@ -119,14 +126,12 @@ def test_the_second_file_of_a_model_is_a_problem_that_names_the_first(model_yaml
 
 
 def test_a_file_that_cannot_be_rendered_hides_no_other(model_yaml, load, monkeypatch, caplog):
-    from airflow_mlops.factory import load as factory_load
-
     model_yaml("rain")
     model_yaml("snow")
     real = factory_load.render
 
     def render(plan, config, **options):
-        if config.model == "snow":
+        if plan.model == "snow":
             raise RuntimeError("boom")
         return real(plan, config, **options)
 
@@ -160,6 +165,17 @@ def test_a_parse_for_one_task_is_not_led_astray_by_a_file_named_after_the_model(
     model_yaml("rain", at="snow.yaml")
     for_one_task("rain.train")
     assert dags_in(load()) == {"rain.train"}
+
+
+def test_a_parse_for_one_task_passes_over_a_file_of_that_name_that_is_ignored(
+    model_yaml, load, for_one_task, tmp_path
+):
+    model_yaml("rain", level=3)
+    model_yaml("rain", level=2, at="winter/forecast.yaml")
+    (tmp_path / ".airflowignore").write_text("/rain.yaml\n")
+    for_one_task("rain.train")
+    (dag,) = load_dags({"__file__": str(tmp_path / "mlops.py")}).dags.values()
+    assert "level 2" in dag.tags
 
 
 def test_a_parse_for_one_task_is_not_disturbed_by_other_broken_files(model_yaml, load, for_one_task):
@@ -211,3 +227,16 @@ def test_the_hand_written_example_parses_alone_without_extras_and_has_no_schedul
     path = Path(__file__).parents[2] / "dags" / "example_hand_written.py"
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "example_hand_written None 7 []"
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(model_yaml, load, was_on):
+    model_yaml("rain")
+    before = gc.get_freeze_count()
+    try:
+        (gc.enable if was_on else gc.disable)()
+        load()
+        assert gc.isenabled() is was_on
+        assert gc.get_freeze_count() == before
+    finally:
+        gc.enable()
