@@ -67,6 +67,31 @@ def test_what_has_not_changed_is_not_read_again_and_gives_the_same_bytes(model_y
     assert serialised(first) == serialised(second)
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "{every: 2 hours, start: 2026-01-01, end: 2027-01-01}",
+        "{cron: '@daily', start: 2026-03-01, timezone: Europe/Paris, partitioned: true}",
+        "{assets: {any: [a, {all: [b, c]}]}}",
+        "{timetable: {name: EventsTimetable, params: {event_dates: ['2026-03-01']}}, start: 2026-01-01}",
+    ],
+)
+def test_every_schedule_is_the_same_from_the_cache(model_yaml, load, schedule):
+    model_yaml("rain", more=f"schedule: {schedule}\n")
+    first, second = load(), load()
+    assert not first.problems
+    assert (first.compiled, second.compiled) == (1, 0)
+    assert serialised(first) == serialised(second)
+
+
+def test_what_this_airflow_cannot_do_is_told_with_its_line_from_the_cache_too(model_yaml, load):
+    path = model_yaml("rain", more="schedule: {timetable: {name: EventTimetable}, start: 2026-01-01}\n")
+    told = [load().problems[0].message for _ in range(2)]
+    assert told[0] == told[1]
+    line = len(path.read_text().splitlines())
+    assert f"{path}:{line}:" in told[1]
+
+
 def test_a_change_of_one_file_among_many_is_one_that_is_read(model_yaml, load):
     for number in range(20):
         model_yaml(f"rain_{number}")

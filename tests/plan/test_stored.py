@@ -15,7 +15,7 @@ from airflow_mlops.config.load import load_model
 from airflow_mlops.config.site import Site
 from airflow_mlops.plan import stored
 from airflow_mlops.plan.compile import compile_plan
-from airflow_mlops.plan.graph import DagPlan, Plan, TaskNode, Trigger
+from airflow_mlops.plan.graph import DagPlan, Plan, Running, TaskNode, Trigger
 from airflow_mlops.plan.stored import plan_from_json, plan_to_json
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -38,8 +38,12 @@ def test_the_plan_of_every_example_survives(path: Path) -> None:
 def test_a_moment_keeps_the_name_of_its_zone() -> None:
     start = datetime(2026, 3, 29, 6, tzinfo=ZoneInfo("Europe/Paris"))
     node = TaskNode("train", "train", settings={"weight": 0.1, "verdicts": ["a.b"]})
-    trigger = Trigger("@daily", "Europe/Paris", start, datetime(2027, 1, 1, tzinfo=timezone.utc))
-    plan = Plan("rain", "d", (DagPlan("rain.train", "train", trigger, (node,), "", "", "me", ("a",), 2),))
+    end = datetime(2027, 1, 1, tzinfo=timezone.utc)
+    trigger = Trigger("@daily", timezone="Europe/Paris", start=start, end=end, assets=("a", {"any": ["b"]}))
+    running = Running(retries=2)
+    plan = Plan(
+        "rain", "d", (DagPlan("rain.train", "train", trigger, (node,), "", "", "me", ("a",), running),)
+    )
     back = through_json(plan)
     assert back == plan
     assert back.dags[0].trigger.start is not None
@@ -72,7 +76,7 @@ def test_what_has_no_json_form_is_refused_when_it_is_stored_not_when_it_is_read(
 
 def test_every_field_of_a_plan_has_a_form() -> None:
     """A field of a new type fails here, and not in somebody's cache."""
-    for kind in (Plan, DagPlan, Trigger, TaskNode):
+    for kind in (Plan, DagPlan, Trigger, TaskNode, Running):
         assert fields(kind)
         stored._dataclass_decoder(kind)
 
