@@ -6,15 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import (
-    Asset,
-    AssetAll,
-    AssetAny,
-    AssetOrTimeSchedule,
-    CronDataIntervalTimetable,
-    DeltaDataIntervalTimetable,
-    PartitionedAssetTimetable,
-)
+from airflow import sdk  # which imports a timetable, and the cron library behind it, at its first use
+from airflow.sdk import Asset, AssetAll, AssetAny
 
 from airflow_mlops.config.cron import partition_key_format
 from airflow_mlops.core.windows import Period
@@ -28,8 +21,8 @@ def schedule_of(trigger: Trigger) -> Any:
     assets = _any_of([*(_asset(tree) for tree in trigger.assets), *_watched(trigger)])
     clock = _clock(trigger)
     if clock is not None:
-        return AssetOrTimeSchedule(timetable=clock, assets=assets) if assets else clock
-    return PartitionedAssetTimetable(assets=assets) if assets and trigger.partitioned else assets
+        return sdk.AssetOrTimeSchedule(timetable=clock, assets=assets) if assets else clock
+    return sdk.PartitionedAssetTimetable(assets=assets) if assets and trigger.partitioned else assets
 
 
 def _clock(trigger: Trigger) -> Any:
@@ -49,9 +42,9 @@ def _clock(trigger: Trigger) -> Any:
 
 def _endless(trigger: Trigger) -> Any:
     if trigger.cron is not None:
-        return CronDataIntervalTimetable(trigger.cron, timezone=trigger.timezone)
+        return sdk.CronDataIntervalTimetable(trigger.cron, timezone=trigger.timezone)
     if trigger.every is not None:
-        return DeltaDataIntervalTimetable(_delta(Period.parse(trigger.every)))
+        return sdk.DeltaDataIntervalTimetable(_delta(Period.parse(trigger.every)))
     if trigger.timetable is not None:
         from airflow_mlops.factory.named_timetable import named_timetable
 
