@@ -71,13 +71,13 @@ def test_a_file_whose_name_is_no_unicode_is_still_told_in_unicode(model_yaml, lo
     path = model_yaml("snow", more=BAD + "# \0\n")
     path.rename(tmp_path / os.fsdecode(b"sn\xffw.yaml"))
     (stand_in,) = stand_ins(load())
-    for text in (stand_in.relative_fileloc, stand_in.message):
-        assert "sn?w.yaml" in text.encode().decode()
+    for text, name in ((stand_in.relative_fileloc, "sn?w.yaml"), (stand_in.message, r"sn\xffw.yaml")):
+        assert name in text.encode().decode()
         assert "\0" not in text
 
 
 def test_an_endless_message_is_cut_so_that_every_database_keeps_it(model_yaml, load, parser):
-    model_yaml("snow", more="".join(f"unknown_{number}: 1\n" for number in range(1000)))
+    model_yaml("snow", more="".join(f"unknown_{number:0100}: 1\n" for number in range(1000)))
     (stand_in,) = stand_ins(load())
     assert stand_in.message.endswith("and more, which `airflow-mlops lint` shows")
     assert len(stand_in.message.encode()) < 65_535
