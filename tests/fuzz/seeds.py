@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from airflow_mlops.cli.init.files import Start, files_of
+
 REPOSITORY = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```yaml[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -102,6 +104,24 @@ retraining: {causes: [drift, decay], k: 2, n: 3}
 compute: {python: /opt/python}
 execution: {retries: 3}
 """
+# The same by other schedules, and with people to tell.
+BY_EVENTS = """\
+schedule:
+  timetable: {name: DeltaDataIntervalTimetable, params: {delta: 6 hours}}
+  start: "2024-01-01"
+  assets:
+    all: [raw/flights, {any: [weather, {name: plans, uri: s3://raw/plans}]}]
+  watch:
+    - {type: files, name: drop, path: in/*.csv, poll_interval: 1 minute}
+    - {type: other_kind, params: {topic: x, retries: 3}}
+  catchup: true
+alerts:
+  on_failure:
+    - {type: webhook, conn_id: hooks, endpoint: alerts/ml}
+    - {type: smtp, conn_id: mail, to: [a@example.org]}
+  deadline: {train: 2 hours, deploy: 30 days}
+execution: {retries: 2, retry_delay: 1 minute, timeout: 3 hours, pool: ml, pool_slots: 2, queue: big}
+"""
 SUITE = """\
 {"name": "s", "expectations": [
   {"type": "expect_column_values_to_be_between",
@@ -115,10 +135,11 @@ OLD = (REPOSITORY / "configs" / "breast_cancer.yaml").read_text(encoding="utf-8"
 
 
 def models() -> list[str]:
-    """Every model's YAML there is: examples, the docs' blocks, what init writes."""
-    files = [*REPOSITORY.glob("configs/*.yaml"), REPOSITORY / "tests" / "config" / "minimal.yaml"]
-    texts = [path.read_text(encoding="utf-8") for path in sorted(files)]
-    return [*texts, *_documented(), *_begun(), MODEL.replace("  suite: suite.json\n", "")]
+    """Every model's YAML there is: examples, the docs' blocks, what init writes, and two of our own."""
+    minimal = (REPOSITORY / "tests" / "config" / "minimal.yaml").read_text(encoding="utf-8")
+    examples = [path.read_text(encoding="utf-8") for path in sorted(REPOSITORY.glob("configs/*.yaml"))]
+    alone = MODEL.replace("  suite: suite.json\n", "").replace("${vars.team}", "${model}")
+    return [*examples, minimal, minimal + BY_EVENTS, *_documented(), *_begun(), alone]
 
 
 def _documented() -> Iterator[str]:
@@ -129,7 +150,6 @@ def _documented() -> Iterator[str]:
 
 
 def _begun() -> Iterator[str]:
-    """The templates of init with anything in their gaps: most say too little, some are whole."""
-    folder = REPOSITORY / "airflow_mlops" / "cli" / "init" / "templates"
-    for template in sorted(folder.glob("*.yaml.template")):
-        yield re.sub(r"\$\{?\w+\}?|\{\w+\}", "x", template.read_text(encoding="utf-8"))
+    for level in (1, 2, 3):
+        start = Start("begun", level, "binary_classification", 2026)
+        yield from (text for path, text in files_of(start, Path()).own.items() if path.suffix == ".yaml")

@@ -73,6 +73,9 @@ def encodable(text: str) -> str:
 
 def test_a_damaged_model_is_a_model_or_is_refused_at_a_place(folder: Path) -> None:
     path, models = folder / "model.yaml", seeds.models()
+    for text in models:
+        write(path, text)
+        assert loaded(path, Site(), {str(path): text}), "each is good to begin with"
     good = 0
     for note, text in files(0.5, "model", models):
         try:

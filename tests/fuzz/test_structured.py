@@ -17,7 +17,7 @@ from . import seeds
 from .checks import is_usable, loaded
 
 pytestmark = pytest.mark.slow
-EXAMPLES = settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 
 SCHEMA: dict[str, Any] = json_schema()
 WORDS = st.sampled_from(
