@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_mlops.config.site import Site
-from airflow_mlops.config.tree import find_yaml
+from airflow_mlops.config.tree import find_yaml, would_find
 
 NAMES = st.sampled_from(["a", "b", "ab", "team", "x y", "é"])
 FILES = st.sampled_from(["a.yaml", "b.yaml", "ab.yml", "keep.yaml", "x y.yaml", "é.yaml", "#.yaml"])
@@ -106,6 +106,8 @@ def test_our_reading_is_airflows(syntax: str, patterns: st.SearchStrategy[str], 
         except (ValueError, OverflowError, re.error):
             return  # Airflow itself cannot read such a pattern; what we do is in the test below
         assert ours == theirs
+        site = Site(root=folder, ignore_syntax=syntax)
+        assert {str(folder / name) for name in files if would_find(folder / name, folder, site)} == theirs
 
     holds()
 

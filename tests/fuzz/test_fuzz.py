@@ -17,9 +17,10 @@ from click.testing import CliRunner
 from airflow_mlops.cli.main import main
 from airflow_mlops.config.migration.migrate import migrate
 from airflow_mlops.config.problems import InvalidConfig
+from airflow_mlops.config.quick import quick_value
 from airflow_mlops.config.scalars import Trap, resolve
 from airflow_mlops.config.site import Site
-from airflow_mlops.config.source import read_source
+from airflow_mlops.config.source import _Reader, read_source
 
 from . import seeds
 from .checks import has_its_place, is_usable, loaded
@@ -176,8 +177,10 @@ def test_what_is_read_is_what_pyyaml_reads_but_for_words_that_mean_two_things() 
             document = read_source(text, "x.yaml")
         except InvalidConfig:
             continue
-        if document.problems:
-            continue
+        if document.problems or "!" in text:
+            continue  # a lone ! makes text of a word, which PyYAML does not tell its constructors
+        quick = quick_value(text)
+        assert quick is None or repr(quick) == repr(_Reader("x.yaml", ()).read_text(text).value), (note, text)
         try:
             theirs = yaml.load(text, Loader=_OneTwo)
             assert document.root.value == theirs
