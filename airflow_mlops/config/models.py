@@ -28,7 +28,7 @@ class ModelConfig(Part):
     )
     model: Name = Field(description="Name of the model; its DAGs are <model>.train, .deploy, .monitor.")
     description: str = Field("", description="One sentence for the people who see its DAGs.")
-    owner: str = Field("airflow", min_length=1, description="Who is asked when it breaks.")
+    owner: str = Field("airflow", min_length=1, max_length=100, description="Who is asked when it breaks.")
     tags: tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...] = Field(
         (), strict=False, description="Tags of the DAGs in Airflow."
     )

@@ -111,7 +111,7 @@ class PlanCache:
             self._new.clear()
 
     def _key(self, own: str | None, path: Path, site: Site) -> bytes:
-        told = [str(self._code), str(len(site.folders(path))), str(site.profile), *site.imports, str(own)]
+        told = [str(self._code), str(len(site.folders(path))), repr(site.profile), *site.imports, str(own)]
         return hashlib.sha256("\0".join(told).encode()).digest()
 
     def _is_as(self, folder: str, sources: str) -> bool:
