@@ -11,7 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.factory.load import Loaded, Problem, load_dags, load_file, load_folders
+from airflow_mlops.factory.load import load_dags, load_file, load_folders
+from airflow_mlops.factory.loaded import Loaded, Problem
 
 if TYPE_CHECKING:
     from airflow_mlops.factory.model import Model, ModelKeys, build_dags

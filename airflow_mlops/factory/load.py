@@ -7,7 +7,6 @@ import gc
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from airflow_mlops.config.tree import LIES_ABOVE, find_configs, layers_above
 from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.factory.cache import PlanCache
 from airflow_mlops.factory.compiled import Compiled, compile_file, read_file
+from airflow_mlops.factory.loaded import PLACEHOLDER, Loaded, Problem
 from airflow_mlops.factory.one_model import files_of_model
 from airflow_mlops.factory.refused import NotHere
 from airflow_mlops.factory.render import render
@@ -31,26 +31,6 @@ if TYPE_CHECKING:
     from airflow_mlops.config.load import LoadedModel
 
 log = logging.getLogger(__name__)
-
-PLACEHOLDER = ".config_error"  # how the id of the DAG ends that stands for a broken file
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A YAML that gave no DAGs, and why, with line, column and what to do about it."""
-
-    path: Path
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """The DAGs by their id, and the files that gave none. ``compiled`` counts the files that were read and
-    checked anew; the others were found in the cache."""
-
-    dags: dict[str, DAG] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
-    compiled: int = 0
 
 
 def load_dags(namespace: MutableMapping[str, Any], *, loader_file: str | Path | None = None) -> Loaded:

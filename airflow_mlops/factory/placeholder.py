@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_mlops.config.source import MAX_BYTES
 from airflow_mlops.factory.import_errors import storable
-from airflow_mlops.factory.load import PLACEHOLDER, Problem
+from airflow_mlops.factory.loaded import PLACEHOLDER, Problem
 
 _NO_ID = re.compile(r"[^A-Za-z0-9_-]+")
 _IN_ONE_LINE = 250

@@ -12,7 +12,7 @@ from airflow.sdk import DAG
 
 from airflow_mlops.factory.contract import MARK, broken_promises, marks_its_parser
 from airflow_mlops.factory.import_errors import broken_config, listed_problems
-from airflow_mlops.factory.load import Problem
+from airflow_mlops.factory.loaded import Problem
 from airflow_mlops.factory.placeholder import placeholders
 
 log = logging.getLogger(__name__)
