@@ -8,6 +8,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Asset, BaseOperator, Param, TaskGroup, XComArg
+from airflow.sdk.configuration import conf
 from airflow.sdk.definitions.param import ParamsDict
 
 from airflow_mlops.factory.alerts import deadline_of, failure_callbacks
@@ -51,14 +52,26 @@ def render(plan: Plan, model: ModelConfig | Mapping[str, Any], *, only: str | No
     arguments serialise to equal bytes. Nothing is registered with Airflow: a DAG is loaded when the caller
     puts it into a module's globals, so that one which fails half-built is not.
     """
+    defaults = _airflows_defaults()
     return {
-        dag_plan.dag_id: _render_dag(dag_plan, plan.config_digest, model)
+        dag_plan.dag_id: _render_dag(dag_plan, plan.config_digest, model, defaults)
         for dag_plan in plan.dags
         if only is None or dag_plan.dag_id == only
     }
 
 
-def _render_dag(dag_plan: DagPlan, digest: str, model: ModelConfig | Mapping[str, Any]) -> DAG:
+def _airflows_defaults() -> dict[str, Any]:
+    """What a DAG looks up in Airflow's configuration by itself, each time; here it is once for a model."""
+    return {
+        "max_active_tasks": conf.getint("core", "max_active_tasks_per_dag"),
+        "max_consecutive_failed_dag_runs": conf.getint("core", "max_consecutive_failed_dag_runs_per_dag"),
+        "disable_bundle_versioning": conf.getboolean("dag_processor", "disable_bundle_versioning"),
+    }
+
+
+def _render_dag(
+    dag_plan: DagPlan, digest: str, model: ModelConfig | Mapping[str, Any], defaults: Mapping[str, Any]
+) -> DAG:
     trigger = dag_plan.trigger
     dag = DAG(
         dag_plan.dag_id,
@@ -72,6 +85,7 @@ def _render_dag(dag_plan: DagPlan, digest: str, model: ModelConfig | Mapping[str
         tags=list(dag_plan.tags),
         deadline=deadline_of(dag_plan),
         auto_register=False,
+        **defaults,
     )
     _fill(dag, dag_plan, {"model": model, "config_digest": digest})
     _give_params(dag, _params(dag_plan))
@@ -130,6 +144,7 @@ def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any]) -> Non
     }
     told = failure_callbacks(dag_plan)
     ids = {node.step: node.full_id for node in dag_plan.tasks}
+    patience = {waits: _patience(waits, dag_plan) for waits in (True, False)}
     made: dict[str, BaseOperator] = {}
     for node in dag_plan.tasks:
         part = PARTS[node.step]
@@ -140,7 +155,7 @@ def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any]) -> Non
             doc_md=intern(node.doc) or None,  # the same text in every model
             outlets=[Asset(node.emits)] if node.emits else None,
             on_failure_callback=told,
-            **_patience(node, dag_plan),
+            **patience[node.step in _WAITS],
             **(step_arguments if part.runs_step else {}),
             **{name: node.settings[name] for name in part.settings},
             **_inputs(part, node, ids, made),
@@ -159,8 +174,8 @@ def _run_after(task: BaseOperator, upstream: Iterable[BaseOperator]) -> None:
         other.downstream_task_ids.add(task.task_id)
 
 
-def _patience(node: TaskNode, dag_plan: DagPlan) -> dict[str, Any]:
-    running, waits = dag_plan.running, node.step in _WAITS
+def _patience(waits: bool, dag_plan: DagPlan) -> dict[str, Any]:
+    running = dag_plan.running
     delay = timedelta(seconds=running.retry_delay_seconds)
     # A stage that waits has a deadline of its own, and would be cut short by this one.
     timeout = None if waits or running.timeout_seconds is None else timedelta(seconds=running.timeout_seconds)

@@ -9,8 +9,6 @@ from typing import Any
 from airflow import sdk  # which imports a timetable, and the cron library behind it, at its first use
 from airflow.sdk import Asset, AssetAll, AssetAny
 
-from airflow_mlops.config.cron import partition_key_format
-from airflow_mlops.core.windows import Period
 from airflow_mlops.plan.graph import AssetTree, Trigger
 
 
@@ -28,6 +26,7 @@ def schedule_of(trigger: Trigger) -> Any:
 def _clock(trigger: Trigger) -> Any:
     # Our own timetables need Airflow's core, which only the DAGs that use them have to import.
     if trigger.cron is not None and trigger.partitioned:
+        from airflow_mlops.config.cron import partition_key_format
         from airflow_mlops.factory.timetable import CronPartitions
 
         key_format = partition_key_format(trigger.cron)
@@ -44,7 +43,7 @@ def _endless(trigger: Trigger) -> Any:
     if trigger.cron is not None:
         return sdk.CronDataIntervalTimetable(trigger.cron, timezone=trigger.timezone)
     if trigger.every is not None:
-        return sdk.DeltaDataIntervalTimetable(_delta(Period.parse(trigger.every)))
+        return sdk.DeltaDataIntervalTimetable(_delta(trigger.every))
     if trigger.timetable is not None:
         from airflow_mlops.factory.named_timetable import named_timetable
 
@@ -52,7 +51,10 @@ def _endless(trigger: Trigger) -> Any:
     return None
 
 
-def _delta(period: Period) -> Any:
+def _delta(every: str) -> Any:
+    from airflow_mlops.core.windows import Period
+
+    period = Period.parse(every)
     if not period.months:
         return timedelta(seconds=period.seconds)
     from dateutil.relativedelta import relativedelta  # type: ignore[import-untyped]
