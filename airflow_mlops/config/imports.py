@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, get_args
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.base import Imported
@@ -94,9 +95,25 @@ def _import_paths(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
 
 @lru_cache(maxsize=256)
 def _fields(model: type[BaseModel]) -> tuple[tuple[str, bool], ...]:
+    """The fields that name code, and those whose parts may: most parts of a file need not be entered."""
+    found = ((name, _names_code(field)) for name, field in model.model_fields.items())
     return tuple(
-        (name, any(isinstance(one, Imported) for one in [*field.metadata, *_marks(field.annotation)]))
-        for name, field in model.model_fields.items()
+        (name, names_code)
+        for name, names_code in found
+        if names_code or _may_hold_code(model.model_fields[name].annotation, frozenset({model}))
+    )
+
+
+def _names_code(field: FieldInfo) -> bool:
+    return any(isinstance(one, Imported) for one in [*field.metadata, *_marks(field.annotation)])
+
+
+def _may_hold_code(annotation: Any, above: frozenset[type[BaseModel]]) -> bool:
+    return any(
+        _names_code(field) or _may_hold_code(field.annotation, above | {part})
+        for part in _parts_of(annotation)
+        if part not in above
+        for field in part.model_fields.values()
     )
 
 
