@@ -199,10 +199,9 @@ class Place(AirflowApi):
             self.start("dag-processor")
         wanted = {f"{name}.train" for name in names}
         self.wait(lambda: wanted <= {dag_id for (dag_id,) in self.ask("select dag_id from dag")}, "parsed")
-        self.wait(self._answers, "the API server answers")
         assert not self.import_errors()
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         try:
             return self.has_dag("none") is False
         except DemoFailed:
@@ -265,6 +264,7 @@ def place(tmp_path_factory, mlops_mlflow_server, request) -> Iterator[Place]:
     }
     try:
         place.start("api-server")
+        place.wait(place.answers, "the API server answers")
         yield place
     finally:
         place.stop(*place.running)
