@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 Scalar = str | int | float | bool | None
 
@@ -80,6 +81,11 @@ def resolve(text: str) -> Scalar | Trap:
     if len(text) > _LONGEST:
         # The patterns below may take the square of a text's length; no number is as long as this.
         return Trap("is too long for a number", _QUOTE) if _NUMERALS.fullmatch(text) else text
+    return _short(text)
+
+
+@lru_cache(maxsize=4096)  # the same numbers and dates stand in many files
+def _short(text: str) -> Scalar | Trap:
     for pattern, message, hint in _TRAPS:
         if pattern.fullmatch(text):
             return Trap(message.format(repr(text)), hint)

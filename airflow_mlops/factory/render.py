@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from functools import cache
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +61,9 @@ def render(plan: Plan, model: ModelConfig | Mapping[str, Any], *, only: str | No
     }
 
 
+@cache
 def _airflows_defaults() -> dict[str, Any]:
-    """What a DAG looks up in Airflow's configuration by itself, each time; here it is once for a model."""
+    """What a DAG looks up in Airflow's configuration by itself, each time; here it is once for a process."""
     return {
         "max_active_tasks": conf.getint("core", "max_active_tasks_per_dag"),
         "max_consecutive_failed_dag_runs": conf.getint("core", "max_consecutive_failed_dag_runs_per_dag"),
