@@ -20,6 +20,7 @@ from airflow_mlops.cli.convert.writing import written
 from airflow_mlops.cli.main import main
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.source import MAX_VALUES, read_source
+from airflow_mlops.factory.named_timetable import named_timetable
 
 SAMPLES = Path(__file__).with_name("convert")
 DAG = """\
@@ -128,6 +129,7 @@ def test_a_dag_factory_dag_is_carried_over_line_by_line(tmp_path: Path) -> None:
         (16, "tags", "tags", ["growth", "nightly"]),
         (15, "catchup", "schedule.catchup", False),
         (4, "default_args.retries", "execution.retries", 2),
+        (5, "default_args.retry_delay", "execution.retry_delay", "5 minutes"),
         (21, "schedule", "schedule.cron", "30 4 * * 1-5"),
         (12, "default_args.start_date", "schedule.start", "2024-03-01T00:00:00+01:00"),
         (13, "default_args.timezone", "schedule.timezone", "Europe/Berlin"),
@@ -138,9 +140,9 @@ def test_a_dag_factory_dag_is_carried_over_line_by_line(tmp_path: Path) -> None:
             "churn.learning:train",
         ),
         (42, "op_kwargs of the task train_model", "training.params", {"n_estimators": 200}),
+        (46, "pool of the task train_model", "execution.pool", "big"),
     ]
     assert [(one["line"], one["what"]) for one in churn["not_carried"]] == [
-        (5, "default_args.retry_delay"),
         (14, "default_args.email_on_failure"),
         (22, "max_active_runs"),
         (23, "on_failure_callback"),
@@ -150,7 +152,6 @@ def test_a_dag_factory_dag_is_carried_over_line_by_line(tmp_path: Path) -> None:
         (34, "PythonOperator of the task load_training_rows"),
         (44, "op_kwargs.as_of of the task train_model"),
         (45, "op_kwargs.home of the task train_model"),
-        (46, "pool of the task train_model"),
         (47, "dependencies of the task train_model"),
         (48, "BashOperator of the task tell"),
     ]
@@ -166,7 +167,7 @@ def test_each_dag_of_a_file_becomes_a_model_or_only_the_one_asked_for(tmp_path: 
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["forecast_v2.yaml"]
 
 
-@pytest.mark.parametrize("source", ["churn.yml", "fares"])
+@pytest.mark.parametrize("source", ["churn.yml", "starts.yml", "fares"])
 def test_lint_names_just_what_is_to_fill_in_and_nothing_once_it_is_filled_in(
     source: str, tmp_path: Path
 ) -> None:
@@ -204,26 +205,226 @@ def test_a_cron_is_carried_over_however_it_is_written(given: str, cron: str, tmp
     assert_lint_names_just_the_placeholders(model)
 
 
+DELTA = "__type__: datetime.timedelta"
+ASSET = "__type__: airflow.sdk.Asset"
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "value"),
+    [
+        (f"schedule: {{{DELTA}, hours: 6}}", "every", "6 hours"),
+        (f"schedule: {{{DELTA}, __args__: [1, 3600]}}", "every", "25 hours"),
+        ("schedule: {__type__: dateutil.relativedelta.relativedelta, months: 3}", "every", "3 months"),
+        (
+            f"timetable: {{__type__: x.DeltaDataIntervalTimetable, delta: {{{DELTA}, days: 7}}}}",
+            "every",
+            "7 days",
+        ),
+        (
+            f"schedule: {{__type__: x.DeltaTriggerTimetable, __args__: [{{{DELTA}, hours: 3}}]}}",
+            "timetable",
+            {"name": "DeltaTriggerTimetable", "params": {"delta": "3 hours"}},
+        ),
+        (
+            f"schedule: {{__type__: CronTriggerTimetable, cron: 0 1 * * 3, interval: {{{DELTA}, hours: 6}}}}",
+            "timetable",
+            {"name": "CronTriggerTimetable", "params": {"cron": "0 1 * * 3", "interval": "6 hours"}},
+        ),
+        (
+            "schedule: {__type__: x.MultipleCronTriggerTimetable, __args__: [0 1 * * 3, '@midnight']}",
+            "timetable",
+            {"name": "MultipleCronTriggerTimetable", "params": {"crons": ["0 1 * * 3", "@daily"]}},
+        ),
+        (
+            "schedule: {__type__: x.EventsTimetable, presorted: true, event_dates: "
+            "[2026-03-01T06:00:00+00:00, {__type__: datetime, __args__: [2026, 7, 1], tz: Europe/Paris}]}",
+            "timetable",
+            {
+                "name": "EventsTimetable",
+                "params": {
+                    "event_dates": ["2026-03-01T06:00:00+00:00", "2026-07-01T00:00:00+02:00"],
+                    "presorted": True,
+                },
+            },
+        ),
+    ],
+)
+def test_a_clock_that_is_no_cron_has_its_own_key_and_airflow_takes_it(
+    given: str, key: str, value: Any, tmp_path: Path
+) -> None:
+    model = one_dag(tmp_path, given)
+    assert carried(model)[f"schedule.{key}"] == value
+    assert "schedule.start" in {one["key"] for one in model["to_fill_in"]}
+    assert_lint_names_just_the_placeholders(model)
+    assert load_model(fill_in(model)).config.schedule.clocks == [key]
+    if key == "timetable":
+        assert named_timetable(value, "UTC")
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        (f"schedule: {{{ASSET}, uri: s3://a}}", "s3://a"),
+        (f"schedule: {{{ASSET}, name: a, uri: s3://a}}", {"name": "a", "uri": "s3://a"}),
+        ("schedule: {__type__: airflow.datasets.Dataset, __args__: [s3://a]}", "s3://a"),
+        ("schedule: [s3://a]", "s3://a"),
+        # A list waits for all there; a bare list would be any of them here.
+        ("schedule: [s3://a, s3://b]", {"all": ["s3://a", "s3://b"]}),
+        (
+            f"schedule: {{__type__: builtins.list, items: [{{{ASSET}, uri: s3://a}}, {{{ASSET}, name: b}}]}}",
+            {"all": ["s3://a", "b"]},
+        ),
+        (
+            f"schedule: {{__or__: [{{__and__: [{{{ASSET}, name: a}}, b]}}, {{{ASSET}, name: c}}]}}",
+            {"any": [{"all": ["a", "b"]}, "c"]},
+        ),
+        ("schedule: !or [a, !and [b, c]]", {"any": ["a", {"all": ["b", "c"]}]}),
+        ("schedule: {datasets: '((a & b) | c)'}", {"any": [{"all": ["a", "b"]}, "c"]}),
+        ("schedule: {datasets: a | b & s3://c/d-e}", {"any": ["a", {"all": ["b", "s3://c/d-e"]}]}),
+        ("schedule: {datasets: [a, b | c]}", {"all": ["a", {"any": ["b", "c"]}]}),
+        ("schedule: {datasets: {__or__: [a, b]}}", {"any": ["a", "b"]}),
+    ],
+)
+def test_assets_start_the_model_that_started_the_dag(given: str, value: Any, tmp_path: Path) -> None:
+    model = one_dag(tmp_path, given)
+    assert carried(model)["schedule.assets"] == value
+    assert not {one["key"] for one in model["to_fill_in"]} & {"schedule.cron", "schedule.start"}
+    assert_lint_names_just_the_placeholders(model)
+    assert tree(fill_in(model))["schedule"]["assets"] == value
+
+
+def test_a_clock_and_assets_are_both_carried_over(tmp_path: Path) -> None:
+    timetable = "{__type__: x.CronTriggerTimetable, cron: 0 1 * * 5, timezone: Asia/Tokyo}"
+    model = one_dag(tmp_path, f"schedule: {{datasets: [a, b], timetable: {timetable}}}")
+    schedule = tree(fill_in(model))["schedule"]
+    assert (schedule["cron"], schedule["timezone"]) == ("0 1 * * 5", "Asia/Tokyo")
+    assert schedule["assets"] == {"all": ["a", "b"]}
+    assert_lint_names_just_the_placeholders(model)
+
+
+def test_what_an_asset_says_beside_its_name_is_told(tmp_path: Path) -> None:
+    model = one_dag(tmp_path, f"schedule: [{{{ASSET}, uri: s3://a, extra: {{b: c}}, watchers: []}}]")
+    (note,) = (one["note"] for one in model["carried"] if one["key"] == "schedule.assets")
+    assert note == "without extra, watchers, which the asset's producer says"
+
+
 @pytest.mark.parametrize(
     ("given", "what", "why"),
     [
         ("schedule: none", "schedule", "started by hand"),
-        ("schedule: {__type__: datetime.timedelta, hours: 6}", "schedule timedelta", "a fixed interval"),
-        ("schedule: {__type__: x.relativedelta, hour: 18}", "schedule relativedelta", "a calendar interval"),
-        ("schedule: {__type__: airflow.sdk.Asset, uri: s3://a}", "schedule Asset", "an asset"),
-        ("schedule: {__or__: [{__type__: airflow.sdk.Asset, uri: s3://a}]}", "schedule", "on assets"),
-        ("schedule: [s3://a, s3://b]", "schedule", "on assets"),
-        ("schedule: {datasets: '(a & b)', timetable: {}}", "schedule.datasets", "on assets"),
-        ("timetable: {__type__: mine.Tides}", "timetable Tides", "a timetable of its own"),
+        ("schedule: {__type__: x.relativedelta, hour: 18}", "schedule relativedelta", "nearest cron line"),
+        (f"schedule: {{{DELTA}, seconds: 0}}", "schedule timedelta", "no whole number of seconds above 0"),
+        (
+            f"schedule: {{{DELTA}, days: 1.0e+300}}",
+            "schedule timedelta",
+            "no length of time that can be counted",
+        ),
+        (f"schedule: [{{{DELTA}, days: 1}}]", "schedule", "timedelta is no asset"),
+        ("schedule: [{__type__: airflow.sdk.AssetAlias, name: a}]", "schedule", "AssetAlias is no asset"),
+        ("schedule: [airflow://a, é]", "schedule", "is no asset's name"),
+        (f"schedule: {{{ASSET}, name: a, uri: airflow://a}}", "schedule Asset", "for itself"),
+        (f"schedule: {{{ASSET}, extra: {{}}}}", "schedule Asset", "an asset without a name"),
+        ("schedule: [rides/champion, a]", "schedule", "start each other for ever"),
+        ("schedule: {datasets: '(a & b'}", "schedule.datasets", "not closed"),
+        ("schedule: {datasets: 'a & | b'}", "schedule.datasets", "an asset is missing"),
+        ("schedule: {datasets: 'a ) b'}", "schedule.datasets", "cannot be read after"),
+        (f"schedule: {{datasets: '{'(' * 5000}a'}}", "schedule.datasets", "nested deeper"),
+        ("schedule: {datasets: [a], file: x.yml}", "schedule.datasets", "another file"),
+        ("schedule: [a]\ntimetable: '@daily'", "timetable", "schedule.assets says when to run already"),
+        ("timetable: {__type__: mine.Tides}", "timetable Tides", "schedule.timetable, as in {name: Tides}"),
+        (
+            "timetable: {__type__: x.MultipleCronTriggerTimetable, __args__: [0 30 4 * * *]}",
+            "timetable MultipleCronTriggerTimetable",
+            "has 6 fields",
+        ),
+        (
+            "timetable: {__type__: x.EventsTimetable, event_dates: [soon]}",
+            "timetable EventsTimetable",
+            "an event date that cannot be read",
+        ),
+        (
+            "timetable: {__type__: x.CronTriggerTimetable, cron: 0 1 * * 3, run_immediately: {a: '{{ b }}'}}",
+            "timetable CronTriggerTimetable",
+            "filled in when the task runs",
+        ),
+        ("catchup: true", "catchup", "only a clock has intervals that can be missed"),
     ],
 )
-def test_a_schedule_that_is_no_cron_is_left_with_what_to_do(
+def test_a_schedule_that_a_model_cannot_have_is_left_with_what_to_do(
     given: str, what: str, why: str, tmp_path: Path
 ) -> None:
     model = one_dag(tmp_path, given)
     assert why in left(model)[what]
     assert "schedule.cron" not in carried(model)
     assert_lint_names_just_the_placeholders(model)
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "value"),
+    [
+        (f"retry_delay: {{{DELTA}, minutes: 5}}", "retry_delay", "5 minutes"),
+        ("retry_delay: 300", "retry_delay", "5 minutes"),
+        ("retry_delay_sec: 90", "retry_delay", "90 seconds"),
+        (f"execution_timeout: {{{DELTA}, hours: 1, minutes: 30}}", "timeout", "90 minutes"),
+        ("execution_timeout_secs: 7200", "timeout", "2 hours"),
+        ("pool: gpu", "pool", "gpu"),
+        ("pool_slots: 2", "pool_slots", 2),
+        ("priority_weight: 7", "priority_weight", 7),
+        ("queue: big", "queue", "big"),
+    ],
+)
+def test_how_tasks_run_is_carried_over_of_all_tasks_and_of_the_one_that_trains(
+    given: str, key: str, value: Any, tmp_path: Path
+) -> None:
+    model = one_dag(tmp_path / "all", f"default_args: {{{given}}}")
+    source = tmp_path / "rides.yml"
+    task = "{operator: x.PythonOperator, python_callable: a.b.train, " + given + "}"
+    source.write_text(f"rides: {{tasks: {{train: {task}}}}}")
+    (of_the_task,) = converted(source, tmp_path / "one")["models"]
+    for one in (model, of_the_task):
+        assert carried(one)[f"execution.{key}"] == value
+        assert_lint_names_just_the_placeholders(one)
+        assert getattr(load_model(fill_in(one)).config.execution, key) == value
+        (note,) = (found["note"] for found in one["carried"] if found["key"] == f"execution.{key}")
+        assert note.startswith("of every task")
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("retry_delay: 0", "no whole number of seconds above 0"),
+        ("retry_delay: soon", "not a number"),
+        ("retry_delay: 0.5", "no whole number of seconds above 0"),
+        ("execution_timeout: {__type__: x.relativedelta, months: 1}", "not always equally long"),
+        ("execution_timeout: {__type__: x.relativedelta, months: 1, days: 1}", "no period"),
+        (f"execution_timeout: {{{DELTA}, days: 99999}}", "longer than 100 years"),
+        (f"pool: {'x' * 257}", "more than 256 characters"),
+        ("pool_slots: 0", "not a count"),
+        ("priority_weight: 1000001", "not a count from 1 to 1000000"),
+        ("queue: $QUEUE", "not expanded here"),
+        ("on_failure_callback: a.b", "tell of failures by alerts.on_failure"),
+        ("email_on_failure: true", "tell of failures by alerts.on_failure"),
+        ("sla: 5", "alerts.deadline.train"),
+        ("weight_rule: upstream", "no key of a model's YAML"),
+    ],
+)
+def test_a_setting_of_tasks_that_a_model_cannot_have_is_left_with_its_key(
+    given: str, why: str, tmp_path: Path
+) -> None:
+    model = one_dag(tmp_path, f"default_args: {{{given}}}")
+    assert why in left(model)[f"default_args.{given.partition(':')[0]}"]
+    assert_lint_names_just_the_placeholders(model)
+
+
+def test_who_is_told_is_named_with_its_key_and_never_guessed(tmp_path: Path) -> None:
+    late = f"dagrun_timeout: {{{DELTA}, hours: 2}}"
+    model = one_dag(tmp_path, f"{late}\non_failure_callback_name: page\non_success_callback: a.b")
+    assert (
+        "alerts.deadline.train tells of a late training run, but stops none" in left(model)["dagrun_timeout"]
+    )
+    assert "alerts.on_failure" in left(model)["on_failure_callback_name"]
+    assert "code of yours" in left(model)["on_success_callback"]
+    assert "alerts" not in tree(model["file"])
 
 
 @pytest.mark.parametrize("given", ["@once", "0 0 L * *", "0 30 4 * * *", "${NIGHT}", "@continuous"])
@@ -461,6 +662,24 @@ def test_a_quartz_line_that_cron_cannot_say_is_to_fill_in(tmp_path: Path) -> Non
     assert "schedule.cron" in {one["key"] for one in model["to_fill_in"]}
 
 
+def test_how_the_training_task_of_a_bundle_runs_is_carried_over(tmp_path: Path) -> None:
+    more = "max_retries: 3\n          timeout_seconds: 5400\n          min_retry_interval_millis: 90000"
+    job = "      email_notifications:\n"
+    (model,) = changed(
+        tmp_path, WORKFLOW, ("max_retries: 3", more), (job, f"      timeout_seconds: 9000\n{job}")
+    )["models"]
+    running = tree(model["file"])["execution"]
+    assert running == {"retries": 3, "retry_delay": "90 seconds", "timeout": "90 minutes"}
+    assert "alerts.deadline.train" in left(model)["timeout_seconds of the training job"]
+    assert "alerts.on_failure" in left(model)["email_notifications of the training job"]
+
+
+@pytest.mark.parametrize("given", ["timeout_seconds: 0", "min_retry_interval_millis: 1500"])
+def test_a_time_of_the_training_task_that_is_no_period_is_left(given: str, tmp_path: Path) -> None:
+    (model,) = changed(tmp_path, WORKFLOW, ("max_retries: 3", given))["models"]
+    assert "no whole number of seconds above 0" in left(model)[f"{given.partition(':')[0]} of the task Train"]
+
+
 def test_a_classifier_leaves_the_number_of_classes_open(tmp_path: Path) -> None:
     monitor = tmp_path / "fares" / "resources" / "monitoring-resource.yml"
     (model,) = changed(tmp_path, WORKFLOW, ("model_type: regressor", "model_type: classifier"))["models"]
@@ -644,7 +863,7 @@ def _nodes(value: Any) -> list[tuple[Any, Any]]:
 
 
 @pytest.mark.parametrize(
-    "file", ["churn.yml", "fares/" + WORKFLOW, "fares/resources/monitoring-resource.yml"]
+    "file", ["churn.yml", "starts.yml", "fares/" + WORKFLOW, "fares/resources/monitoring-resource.yml"]
 )
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
@@ -660,7 +879,7 @@ def test_whatever_stands_somewhere_the_rest_is_carried_over(
         above, key = data.draw(st.sampled_from(_nodes(value)))
         above[key] = data.draw(_VALUES)
     path.write_text(yaml.dump(value, Dumper=yaml.CSafeDumper, allow_unicode=True))
-    source = path if file == "churn.yml" else folder / "in" / "fares"
+    source = path if "/" not in file else folder / "in" / "fares"
     done = run("convert", source, "--output", folder / "out", "--format", "json")
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     if done.exit_code == 0:

@@ -9,24 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
+from airflow_mlops.cli.convert.dag_factory_schedule import READ, carry_schedule
 from airflow_mlops.cli.convert.dag_factory_tasks import carry_tasks
-from airflow_mlops.cli.convert.draft import Draft, Left, model_name, shown
+from airflow_mlops.cli.convert.draft import TELL_FAILURE, TELL_LATE, Draft, Left, model_name, shown
 from airflow_mlops.cli.convert.reading import Node, read_yaml
-from airflow_mlops.cli.convert.values import (
-    Rule,
-    apply,
-    cron,
-    instant,
-    moment,
-    one_line,
-    retries,
-    tags,
-    truth,
-    zone,
-)
+from airflow_mlops.cli.convert.running import AIRFLOW
+from airflow_mlops.cli.convert.values import Rule, apply, one_line, tags, truth
 
 KIND = "dag-factory"
 
@@ -35,20 +25,14 @@ _RULES: Mapping[str, Rule] = {
     "default_args.owner": Rule("owner", one_line),
     "tags": Rule("tags", tags),
     "catchup": Rule("schedule.catchup", truth),
-    "default_args.retries": Rule("execution.retries", retries),
+    **{f"default_args.{name}": rule for name, rule in AIRFLOW.items()},
 }
-_CRON = Rule("schedule.cron", cron)
-_ZONE = Rule("schedule.timezone", zone)
-_MOMENTS: Mapping[str, str] = {"start_date": "schedule.start", "end_date": "schedule.end"}
-_SCHEDULES = ("schedule", "schedule_interval", "timetable")
-_LEVELS = ("", "default_args.")
-_READ = {*_RULES, *_SCHEDULES, "tasks", "task_groups"} | {
-    f"{level}{name}" for level in _LEVELS for name in (*_MOMENTS, "timezone")
-}
+_READ = {*_RULES, *READ, "tasks", "task_groups"}
 
 _CALLBACK = "code of yours that runs at an event; call it from a hand-written DAG"
 _DOCS = "the DAGs' docs are written from this YAML; put what a reader needs into description"
 _OWN_PACE = "the DAGs have the number of runs and tasks that the loop needs"
+_SLA = f"Airflow 3 has no SLAs; {TELL_LATE}"
 _NOT_FOR_ALL = "no key of a model's YAML sets this for its tasks"
 # Why a setting is left; a name that ends in * stands for all that begin so.
 _REASONS: Mapping[str, str] = {
@@ -58,9 +42,10 @@ _REASONS: Mapping[str, str] = {
     "concurrency": _OWN_PACE,
     "max_active_tasks": _OWN_PACE,
     "max_active_runs": "a model has one run of each of its DAGs at a time",
-    "dagrun_timeout": "deploy.deadline bounds a rollout; a training run is not bounded",
+    "dagrun_timeout*": TELL_LATE,
+    "on_failure_callback*": TELL_FAILURE,
     "on_*": _CALLBACK,
-    "sla*": "Airflow 3 has no SLAs",
+    "sla*": _SLA,
     "params": "a run by hand takes its window; what training needs stands in training.params",
     "access_control": "give roles access to the DAGs in Airflow",
     "is_paused_upon_creation": "Airflow's dags_are_paused_at_creation decides",
@@ -69,9 +54,10 @@ _REASONS: Mapping[str, str] = {
     "user_defined_macros": "the DAGs have no templates of yours",
     "default_view": "Airflow 3 has none",
     "orientation": "Airflow 3 has none",
+    "default_args.on_failure_callback*": TELL_FAILURE,
     "default_args.on_*": _CALLBACK,
-    "default_args.sla*": "Airflow 3 has no SLAs",
-    "default_args.email*": "Airflow's own mails; call a notifier from a hand-written DAG",
+    "default_args.sla*": _SLA,
+    "default_args.email*": TELL_FAILURE,
     "default_args.depends_on_past": "runs of a model are one at a time, and take up what is pending",
     "default_args.wait_for_downstream": "runs of a model are one at a time, and take up what is pending",
     "default_args.*": _NOT_FOR_ALL,
@@ -133,8 +119,7 @@ def _draft(name: str, path: Path, dag: Node, settings: Mapping[str, Node], now: 
     for what, rule in _RULES.items():
         if what in settings:
             apply(draft, settings[what], what, rule)
-    _carry_schedule(draft, settings)
-    _carry_times(draft, settings, now)
+    carry_schedule(draft, settings, now)
     carry_tasks(draft, settings)
     for what, node in settings.items():
         if what not in _READ:
@@ -148,109 +133,3 @@ def _reason(what: str) -> str:
         if what == pattern or (pattern.endswith("*") and what.startswith(pattern[:-1])):
             return reason
     return "no key of a model's YAML stands for it"
-
-
-def _carry_schedule(draft: Draft, settings: Mapping[str, Node]) -> None:
-    for what in _SCHEDULES:
-        if (node := settings.get(what)) is None or node.value is None:
-            continue
-        if node.entries or node.items:
-            _carry_object(draft, node, what)
-        elif node.text.strip().lower() == "none":
-            draft.leave(node, what, "started by hand, as a model is whose YAML has no schedule")
-        elif not apply(draft, node, what, _CRON):
-            draft.want("schedule.cron", f"a cron line or a preset, in place of {shown(node.text)}")
-
-
-# The object's class to how it is read. Positional arguments stand in __args__.
-_CRON_TIMETABLES = ("CronTriggerTimetable", "CronDataIntervalTimetable")
-_OBJECTS: Mapping[str, str] = {
-    "timedelta": "a fixed interval is no cron; write the nearest cron line as schedule.cron",
-    "relativedelta": "a calendar interval is no cron; write the nearest cron line as schedule.cron",
-    "Asset": "the model would start on an asset; start <model>.train from a hand-written DAG on it",
-    "Dataset": "the model would start on a dataset; start <model>.train from a hand-written DAG on it",
-}
-_ON_ASSETS = "the model would start on assets; start <model>.train from a hand-written DAG on them"
-
-
-def _carry_object(draft: Draft, node: Node, what: str) -> None:
-    kind = _type_of(node)
-    if kind in _CRON_TIMETABLES:
-        _carry_timetable(draft, node, what)
-        return
-    if (timetable := node.at("timetable")) is not None:
-        _carry_object(draft, timetable, f"{what}.timetable")
-        for key, rest in node.entries.items():
-            if key != "timetable":
-                draft.leave(rest, f"{what}.{key}", _ON_ASSETS)
-        return
-    draft.leave(
-        node, f"{what} {kind}".rstrip(), _OBJECTS.get(kind, _ON_ASSETS if not kind else _UNKNOWN_OBJECT)
-    )
-
-
-_UNKNOWN_OBJECT = "a timetable of its own; write the nearest cron line as schedule.cron"
-
-
-def _type_of(node: Node) -> str:
-    kind = node.at("__type__")
-    return kind.text.rpartition(".")[2] if kind is not None else ""
-
-
-def _carry_timetable(draft: Draft, node: Node, what: str) -> None:
-    arguments = node.at("__args__")
-    given = dict(zip(("cron", "timezone"), arguments.items if arguments is not None else [], strict=False))
-    given |= {key: one for key, one in node.entries.items() if not key.startswith("__")}
-    for key, one in given.items():
-        match key:
-            case "cron":
-                if not apply(draft, one, f"{what}.cron", _CRON):
-                    draft.want("schedule.cron", f"a cron line or a preset, in place of {shown(one.text)}")
-            case "timezone":
-                apply(draft, one, f"{what}.timezone", _ZONE)
-            case _:
-                draft.leave(
-                    one, f"{what}.{key}", "the model's runs cover the interval from one tick to the next"
-                )
-
-
-def _carry_times(draft: Draft, settings: Mapping[str, Node], now: datetime) -> None:
-    """start_date, end_date and timezone of the DAG, then of default_args: each level has a zone of its own.
-
-    Crons are read in the zone of the start that counts, for Airflow takes it from there.
-    """
-    for level in _LEVELS:
-        given = settings.get(f"{level}timezone")
-        is_used = f"{level}start_date" in settings and "schedule.start" not in draft.values
-        for name, key in _MOMENTS.items():
-            if (node := settings.get(f"{level}{name}")) is not None:
-                apply(
-                    draft, node, f"{level}{name}", Rule(key, partial(moment, name=_zone_name(given), now=now))
-                )
-        if given is not None:
-            _carry_zone(draft, given, f"{level}timezone", is_used)
-    start, end = draft.values.get("schedule.start"), draft.values.get("schedule.end")
-    if draft.asks_or_says("schedule.cron") and start is None:
-        draft.want("schedule.start", "when the first interval begins, as in 2024-01-01")
-    if start and end and instant(end) <= instant(start):
-        draft.take_back("schedule.end", "does not lie after the start")
-
-
-def _carry_zone(draft: Draft, node: Node, what: str, is_used: bool) -> None:
-    if not is_used:
-        draft.leave(
-            node, what, "dag-factory reads it for the start_date beside it, and there is none that counts"
-        )
-    elif "schedule.timezone" in draft.values:
-        draft.leave(
-            node, what, "the timetable names its own; schedule.start is written with this one's offset"
-        )
-    elif not apply(draft, node, what, _ZONE):
-        draft.want("schedule.timezone", f"an IANA time zone, in place of {shown(node.text)}")
-
-
-def _zone_name(node: Node | None) -> str:
-    try:
-        return str(zone(node).value) if node is not None else "UTC"
-    except ValueError:
-        return "UTC"

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from airflow_mlops.cli.convert.draft import Draft, shown
+from airflow_mlops.cli.convert.draft import TELL_FAILURE, Draft, shown
 from airflow_mlops.cli.convert.reading import Node
-from airflow_mlops.cli.convert.values import Rule, Said, apply, params, retries
+from airflow_mlops.cli.convert.running import AIRFLOW
+from airflow_mlops.cli.convert.values import Rule, Said, apply, params
 from airflow_mlops.cli.convert.words import Role, role_of
 from airflow_mlops.config.imports import refused_imports
 from airflow_mlops.config.parts.training import Training
@@ -57,6 +58,7 @@ _SETTINGS: Mapping[str, str] = {
     "outlets": "the model's own assets are <model>/challenger and <model>/champion",
     "inlets": "what a run read is in its snapshot",
     "provide_context": "the function gets no Airflow context",
+    **dict.fromkeys(("email", "email_on_failure", "on_failure_callback"), TELL_FAILURE),
 }
 # Settings that every task has, so that in a TaskFlow task the other keys are the function's arguments.
 _AIRFLOW_SETTINGS = (
@@ -66,7 +68,6 @@ _AIRFLOW_SETTINGS = (
     "priority_weight queue retries retry_delay retry_exponential_backoff sla task_display_name "
     "trigger_rule wait_for_downstream weight_rule "
 )
-_RETRIES = Rule("execution.retries", retries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +158,8 @@ def _carry_training(draft: Draft, task: _Task) -> None:
             continue
         if what == "op_kwargs" and has_callable:
             params(draft, node, "op_kwargs", label, "training.params")
-        elif what == "retries":
-            apply(draft, node, f"retries {label}", _RETRIES)
+        elif what in AIRFLOW:
+            apply(draft, node, f"{what} {label}", AIRFLOW[what])
         elif task.is_taskflow and has_callable and not _is_setting(what):
             arguments[what] = node
         else:

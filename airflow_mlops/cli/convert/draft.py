@@ -26,6 +26,15 @@ REQUIRED: Mapping[str, str] = {
 }
 # Keys for which nothing is a valid value: an empty text is refused at its line.
 _EMPTY_TEXT = frozenset({"schedule.cron", "schedule.start", "monitor.cron"})
+# A connection is never guessed, so these are named and not written.
+TELL_FAILURE = (
+    "tell of failures by alerts.on_failure, as in [{type: smtp, conn_id: ..., to: [...]}], with an Airflow "
+    "connection of yours"
+)
+TELL_LATE = (
+    "alerts.deadline.train tells of a late training run, but stops none, and needs alerts.on_failure; "
+    "execution.timeout stops a task"
+)
 _VARIABLE = re.compile(r"\$\{[^}]*\}?|\$[A-Za-z_]\w*")
 
 

@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from airflow_mlops.cli.convert.bundle import Bundle, read_bundle
-from airflow_mlops.cli.convert.draft import Draft, Left, model_name, shown
+from airflow_mlops.cli.convert.draft import TELL_FAILURE, TELL_LATE, Draft, Left, model_name, shown
 from airflow_mlops.cli.convert.mlops_stacks_monitor import carry_monitor
 from airflow_mlops.cli.convert.mlops_stacks_validation import carry_validation
 from airflow_mlops.cli.convert.reading import Node
-from airflow_mlops.cli.convert.values import Rule, Said, apply, one_line, quartz, retries, zone
+from airflow_mlops.cli.convert.running import DATABRICKS
+from airflow_mlops.cli.convert.values import Rule, Said, apply, one_line, quartz, zone
 from airflow_mlops.cli.convert.words import Role, role_of
 
 KIND = "mlops-stacks"
@@ -26,7 +27,9 @@ _TARGET = (
 )
 _RIGHTS = "give roles access to the DAGs in Airflow, and to the models in MLflow"
 _CLUSTER = "the steps run in the Airflow worker, or in the Python that compute.python names"
-_NOTICE = "Airflow's notifiers: call one from a hand-written DAG, see docs/how-to/hand-written-dag.md"
+_NOTICES = dict.fromkeys(
+    ("email_notifications", "webhook_notifications", "notification_settings"), TELL_FAILURE
+)
 _ROOT: Mapping[str, str] = {
     "target": _TARGET,
     "variable": "its default stands where the bundle used it; vars of a model's YAML could hold it",
@@ -54,12 +57,11 @@ _JOB: Mapping[str, str] = {
     "job_clusters": _CLUSTER,
     "environments": _CLUSTER,
     "permissions": _RIGHTS,
-    "email_notifications": _NOTICE,
-    "webhook_notifications": _NOTICE,
-    "notification_settings": _NOTICE,
+    **_NOTICES,
     "max_concurrent_runs": "a model has one run of each of its DAGs at a time",
-    "timeout_seconds": "deploy.deadline bounds a rollout; a training run is not bounded",
-    "trigger": "the model would start when files or tables change; write schedule.cron",
+    "timeout_seconds": TELL_LATE,
+    "health": TELL_LATE,
+    "trigger": "new files start a model by schedule.watch, tables by schedule.assets",
     "continuous": "the model would run without a pause; write schedule.cron",
     "queue": "Airflow queues runs by itself",
     "git_source": "Airflow reads code from its DAG bundle, see docs/how-to/bundle.md",
@@ -70,8 +72,7 @@ _TRAIN_TASK: Mapping[str, str] = {
     **dict.fromkeys(("job_cluster_key", "new_cluster", "existing_cluster_id", "environment_key"), _CLUSTER),
     "libraries": "install them where the steps run",
     "depends_on": "the order of the steps is the loop's own",
-    "min_retry_interval_millis": "Airflow's default_task_retry_delay holds",
-    "email_notifications": _NOTICE,
+    **_NOTICES,
 }
 _PARAMETERS: Mapping[str, str] = {
     "env": _TARGET,
@@ -231,8 +232,8 @@ def _carry_train_task(draft: Draft, bundle: Bundle, task: Node) -> None:
         match what:
             case "task_key":
                 continue
-            case "max_retries":
-                apply(draft, node, label, Rule("execution.retries", retries))
+            case _ if what in DATABRICKS:
+                apply(draft, bundle.resolved(node), label, DATABRICKS[what])
             case "notebook_task":
                 _carry_notebook(draft, bundle, node, name)
             case "spark_python_task" | "python_wheel_task":

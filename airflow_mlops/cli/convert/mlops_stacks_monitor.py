@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from functools import partial
 
 from airflow_mlops.cli.convert.bundle import Bundle
-from airflow_mlops.cli.convert.draft import Draft, shown
+from airflow_mlops.cli.convert.draft import TELL_FAILURE, Draft, shown
 from airflow_mlops.cli.convert.reading import Node
 from airflow_mlops.cli.convert.thresholds import metric_of
-from airflow_mlops.cli.convert.values import Rule, Said, apply, one_line, quartz, windows
+from airflow_mlops.cli.convert.values import Rule, Said, apply, count, one_line, quartz
 from airflow_mlops.config.parts.training import METRICS_OF
 from airflow_mlops.core.windows import Period
 
@@ -21,7 +21,7 @@ _MONITOR: Mapping[str, str] = {
     "slicing_exprs": "drift is looked at column by column",
     "baseline_table_name": "drift is held against what the champion was trained on",
     "custom_metrics": "code of yours; monitoring has a fixed set of metrics",
-    "notifications": "Airflow's notifiers: call one from a hand-written DAG",
+    "notifications": TELL_FAILURE,
 }
 _INFERENCE_LOG: Mapping[str, str] = {
     "model_id_col": _LOG,
@@ -158,7 +158,7 @@ def _carry_check(draft: Draft, bundle: Bundle, job: Node, name: str) -> None:
 
 _JOB: Mapping[str, str] = {
     "permissions": "give roles access to the DAGs in Airflow",
-    "email_notifications": "Airflow's notifiers: call one from a hand-written DAG",
+    **dict.fromkeys(("email_notifications", "webhook_notifications"), TELL_FAILURE),
     "job_clusters": "the steps run in the Airflow worker, or in the Python that compute.python names",
 }
 
@@ -171,7 +171,7 @@ def _carry_metric(draft: Draft, bundle: Bundle, parameters: Node, starts: Node |
         if key == "metric_to_monitor":
             continue
         if key in counts and metric and starts is not None:
-            apply(draft, node, label, Rule(counts[key], windows))
+            apply(draft, node, label, Rule(counts[key], count))
         elif key == "metric_violation_threshold":
             why = "monitoring asks how far the metric fell below that at promotion, see monitor.performance"
             draft.leave(node, f"{label} ({shown(node.text)})", why)

@@ -7,7 +7,7 @@ its text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,18 @@ class Node:
         for key in keys:
             node = node.entries.get(key) if node is not None else None
         return node
+
+    @property
+    def type_name(self) -> str:
+        """The class of an object that is written as a mapping with ``__type__``, without its module."""
+        kind = self.at("__type__")
+        return kind.text.rpartition(".")[2] if kind is not None else ""
+
+    def arguments(self, names: Sequence[str]) -> dict[str, Node]:
+        """Those of such an object by name; ``names`` are for those in ``__args__``, in this order."""
+        listed = self.at("__args__")
+        given = dict(zip(names, listed.items if listed is not None else [], strict=False))
+        return given | {key: one for key, one in self.entries.items() if not key.startswith("__")}
 
     def plain(self) -> Any:
         """The value without its places: scalars, lists and dicts."""

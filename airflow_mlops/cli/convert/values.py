@@ -78,13 +78,13 @@ def retries(node: Node) -> Said:
     """A whole number that Airflow should retry."""
     if not node.text.isdecimal() or int(node.text) > 20:
         raise ValueError(f"{shown(node.plain())!r} is not a number of retries between 0 and 20")
-    return Said(int(node.text), "of every task")
+    return Said(int(node.text))
 
 
-def windows(node: Node) -> Said:
+def count(node: Node, most: int = 1_000_000_000) -> Said:
     """A count, 1 or more, as a number or as text."""
-    if not node.text.isdecimal() or int(node.text) < 1:
-        raise ValueError(f"{shown(node.plain())!r} is not a count")
+    if not node.text.isdecimal() or not 1 <= int(node.text) <= most:
+        raise ValueError(f"{shown(node.plain())!r} is not a count from 1 to {most}")
     return Said(int(node.text))
 
 
@@ -148,7 +148,7 @@ def params(draft: Draft, node: Node, what: str, label: str, key: str) -> None:
     """Keyword arguments, one by one: what is a template or an object of the other tool is left."""
     kept: dict[str, Any] = {}
     for name, given in node.entries.items():
-        if reason := _not_plain(given):
+        if reason := not_plain(given):
             draft.leave(given, f"{what}.{name} {label}", f"{reason}; write the value in {key}")
         else:
             kept[name] = given.plain()
@@ -156,12 +156,12 @@ def params(draft: Draft, node: Node, what: str, label: str, key: str) -> None:
         draft.carry(node, f"{what} {label}", key, kept)
 
 
-def _not_plain(node: Node) -> str:
+def not_plain(node: Node) -> str:
     """Why a value cannot stand in our YAML, or nothing."""
     if node.tag or node.at("__type__") is not None:
         return "an object of the other tool"
     for below in [*node.entries.values(), *node.items]:
-        if reason := _not_plain(below):
+        if reason := not_plain(below):
             return reason
     if found := variable_in(node.value):
         return f"holds {found}, which is not expanded here"
