@@ -117,7 +117,8 @@ def file_schema(language: Language) -> dict[str, Any]:
     """The schema of a file as people write it: with ``vars``, and ``${...}`` where a value may stand."""
     match language:
         case "model":
-            return _with_references({**json_schema(), "properties": json_schema()["properties"] | _VARS})
+            schema = json_schema()
+            return _with_references({**schema, "properties": schema["properties"] | _VARS})
         case "layer":
             return _with_references(_layer(json_schema()))
         case "policy":

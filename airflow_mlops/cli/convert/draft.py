@@ -58,14 +58,6 @@ class Left:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Blank:
-    """A value to fill in, and what is wanted there."""
-
-    key: str
-    wanted: str
-
-
 @dataclass(slots=True)
 class Draft:
     """Filled by the reader of one format; ``values`` and ``blanks`` are by dotted key of our language."""
