@@ -11,10 +11,13 @@ from airflow_mlops.config.parts.alerts import Alerts
 from airflow_mlops.config.parts.base import Mistakes, Name, Part, whole
 from airflow_mlops.config.parts.data import Data, Validation
 from airflow_mlops.config.parts.delivery import Deploy, TrackingConfig
+from airflow_mlops.config.parts.evaluation import EvaluationConfig
+from airflow_mlops.config.parts.gates import Gates
+from airflow_mlops.config.parts.metrics import METRICS_OF, Metric
 from airflow_mlops.config.parts.monitoring import Monitor, Retraining
 from airflow_mlops.config.parts.running import Compute, Execution
 from airflow_mlops.config.parts.schedule import Schedule
-from airflow_mlops.config.parts.training import METRICS_OF, EvaluationConfig, Gates, Metric, Training
+from airflow_mlops.config.parts.training import Training
 from airflow_mlops.core.values import TaskKind
 
 API_VERSION = "airflow-mlops/v1"

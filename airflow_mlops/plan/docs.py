@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.config.parts.training import ChampionGate, Gate, ThresholdGate
+from airflow_mlops.config.parts.gates import ChampionGate, Gate, ThresholdGate
 from airflow_mlops.plan.graph import DagRole, Trigger
 from airflow_mlops.plan.trigger_words import trigger_in_words
 

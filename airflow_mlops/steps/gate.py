@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.config.parts.training import Gate, ThresholdGate
+from airflow_mlops.config.parts.gates import Gate, ThresholdGate
 from airflow_mlops.core.gates import AgainstChampion, Threshold, judge
 from airflow_mlops.core.values import Verdict
 from airflow_mlops.steps.record import entry

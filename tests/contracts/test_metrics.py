@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 
 from airflow_mlops.backends.base import Metrics
 from airflow_mlops.backends.metrics_influence import InfluenceMetrics
-from airflow_mlops.config.parts.training import METRICS_OF
+from airflow_mlops.config.parts.metrics import METRICS_OF
 from airflow_mlops.core.values import TaskKind
 from airflow_mlops.exceptions import DataRefused
 

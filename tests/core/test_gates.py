@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_mlops.config.parts.training import METRICS_OF
+from airflow_mlops.config.parts.metrics import METRICS_OF
 from airflow_mlops.core.gates import (
     HIGHER_IS_BETTER,
     LOWER_IS_BETTER,

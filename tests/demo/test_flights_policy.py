@@ -15,7 +15,7 @@ from airflow_mlops.backends.base import Backends, Endpoints
 from airflow_mlops.backends.catalog import connect
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.config.parts.training import Gate, ThresholdGate
+from airflow_mlops.config.parts.gates import Gate, ThresholdGate
 from airflow_mlops.core.gates import AgainstChampion, Threshold, judge
 from airflow_mlops.core.values import Evaluation, ModelRef, Verdict
 from airflow_mlops.core.windows import Period, Window

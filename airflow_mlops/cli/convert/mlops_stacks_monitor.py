@@ -10,7 +10,7 @@ from airflow_mlops.cli.convert.draft import TELL_FAILURE, Draft, shown
 from airflow_mlops.cli.convert.reading import Node
 from airflow_mlops.cli.convert.thresholds import metric_of
 from airflow_mlops.cli.convert.values import Rule, Said, apply, count, one_line, quartz
-from airflow_mlops.config.parts.training import METRICS_OF
+from airflow_mlops.config.parts.metrics import METRICS_OF
 from airflow_mlops.core.windows import Period
 
 _LOG = "the model server writes the inference log itself"

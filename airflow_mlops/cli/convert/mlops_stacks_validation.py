@@ -11,7 +11,7 @@ from airflow_mlops.cli.convert.draft import Carried, Draft, Left, shown
 from airflow_mlops.cli.convert.reading import Node
 from airflow_mlops.cli.convert.thresholds import read_thresholds
 from airflow_mlops.cli.convert.values import Rule, apply, one_line
-from airflow_mlops.config.parts.training import METRICS_OF
+from airflow_mlops.config.parts.metrics import METRICS_OF
 
 _LOADER = "validation_thresholds_loader_function"
 _RUN_MODES: Mapping[str, str] = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_mlops.cli.convert.reading import Place
-from airflow_mlops.config.parts.training import METRICS_OF
+from airflow_mlops.config.parts.metrics import METRICS_OF
 from airflow_mlops.config.source import MAX_BYTES
 
 # MLflow's and Databricks' names of metrics that we have under another; ours are taken as they are.

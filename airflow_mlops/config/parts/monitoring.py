@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from airflow_mlops.config.parts.base import CronText, Mistakes, Part, PeriodText, Share
 from airflow_mlops.config.parts.data import Source
-from airflow_mlops.config.parts.training import Metric
+from airflow_mlops.config.parts.metrics import Metric
 
 
 class Labels(Part):
