@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from airflow_mlops.core.values import (
     DatasetRef,
     Estimate,
     Expectation,
+    Finding,
     ModelRef,
     Observation,
     RunRef,
@@ -127,6 +128,64 @@ class Metrics(Protocol):
         self, metrics: Sequence[str], label: Any, challenger: Any, champion: Any, confidence: float
     ) -> dict[str, Estimate]:
         """Challenger minus champion, paired by row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What a model's columns are called. ``features`` says of each whether it is numeric or categorical."""
+
+    features: Mapping[str, ColumnKind]
+    label: str
+    key: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What the measurement of a gate may look at: the evaluation's rows, answers and models.
+
+    ``holdout`` has every column of the snapshot, ``answers`` are the challenger's on it, as ``predict`` gives
+    them, in the same order; ``champion`` and ``champion_answers`` are None where there is nobody to compare
+    with. ``training`` reads the rows that the challenger was trained on. ``former`` loads the version that
+    was champion at a moment, None if there was none. ``seed`` makes what is drawn at random the same on a
+    retry.
+    """
+
+    model_name: str
+    task: TaskKind
+    columns: Columns
+    confidence: float
+    seed: int
+    holdout: pd.DataFrame
+    answers: Any
+    model: LoadedModel
+    model_uri: str
+    trusted_types: Sequence[str]
+    metrics: Metrics
+    tracking: Tracking
+    training: Callable[[], pd.DataFrame]
+    former: Callable[[datetime], LoadedModel | None]
+    champion: LoadedModel | None = None
+    champion_answers: Any = None
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """The holdout's features alone."""
+        return self.holdout[list(self.columns.features)]
+
+    @property
+    def label(self) -> pd.Series:
+        """The holdout's labels."""
+        return self.holdout[self.columns.label]
+
+
+class GateMeasure(Protocol):
+    """Measures what one type of gate judges; a plain function is one."""
+
+    def __call__(self, settings: Mapping[str, Any], material: Material) -> Finding:
+        """``settings`` is the rule as the YAML has it, all defaults filled in; the caller fills in the
+        finding's ``rule``. Raises ``DataRefused``, ``ModelRefused`` or ``TrainingFailed`` where it cannot be
+        measured, which is inconclusive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,5 +357,7 @@ class Backends(Protocol):
     def checker(self) -> Checker: ...
 
     def metrics(self, task: TaskKind) -> Metrics: ...
+
+    def gate_measure(self, type_: str) -> GateMeasure: ...
 
     def drift_detector(self) -> DriftDetector: ...

@@ -19,6 +19,7 @@ from airflow_mlops.backends.base import (
     DataSource,
     DriftDetector,
     Endpoints,
+    GateMeasure,
     InferenceLog,
     LedgerStore,
     Metrics,
@@ -56,6 +57,7 @@ PARTS: Mapping[str, Part] = {
     "trainer.callable": Part(f"{_HERE}.trainer_callable:CallableTrainer", ("pandas",), "data"),
     "trainer.estimator": Part(f"{_HERE}.trainer_sklearn:EstimatorTrainer", ("sklearn",), "training"),
     "metrics.influence": Part(f"{_HERE}.metrics_influence:InfluenceMetrics", _DATA, "data"),
+    "gate.overfitting": Part(f"{_HERE}.gates.overfitting:measure", _DATA, "data"),
     "checker.great_expectations": Part(
         f"{_HERE}.checks_gx:GreatExpectationsChecker", ("great_expectations",), "great-expectations"
     ),
@@ -68,7 +70,7 @@ PARTS: Mapping[str, Part] = {
 
 
 def load_part(name: str) -> Any:
-    """The class behind ``role.type``.
+    """The class (or, for a gate, the function) behind ``role.type``.
 
     A name that is not ours is looked for among the entry points of the group ``airflow_mlops.backends``
     (only then: the scan reads every installed distribution). Raises ``MissingExtra`` where a library is
@@ -160,6 +162,11 @@ class ConnectedBackends:
     def metrics(self, task: TaskKind) -> Metrics:
         metrics: Metrics = load_part("metrics.influence")(task)
         return metrics
+
+    def gate_measure(self, type_: str) -> GateMeasure:
+        """What measures for gates of a type; other packages may bring some."""
+        measure: GateMeasure = load_part(f"gate.{type_}")
+        return measure
 
     def drift_detector(self) -> DriftDetector:
         detector: DriftDetector = load_part("drift_detector.evidently")()

@@ -148,4 +148,7 @@ def _are_parts(value: Any) -> bool:
 
 
 def _said(value: Any) -> str:
+    """What a file would say: a key that is not given is not said."""
+    if isinstance(value, dict):
+        value = {key: item for key, item in value.items() if item is not None}
     return json.dumps(value, ensure_ascii=False)

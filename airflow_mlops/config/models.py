@@ -66,10 +66,12 @@ class ModelConfig(Part):
 
 
 def _metrics_named(config: ModelConfig) -> Iterator[tuple[tuple[str | int, ...], Metric]]:
-    for index, metric in enumerate(config.evaluation.metrics):
-        yield ("evaluation", "metrics", index), metric
+    for index, computed in enumerate(config.evaluation.metrics):
+        yield ("evaluation", "metrics", index), computed
     for index, rule in enumerate(config.gates.rules):
-        yield ("gates", "rules", index, "metric"), rule.metric
+        metric = getattr(rule, "metric", None)
+        if metric is not None:
+            yield ("gates", "rules", index, "metric"), metric
     if config.monitor.performance is not None:
         yield ("monitor", "performance", "metric"), config.monitor.performance.metric
 

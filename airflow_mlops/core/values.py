@@ -114,11 +114,41 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Measurement:
+    """One number that a gate judges: ``name`` says of what (a slice, a perturbation, a percentile), ``rows``
+    on how many rows. ``p_value`` is one-sided, of the null that the gate's bound is held, where the gate
+    corrects for many looks.
+    """
+
+    name: str
+    estimate: Estimate
+    rows: int | None = None
+    p_value: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was measured for the gate rule called ``rule``, in ``unit`` (nothing for a share or a metric).
+
+    ``verdict`` is there where the measurement judges itself (a gate of the user's own), ``problem`` says why
+    nothing could be measured.
+    """
+
+    rule: str
+    measurements: tuple[Measurement, ...] = ()
+    unit: str = ""
+    verdict: Verdict | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """Challenger and champion on the same holdout rows.
 
     ``difference`` is challenger minus champion, paired by row. ``champion_problem`` says why a champion
     that exists could not be compared (schema changed, cannot be loaded); then its numbers are absent.
+    ``findings`` holds what the gates beyond metrics have asked for.
     """
 
     rows: int
@@ -128,6 +158,7 @@ class Evaluation:
     champion_metrics: Mapping[str, Estimate] = field(default_factory=dict)
     difference: Mapping[str, Estimate] = field(default_factory=dict)
     champion_problem: str | None = None
+    findings: tuple[Finding, ...] = ()
     report: Report | None = None
 
 

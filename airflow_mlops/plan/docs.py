@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.config.parts.gates import ChampionGate, Gate, ThresholdGate
 from airflow_mlops.plan.graph import DagRole, Trigger
 from airflow_mlops.plan.trigger_words import trigger_in_words
 
@@ -53,9 +52,9 @@ def _end_in_words(trigger: Trigger) -> str:
 def _train_doc(config: ModelConfig) -> list[str]:
     window = config.data.window
     rows = f"the last {window.length}" if window.start is None else f"all rows since {window.start:%Y-%m-%d}"
-    gates = "\n".join(f"- {_gate_in_words(rule)}" for rule in config.gates.rules)
+    gates = "\n".join(f"- {rule.in_words}" for rule in config.gates.rules)
     first = {
-        "thresholds_only": "A first model is judged by the thresholds alone.",
+        "thresholds_only": "A first model is judged without the comparisons.",
         "refuse": "A first model is refused.",
     }[config.gates.bootstrap]
     return [
@@ -97,16 +96,3 @@ def _alert_docs(config: ModelConfig, role: DagRole) -> list[str]:
 
 
 _ROLE_DOCS = {"train": _train_doc, "deploy": _deploy_doc, "monitor": _monitor_doc}
-
-
-def _gate_in_words(rule: Gate) -> str:
-    match rule:
-        case ThresholdGate():
-            bounds = [
-                f"{word} {bound:g}"
-                for word, bound in (("at least", rule.minimum), ("at most", rule.maximum))
-                if bound is not None
-            ]
-            return f"{rule.metric} is {' and '.join(bounds)}"
-        case ChampionGate():
-            return f"{rule.metric} is not worse than the champion's by more than {rule.margin:g}"

@@ -11,35 +11,38 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from airflow_mlops.backends.base import Backends
-from airflow_mlops.core.values import DatasetRef, Estimate, Evaluation, ModelRef, Report
+from airflow_mlops.backends.base import Backends, LoadedModel
+from airflow_mlops.core.values import DatasetRef, Estimate, Evaluation, ModelRef
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
-from airflow_mlops.steps.page import page, sentences, table
-from airflow_mlops.steps.record import report_key
+from airflow_mlops.steps.evaluation_report import keep_report
+from airflow_mlops.steps.measure import findings
 from airflow_mlops.steps.requests import EvaluateRequest
 
 if TYPE_CHECKING:
     import pandas as pd
 
 EVALUATION_FILE = "evaluation.json"
+PREDICTIONS_FILE = "predictions.parquet"
 SMOKE_FILE = "smoke.json"
 SMOKE_ROWS = 20
 
 
 def evaluate(request: EvaluateRequest, backends: Backends) -> Evaluation:
-    """Score the challenger on the newest slice and, where there is a champion, both on the same rows.
+    """Score the challenger on the newest slice and, where there is a champion, both on the same rows; then
+    measure what the gates ask for beyond that.
 
-    A backfill is not compared: the champion may have been trained on its holdout. Also kept with the
-    run: a few holdout rows with the challenger's answers, which the smoke test asks the server for again.
+    A backfill is not compared: the champion may have been trained on its holdout. Kept with the run: all
+    numbers, the answers of both row by row, and a few rows with the challenger's answers, which the smoke
+    test asks the server for again.
     """
     config, run, dataset = request.config, request.run, request.snapshot.dataset
     rows = backends.datasets.load(dataset, "holdout")
     features, label = rows[list(config.data.features)], rows[config.data.label]
-    trusted = config.training.trusted_types
-    answers = backends.tracking.load(request.training.model_uri, trusted_types=trusted).predict(features)
+    model = backends.tracking.load(request.training.model_uri, trusted_types=config.training.trusted_types)
+    answers = model.predict(features)
     names, confidence = config.evaluation.metrics, config.evaluation.confidence
     challenger = backends.metrics(config.task).score(names, label, answers, confidence)
-    comparison = _Comparison()
+    comparison = Comparison()
     if run.kind != "backfill":
         comparison = _compared(request, features, label, answers, backends)
     evaluation = Evaluation(
@@ -50,14 +53,19 @@ def evaluate(request: EvaluateRequest, backends: Backends) -> Evaluation:
         champion_metrics=comparison.metrics,
         difference=comparison.difference,
         champion_problem=comparison.problem,
+        findings=findings(request, backends, rows, model, answers, comparison.model, comparison.answers),
     )
-    _keep(request, evaluation, features, answers, backends)
-    return _with_report(request, evaluation, backends)
+    _keep(request, evaluation, rows, answers, comparison, backends)
+    return replace(evaluation, report=keep_report(request, evaluation, backends))
 
 
 @dataclass(frozen=True, slots=True)
-class _Comparison:
+class Comparison:
+    """What came of holding the challenger against the champion."""
+
     champion: ModelRef | None = None
+    model: LoadedModel | None = None
+    answers: Any = None
     metrics: Mapping[str, Estimate] = field(default_factory=dict)
     difference: Mapping[str, Estimate] = field(default_factory=dict)
     problem: str | None = None
@@ -65,30 +73,32 @@ class _Comparison:
 
 def _compared(
     request: EvaluateRequest, features: pd.DataFrame, label: pd.Series, answers: Any, backends: Backends
-) -> _Comparison:
+) -> Comparison:
     """What is wrong with the champion (it cannot be loaded, or its answers cannot be scored) is a finding
     about it, which the gates weigh; it does not stop the challenger's evaluation."""
     config, tracking = request.config, backends.tracking
     names, confidence = config.evaluation.metrics, config.evaluation.confidence
     champion = tracking.alias(config.model, "champion")
     if champion is None:
-        return _Comparison()
+        return Comparison()
     seen = _champion_has_seen(tracking.tags_of(tracking.run_of(champion).run_id), request.snapshot.dataset)
     if seen is not None:
-        return _Comparison(champion, problem=seen)
+        return Comparison(champion, problem=seen)
     try:
         model = tracking.load(
             f"models:/{champion.name}/{champion.version}", trusted_types=config.training.trusted_types
         )
         theirs = model.predict(features)
         metrics = backends.metrics(config.task)
-        return _Comparison(
+        return Comparison(
             champion,
+            model=model,
+            answers=theirs,
             metrics=metrics.score(names, label, theirs, confidence),
             difference=metrics.difference(names, label, answers, theirs, confidence),
         )
     except (ModelRefused, DataRefused, TrainingFailed) as error:
-        return _Comparison(champion, problem=str(error))
+        return Comparison(champion, problem=str(error))
 
 
 def _champion_has_seen(tags: dict[str, str], dataset: DatasetRef) -> str | None:
@@ -103,7 +113,12 @@ def _champion_has_seen(tags: dict[str, str], dataset: DatasetRef) -> str | None:
 
 
 def _keep(
-    request: EvaluateRequest, evaluation: Evaluation, features: pd.DataFrame, answers: Any, backends: Backends
+    request: EvaluateRequest,
+    evaluation: Evaluation,
+    rows: pd.DataFrame,
+    answers: Any,
+    comparison: Comparison,
+    backends: Backends,
 ) -> None:
     run_id, tracking = request.training.run_id, backends.tracking
     numbers = {f"holdout_{name}": estimate.value for name, estimate in evaluation.challenger.items()}
@@ -111,6 +126,8 @@ def _keep(
     # Pydantic's own JSON has null for a metric that is no finite number, and could not be read again.
     kept = TypeAdapter(Evaluation).dump_python(evaluation, mode="json")
     tracking.log_file(run_id, EVALUATION_FILE, json.dumps(kept, indent=1).encode())
+    tracking.log_file(run_id, PREDICTIONS_FILE, _predictions(request, rows, answers, comparison.answers))
+    features = rows[list(request.config.data.features)]
     sample = features.head(SMOKE_ROWS).to_dict(orient="records")
     smoke = {
         "rows": [{name: _plain(value) for name, value in row.items()} for row in sample],
@@ -119,36 +136,23 @@ def _keep(
     tracking.log_file(run_id, SMOKE_FILE, json.dumps(smoke).encode())
 
 
+def _predictions(request: EvaluateRequest, rows: pd.DataFrame, ours: Any, theirs: Any) -> bytes:
+    """Parquet: key, time and label of each holdout row, the challenger's answer, and the champion's; of
+    several classes one column each (``challenger_0``...)."""
+    data = request.config.data
+    frame = rows[[data.key, data.time_column, data.label]]
+    for role, answers in (("challenger", ours), ("champion", theirs)):
+        if answers is None:
+            continue
+        if answers.ndim == 1:
+            frame = frame.assign(**{role: answers})
+        else:
+            columns = {f"{role}_{index}": answers[:, index] for index in range(answers.shape[1])}
+            frame = frame.assign(**columns)
+    body: bytes = frame.to_parquet(index=False)
+    return body
+
+
 def _plain(value: Any) -> Any:
     """A feature as JSON has it, to the last digit; what is missing, or no number, is null."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _with_report(request: EvaluateRequest, evaluation: Evaluation, backends: Backends) -> Evaluation:
-    config, dataset = request.config, request.snapshot.dataset
-    against = "there is no champion yet"
-    if evaluation.champion is not None:
-        against = f"against {evaluation.champion}"
-        if evaluation.champion_problem is not None:
-            against += f", which could not be compared: {evaluation.champion_problem}"
-    rows = [
-        (
-            name,
-            estimate,
-            evaluation.champion_metrics.get(name, ""),
-            evaluation.difference.get(name, ""),
-        )
-        for name, estimate in evaluation.challenger.items()
-    ]
-    body = page(
-        f"{config.model}: evaluation",
-        sentences(
-            f"{evaluation.rows} holdout rows from {dataset.holdout_start.isoformat()} to "
-            f"{dataset.window.end.isoformat()}; {against}.",
-            f"Intervals at {evaluation.confidence:.0%}.",
-        ),
-        table("Metrics", ("metric", "challenger", "champion", "challenger minus champion"), rows),
-    )
-    uri = backends.store.put(report_key(request.run, "evaluation"), body)
-    summary = {name: estimate.value for name, estimate in evaluation.challenger.items()}
-    return replace(evaluation, report=Report(kind="evaluation", uri=uri, summary=summary))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.config.parts.gates import Gate, ThresholdGate
-from airflow_mlops.core.gates import AgainstChampion, Threshold, judge
+from airflow_mlops.config.parts.gates import Gate, Gates
+from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
+from airflow_mlops.core.gates import AgainstChampion, Measured, Rule, Threshold, judge
 from airflow_mlops.core.values import Verdict
 from airflow_mlops.steps.record import entry
 from airflow_mlops.steps.requests import GateRequest
@@ -14,7 +15,7 @@ def gate(request: GateRequest, backends: Backends) -> Verdict:
     """Judge the evaluation by the YAML's rules and record the verdict, whatever it is."""
     config, evaluation = request.config, request.evaluation
     verdict = judge(
-        [_rule(rule) for rule in config.gates.rules],
+        rules_of(config.gates),
         evaluation,
         minimum_rows=config.gates.minimum_rows,
         bootstrap=config.gates.bootstrap,
@@ -36,7 +37,25 @@ def gate(request: GateRequest, backends: Backends) -> Verdict:
     return verdict
 
 
-def _rule(rule: Gate) -> Threshold | AgainstChampion:
-    if isinstance(rule, ThresholdGate):
-        return Threshold(rule.metric, minimum=rule.minimum, maximum=rule.maximum)
-    return AgainstChampion(rule.metric, margin=rule.margin)
+def rules_of(gates: Gates) -> list[Rule]:
+    """The YAML's gates as the rules that judge."""
+    return [_rule(rule, label) for rule, label in zip(gates.rules, gates.labels, strict=True)]
+
+
+def _rule(rule: Gate, label: str) -> Rule:
+    match rule:
+        case ThresholdGate():
+            return Threshold(
+                rule.metric, minimum=rule.minimum, maximum=rule.maximum, decide_by=rule.decide_by
+            )
+        case ChampionGate():
+            return AgainstChampion(
+                rule.metric,
+                margin=rule.margin or 0.0,
+                improvement=rule.improvement,
+                relative=rule.relative,
+                on_tie=rule.on_tie,
+                decide_by=rule.decide_by,
+            )
+        case _:
+            return Measured(label, minimum=rule.minimum, maximum=rule.maximum, decide_by=rule.decide_by)

@@ -125,7 +125,7 @@ def test_a_rule_is_changed_in_its_place_and_one_put_in_first_moves_no_other(file
     file.write_text(MINIMAL.replace("  rules:\n", f"  rules:\n{rule}"))
     told = plan(file, "--diff", "HEAD").output.splitlines()
     assert [line for line in told if "gates.rules" in line] == [
-        '    + gates.rules: {"type": "threshold", "metric": "log_loss", "minimum": null, "maximum": 0.9}'
+        '    + gates.rules: {"type": "threshold", "metric": "log_loss", "maximum": 0.9, "decide_by": "value"}'
     ]
 
 

@@ -78,7 +78,6 @@ BAD: dict[str, tuple[str, str, list[str]]] = {
         "margin: 0.01",
         "margins: 0.01",
         [
-            "28:7: gates.rules[1].margin: missing",
             "30:7: gates.rules[1].margins: unknown key; did you mean 'margin'?",
         ],
     ),

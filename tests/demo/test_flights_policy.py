@@ -15,10 +15,10 @@ from airflow_mlops.backends.base import Backends, Endpoints
 from airflow_mlops.backends.catalog import connect
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.config.parts.gates import Gate, ThresholdGate
-from airflow_mlops.core.gates import AgainstChampion, Threshold, judge
+from airflow_mlops.core.gates import judge
 from airflow_mlops.core.values import Evaluation, ModelRef, Verdict
 from airflow_mlops.core.windows import Period, Window
+from airflow_mlops.steps.gate import rules_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 YEAR = 2013
@@ -28,13 +28,6 @@ pytestmark = pytest.mark.slow
 def first_of(month: int) -> datetime:
     """The beginning of a month of 2013; 13 is the next January."""
     return datetime(YEAR + (month > 12), (month - 1) % 12 + 1, 1, tzinfo=timezone.utc)
-
-
-def rule_of(gate: Gate) -> Threshold | AgainstChampion:
-    """A gate of the YAML as the rule that judges."""
-    if isinstance(gate, ThresholdGate):
-        return Threshold(gate.metric, minimum=gate.minimum, maximum=gate.maximum)
-    return AgainstChampion(gate.metric, margin=gate.margin)
 
 
 @dataclass
@@ -88,7 +81,7 @@ class Flights:
         )
         gates = config.gates
         return judge(
-            [rule_of(rule) for rule in gates.rules],
+            rules_of(gates),
             evaluation,
             minimum_rows=gates.minimum_rows,
             bootstrap=gates.bootstrap,

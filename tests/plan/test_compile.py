@@ -148,8 +148,8 @@ def test_a_dags_page_says_model_schedule_gates_policy_and_owner(tmp_path: Path) 
     train, deploy, monitor = (dag.doc for dag in plan_of(tmp_path, more).dags)
     assert all("Is this wine good?" in doc and "**Owner**: cellar" in doc for doc in (train, deploy, monitor))
     assert "every month on day 1 at 00:00 (Europe/Paris), or when `wine/retrain` is updated" in train
-    assert "- roc_auc is at least 0.6" in train
-    assert "- log_loss is not worse than the champion's by more than 0.01" in train
+    assert "- `roc_auc` at least 0.6" in train
+    assert "- `log_loss` no worse than the champion's by more than 0.01" in train
     assert "all rows since 2020-01-01; the newest 30 days are held out" in train
     assert "shadow, then 10 %, 50 % of the rows, then all" in deploy
     assert "on drift or decay in 2 of the last 3 windows" in monitor

@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from airflow_mlops.config.parts.base import Mistakes, Part
-from airflow_mlops.config.parts.metrics import Metric
+from airflow_mlops.config.parts.base import Part
+from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
+from airflow_mlops.config.parts.gates_model import OverfittingGate
 
-
-class ThresholdGate(Part):
-    """The challenger's metric must reach a value."""
-
-    type: Literal["threshold"]
-    metric: Metric = Field(description="One of evaluation.metrics.")
-    minimum: float | None = Field(None, description="The metric must be at least this.")
-    maximum: float | None = Field(None, description="The metric must be at most this.")
-
-    @model_validator(mode="after")
-    def _some_bound(self) -> Self:
-        if self.minimum is None and self.maximum is None:
-            raise ValueError("give 'minimum' or 'maximum'")
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise Mistakes((("minimum",), "'minimum' is above 'maximum': nothing can pass"))
-        return self
-
-
-class ChampionGate(Part):
-    """The challenger must not be worse than the champion by more than ``margin``, on the same rows."""
-
-    type: Literal["champion"]
-    metric: Metric = Field(description="One of evaluation.metrics.")
-    margin: float = Field(
-        ge=0,
-        description="How much worse is still as good, in the metric's unit; 0 asks for proof of no loss, "
-        "which holds nearly every challenger.",
-    )
-
-
-Gate = Annotated[ThresholdGate | ChampionGate, Field(discriminator="type")]
+Gate = Annotated[ThresholdGate | ChampionGate | OverfittingGate, Field(discriminator="type")]
 
 
 class Gates(Part):
@@ -51,5 +22,14 @@ class Gates(Part):
     )
     bootstrap: Literal["thresholds_only", "refuse"] = Field(
         "thresholds_only",
-        description="A first model has no champion to beat: judge it by thresholds, or refuse it.",
+        description="A first model has no champion to beat: judge it by the other gates, or refuse it.",
     )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """One name for each rule, told apart by number where two are called the same."""
+        called = [rule.called for rule in self.rules]
+        return tuple(
+            name if called.count(name) == 1 else f"{name} {called[: index + 1].count(name)}"
+            for index, name in enumerate(called)
+        )

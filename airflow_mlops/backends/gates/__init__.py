@@ -1,0 +1,1 @@
+"""What gates measure beyond the evaluation's metrics, one file for each type."""

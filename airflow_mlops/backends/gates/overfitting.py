@@ -1,0 +1,36 @@
+"""How much better a model is on the rows it was trained on than on the holdout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_mlops.backends.base import Material
+from airflow_mlops.core.gates import loss
+from airflow_mlops.core.values import Estimate, Finding, Measurement
+
+
+def measure(settings: Mapping[str, Any], material: Material) -> Finding:
+    """The gap of one metric between training rows and holdout, in the metric's unit; above zero the model is
+    better on its training rows. The two samples are independent, so half the widths of the two intervals add
+    up in squares (Newcombe 1998, "Interval estimation for the difference", method 10).
+    """
+    metric, columns = settings["metric"], material.columns
+    rows = material.training()
+    if len(rows) > settings["rows"]:
+        rows = rows.sample(settings["rows"], random_state=material.seed)
+    answers = material.model.predict(rows[list(columns.features)])
+    seen, unseen = (
+        material.metrics.score([metric], label, answered, material.confidence)[metric]
+        for label, answered in ((rows[columns.label], answers), (material.label, material.answers))
+    )
+    gap = loss(metric, _minus(unseen, seen))
+    note = f"training {seen}, holdout {unseen}"
+    return Finding("", (Measurement(f"gap of {metric}", gap, rows=len(rows), note=note),))
+
+
+def _minus(one: Estimate, other: Estimate) -> Estimate:
+    value = one.value - other.value
+    low = ((one.value - one.low) ** 2 + (other.high - other.value) ** 2) ** 0.5
+    high = ((one.high - one.value) ** 2 + (other.value - other.low) ** 2) ** 0.5
+    return Estimate(value, value - low, value + high)

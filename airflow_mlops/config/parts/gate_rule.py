@@ -1,0 +1,68 @@
+"""What every gate has in common."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from airflow_mlops.config.parts.base import Mistakes, Part
+from airflow_mlops.core.gates.bounds import DecideBy
+
+
+class GateRule(Part):
+    """One thing that a challenger must prove."""
+
+    type: str
+    name: str | None = Field(
+        None, min_length=1, max_length=100, description="What reports call this gate; its type, if left out."
+    )
+
+    @property
+    def in_words(self) -> str:
+        """The rule in a line, for the DAG's page."""
+        raise NotImplementedError
+
+    @property
+    def called(self) -> str:
+        """What a person calls it."""
+        return self.name or self.type.replace("_", " ")
+
+
+class MeasuredGate(GateRule):
+    """A gate on numbers that are measured for it alone: each must lie within the bounds.
+
+    A subclass gives ``type`` (its measurement is the part ``gate.<type>`` of the backends' catalogue), its
+    own settings, and defaults for the bounds.
+    """
+
+    minimum: float | None = Field(None, description="Each measured number must be at least this.")
+    maximum: float | None = Field(None, description="Each measured number must be at most this.")
+    decide_by: DecideBy = Field(
+        "interval",
+        description="interval asks for proof and may be inconclusive; value goes by the number alone; "
+        "proven_harm fails only what is proven to be beyond the bound.",
+    )
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Self:
+        if self.minimum is None and self.maximum is None:
+            raise ValueError("give 'minimum' or 'maximum'")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise Mistakes((("minimum",), "'minimum' is above 'maximum': nothing can pass"))
+        return self
+
+    @property
+    def in_words(self) -> str:
+        """Its name and its bounds."""
+        return f"{self.called}: {bounds_in_words(self.minimum, self.maximum)}"
+
+
+def bounds_in_words(minimum: float | None, maximum: float | None) -> str:
+    """``at least 0.1 and at most 0.2``."""
+    said = [
+        f"{words} {bound:g}"
+        for words, bound in (("at least", minimum), ("at most", maximum))
+        if bound is not None
+    ]
+    return " and ".join(said)

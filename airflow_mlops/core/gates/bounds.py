@@ -1,0 +1,30 @@
+"""A number with its interval against bounds: within, beyond, or not told apart."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Literal
+
+from airflow_mlops.core.values import Estimate, Outcome
+
+DecideBy = Literal["value", "interval", "proven_harm"]
+"""``value``: the point value alone. ``interval``: passes when the whole interval is within the bounds, fails
+when the whole interval is beyond one, and is inconclusive in between. ``proven_harm``: fails when the whole
+interval is beyond a bound, and passes otherwise, for what is looked at in many places with few rows each.
+"""
+
+
+def within(estimate: Estimate, minimum: float | None, maximum: float | None, decide_by: DecideBy) -> Outcome:
+    """Whether an estimate holds its bounds, both included. What is no finite number fails, and an interval
+    without ends proves nothing."""
+    if not isfinite(estimate.value):
+        return "fail"
+    low = float("-inf") if minimum is None else minimum
+    high = float("inf") if maximum is None else maximum
+    if decide_by == "value":
+        return "pass" if low <= estimate.value <= high else "fail"
+    if estimate.high < low or estimate.low > high:
+        return "fail"
+    if decide_by == "proven_harm" or (low <= estimate.low and estimate.high <= high):
+        return "pass"
+    return "inconclusive"

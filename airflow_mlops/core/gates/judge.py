@@ -1,0 +1,218 @@
+"""The verdict of all rules on one evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import assert_never
+
+from airflow_mlops.core.gates.bounds import within
+from airflow_mlops.core.gates.rules import (
+    AgainstChampion,
+    Bootstrap,
+    Measured,
+    Rule,
+    Threshold,
+    loss,
+)
+from airflow_mlops.core.values import Estimate, Evaluation, Finding, Measurement, Outcome, Verdict
+
+
+def judge(
+    rules: Sequence[Rule], evaluation: Evaluation, *, minimum_rows: int, bootstrap: Bootstrap
+) -> Verdict:
+    """The verdict of all rules on one evaluation; the reasons that decided it come first.
+
+    A threshold is judged by the point value, unless it says otherwise; where its interval straddles the
+    bound, the reason says so. ``AgainstChampion`` is a non-inferiority (or, with an improvement, superiority)
+    test on the paired interval of the difference: it passes when the whole interval of the loss is within
+    the margin, fails when the whole interval is beyond it, and is inconclusive in between (CONSORT, JAMA
+    2012;308:2594). Fewer holdout rows than ``minimum_rows`` are inconclusive whatever the numbers. Without a
+    champion ``bootstrap`` decides; a champion that cannot be compared is never taken for an absent one.
+
+    Raises ``ValueError`` without rules: no gate at all is a mistake, not a pass.
+    """
+    if not rules:
+        raise ValueError("there is no gate: at least one rule must be given")
+    if evaluation.rows < minimum_rows:
+        few = f"{evaluation.rows} of {minimum_rows} holdout rows: too few to judge, whatever the numbers"
+        return Verdict("inconclusive", (few,))
+    parts = [_judge_rule(rule, evaluation, bootstrap) for rule in rules]
+    return settle([*_first_model(rules, evaluation, bootstrap), *parts])
+
+
+def settle(parts: Sequence[Verdict]) -> Verdict:
+    """One verdict of many: any fail fails, else any inconclusive holds, else it passes.
+
+    All reasons are kept, those of failures first. Raises ``ValueError`` for no parts.
+    """
+    if not parts:
+        raise ValueError("nothing was judged, so there is no verdict")
+    ranked = sorted(parts, key=lambda part: _GRAVITY[part.outcome])
+    return Verdict(ranked[0].outcome, tuple(reason for part in ranked for reason in part.reasons))
+
+
+_GRAVITY: dict[Outcome, int] = {"fail": 0, "inconclusive": 1, "pass": 2}
+
+
+def _first_model(rules: Sequence[Rule], evaluation: Evaluation, bootstrap: Bootstrap) -> list[Verdict]:
+    """What holds for a first model beyond its rules."""
+    if _has_champion(evaluation):
+        return []
+    if bootstrap == "refuse":
+        return [Verdict("fail", ("there is no champion yet, and the bootstrap rule is 'refuse'",))]
+    if not any(isinstance(rule, Threshold) for rule in rules):
+        return [
+            Verdict(
+                "fail",
+                (
+                    "there is no champion yet and no threshold to hold a first model to: "
+                    "add a threshold rule to the gates",
+                ),
+            )
+        ]
+    return []
+
+
+def _has_champion(evaluation: Evaluation) -> bool:
+    return evaluation.champion is not None or evaluation.champion_problem is not None
+
+
+def _judge_rule(rule: Rule, evaluation: Evaluation, bootstrap: Bootstrap) -> Verdict:
+    match rule:
+        case Threshold():
+            return _judge_threshold(rule, evaluation)
+        case AgainstChampion():
+            return _judge_against_champion(rule, evaluation, bootstrap)
+        case Measured():
+            return _judge_measured(rule, evaluation)
+        case _:
+            assert_never(rule)
+
+
+def _judge_threshold(rule: Threshold, evaluation: Evaluation) -> Verdict:
+    estimate = evaluation.challenger.get(rule.metric)
+    if estimate is None:
+        return _missing(rule.metric, "the challenger's metrics", list(evaluation.challenger))
+    if not isfinite(estimate.value):
+        return Verdict("fail", (f"{rule.metric} is {estimate.value}, not a finite number",))
+    parts = []
+    if rule.minimum is not None:
+        words = "is at least" if estimate.value >= rule.minimum else "is below"
+        outcome = within(estimate, rule.minimum, None, rule.decide_by)
+        parts.append(_bound(rule.metric, estimate, words, rule.minimum, outcome))
+    if rule.maximum is not None:
+        words = "is at most" if estimate.value <= rule.maximum else "is above"
+        outcome = within(estimate, None, rule.maximum, rule.decide_by)
+        parts.append(_bound(rule.metric, estimate, words, rule.maximum, outcome))
+    return settle(parts)
+
+
+def _bound(metric: str, estimate: Estimate, words: str, bound: float, outcome: Outcome) -> Verdict:
+    reason = f"{metric} {estimate} {words} {bound:z.4f}"
+    if estimate.low < bound < estimate.high:
+        reason += ", though its interval straddles it"
+    return Verdict(outcome, (reason,))
+
+
+def _judge_against_champion(rule: AgainstChampion, evaluation: Evaluation, bootstrap: Bootstrap) -> Verdict:
+    if not _has_champion(evaluation):
+        outcome: Outcome = "pass" if bootstrap == "thresholds_only" else "fail"
+        return Verdict(outcome, (f"no champion yet: {rule.metric} has nothing to be compared with",))
+    champion = f"champion version {evaluation.champion.version}" if evaluation.champion else "the champion"
+    if evaluation.champion_problem is not None:
+        reason = f"{rule.metric}: {champion} could not be compared: {evaluation.champion_problem}"
+        return Verdict("inconclusive", (reason,))
+    difference = evaluation.difference.get(rule.metric)
+    theirs = evaluation.champion_metrics.get(rule.metric)
+    if difference is None or (rule.relative and theirs is None):
+        return _missing(rule.metric, f"the differences from {champion}", list(evaluation.difference))
+    if not all(isfinite(end) for end in (difference.low, difference.value, difference.high)):
+        reason = f"{rule.metric}: the difference from {champion} is {difference}, not finite numbers"
+        return Verdict("fail", (reason,))
+    lost = loss(rule.metric, difference)
+    fact = f"{rule.metric} is {_worse_or_better(lost)} than {champion}"
+    return _compared(rule, lost, fact, rule.most_lost(theirs.value if theirs else 0.0))
+
+
+def _compared(rule: AgainstChampion, lost: Estimate, fact: str, most: float) -> Verdict:
+    outcome = within(lost, None, most, rule.decide_by)
+    if rule.improvement is not None:
+        said = f"a gain of {-most:.4f}"
+        words = {
+            "pass": f"{fact}; {said} is {'reached' if rule.decide_by == 'value' else 'proven'}",
+            "fail": f"{fact}; {said} is {'not reached' if rule.decide_by == 'value' else 'ruled out'}",
+            "inconclusive": f"{fact}; {said} is neither proven nor ruled out",
+        }[outcome]
+        return Verdict(outcome, (words,))
+    margin = f"the margin {most:.4f}"
+    if outcome == "pass" and rule.on_tie == "champion" and lost.high >= 0:
+        return Verdict("fail", (f"{fact}: a tie, and on a tie the champion stays",))
+    words = {
+        "pass": f"{fact}; a loss of more than {margin} is ruled out",
+        "fail": f"{fact}, more than {margin}",
+        "inconclusive": f"{fact}; a loss of more than {margin} is not ruled out",
+    }[outcome]
+    if outcome == "pass" and rule.decide_by != "interval":
+        words = f"{fact}, within {margin}"
+    return Verdict(outcome, (words,))
+
+
+def _judge_measured(rule: Measured, evaluation: Evaluation) -> Verdict:
+    finding = next((item for item in evaluation.findings if item.rule == rule.label), None)
+    if finding is None:
+        return _missing(rule.label, "what was measured", [item.rule for item in evaluation.findings])
+    if finding.problem is not None:
+        return Verdict("inconclusive", (f"{rule.label}: could not be measured: {finding.problem}",))
+    if finding.verdict is not None:
+        reasons = tuple(f"{rule.label}: {reason}" for reason in finding.verdict.reasons)
+        return Verdict(finding.verdict.outcome, reasons)
+    if (rule.minimum, rule.maximum) == (None, None):
+        return Verdict("fail", (f"{rule.label}: it has no bound, and its measurement came with no verdict",))
+    if not finding.measurements:
+        return Verdict("inconclusive", (f"{rule.label}: there was nothing to measure",))
+    return _short([_judge_measurement(rule, finding, item) for item in finding.measurements], rule)
+
+
+def _judge_measurement(rule: Measured, finding: Finding, item: Measurement) -> Verdict:
+    outcome = within(item.estimate, rule.minimum, rule.maximum, rule.decide_by)
+    bounds = " and ".join(
+        f"{words} {bound:z.4g}"
+        for words, bound in (("at least", rule.minimum), ("at most", rule.maximum))
+        if bound is not None
+    )
+    unit = f" {finding.unit}" if finding.unit else ""
+    rows = "" if item.rows is None else f" on {item.rows} rows"
+    asked = {
+        "pass": f"as asked ({bounds})",
+        "fail": f"not {bounds}",
+        "inconclusive": f"which is neither proven to be {bounds} nor ruled out",
+    }[outcome]
+    note = f" ({item.note})" if item.note else ""
+    return Verdict(outcome, (f"{rule.label}: {item.name} {item.estimate}{unit}{rows}, {asked}{note}",))
+
+
+def _short(parts: Sequence[Verdict], rule: Measured) -> Verdict:
+    """Of what passed in many places only the count is said: the numbers stand in the report."""
+    whole = settle(parts)
+    passed = [part for part in parts if part.outcome == "pass"]
+    if len(passed) <= _SAID_ONE_BY_ONE:
+        return whole
+    held = [part for part in parts if part.outcome != "pass"]
+    said = f"{rule.label}: {len(passed)} of {len(parts)} measurements are as asked"
+    return Verdict(whole.outcome, (*(settle(held).reasons if held else ()), said))
+
+
+_SAID_ONE_BY_ONE = 3
+
+
+def _worse_or_better(lost: Estimate) -> str:
+    if lost.value > 0:
+        return f"{lost} worse"
+    gained = Estimate(-lost.value, -lost.high, -lost.low)
+    return f"{gained} better"
+
+
+def _missing(metric: str, where: str, known: list[str]) -> Verdict:
+    names = ", ".join(sorted(known)) or "none"
+    return Verdict("fail", (f"{metric} is missing from {where} (there: {names})",))

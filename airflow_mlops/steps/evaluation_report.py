@@ -1,0 +1,62 @@
+"""The page of an evaluation: metrics of both models, and what the gates measured."""
+
+from __future__ import annotations
+
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.core.values import Evaluation, Finding, Report
+from airflow_mlops.steps.page import page, sentences, table
+from airflow_mlops.steps.record import report_key
+from airflow_mlops.steps.requests import EvaluateRequest
+
+
+def keep_report(request: EvaluateRequest, evaluation: Evaluation, backends: Backends) -> Report:
+    """Write the page and sum it up in the challenger's numbers."""
+    config, dataset = request.config, request.snapshot.dataset
+    body = page(
+        f"{config.model}: evaluation",
+        sentences(
+            f"{evaluation.rows} holdout rows from {dataset.holdout_start.isoformat()} to "
+            f"{dataset.window.end.isoformat()}; {_against(evaluation)}.",
+            f"Intervals at {evaluation.confidence:.0%}.",
+        ),
+        table(
+            "Metrics",
+            ("metric", "challenger", "champion", "challenger minus champion"),
+            [
+                (
+                    name,
+                    estimate,
+                    evaluation.champion_metrics.get(name, ""),
+                    evaluation.difference.get(name, ""),
+                )
+                for name, estimate in evaluation.challenger.items()
+            ],
+        ),
+        *(_finding(finding) for finding in evaluation.findings),
+    )
+    uri = backends.store.put(report_key(request.run, "evaluation"), body)
+    summary = {name: estimate.value for name, estimate in evaluation.challenger.items()}
+    return Report(kind="evaluation", uri=uri, summary=summary)
+
+
+def _against(evaluation: Evaluation) -> str:
+    if evaluation.champion is None:
+        return "there is no champion yet"
+    against = f"against {evaluation.champion}"
+    if evaluation.champion_problem is not None:
+        against += f", which could not be compared: {evaluation.champion_problem}"
+    return against
+
+
+def _finding(finding: Finding) -> str:
+    title = finding.rule[:1].upper() + finding.rule[1:]
+    if finding.problem is not None:
+        return table(title, ("could not be measured",), [(finding.problem,)])
+    if finding.verdict is not None:
+        return table(title, (finding.verdict.outcome,), [(reason,) for reason in finding.verdict.reasons])
+    unit = f" ({finding.unit})" if finding.unit else ""
+    rows = [
+        (item.name, item.estimate, "" if item.rows is None else item.rows, item.note)
+        for item in finding.measurements
+    ]
+    return table(title, ("what", f"measured{unit}", "rows", "note"), rows)

@@ -1,0 +1,71 @@
+"""What the gates beyond metrics ask for, measured once, while the rows and the models are at hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_mlops.backends.base import Backends, Columns, LoadedModel, Material
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
+from airflow_mlops.core.ledger import champion_at
+from airflow_mlops.core.values import Finding
+from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
+from airflow_mlops.steps.requests import EvaluateRequest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def findings(
+    request: EvaluateRequest,
+    backends: Backends,
+    rows: pd.DataFrame,
+    model: LoadedModel,
+    answers: Any,
+    champion: LoadedModel | None,
+    champion_answers: Any,
+) -> tuple[Finding, ...]:
+    """One finding for each rule that is not about a metric of the evaluation. What cannot be measured is a
+    finding, too: the gate is then inconclusive, and says why."""
+    config = request.config
+    material = Material(
+        model_name=config.model,
+        task=config.task,
+        columns=Columns(config.data.features, config.data.label, config.data.key, config.data.time_column),
+        confidence=config.evaluation.confidence,
+        seed=config.training.seed,
+        holdout=rows,
+        answers=answers,
+        model=model,
+        model_uri=request.training.model_uri,
+        trusted_types=config.training.trusted_types,
+        metrics=backends.metrics(config.task),
+        tracking=backends.tracking,
+        training=lambda: backends.datasets.load(request.snapshot.dataset, "train"),
+        former=lambda moment: _former(config, moment, backends),
+        champion=champion,
+        champion_answers=champion_answers,
+    )
+    asked = zip(config.gates.rules, config.gates.labels, strict=True)
+    return tuple(
+        replace(_found(rule.type, rule.model_dump(mode="json"), material, backends), rule=label)
+        for rule, label in asked
+        if not isinstance(rule, (ThresholdGate, ChampionGate))
+    )
+
+
+def _found(type_: str, settings: dict[str, Any], material: Material, backends: Backends) -> Finding:
+    try:
+        return backends.gate_measure(type_)(settings, material)
+    except (DataRefused, ModelRefused, TrainingFailed) as error:
+        return Finding("", problem=str(error))
+
+
+def _former(config: ModelConfig, moment: datetime, backends: Backends) -> LoadedModel | None:
+    reign = champion_at(backends.ledger.entries(config.model), moment)
+    if reign is None or reign.version is None:
+        return None
+    uri = f"models:/{config.model}/{reign.version}"
+    return backends.tracking.load(uri, trusted_types=config.training.trusted_types)
