@@ -18,6 +18,7 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [_MLFLOW, _GATEWAY],
         "extra-links": [
             "airflow_mlops.operators.links.TrainingRunLink",
+            "airflow_mlops.operators.links.ModelCardLink",
             "airflow_mlops.operators.links.ModelVersionLink",
             "airflow_mlops.operators.links.ReportLink",
         ],

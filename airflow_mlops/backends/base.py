@@ -17,6 +17,7 @@ from airflow_mlops.core.values import (
     Estimate,
     Expectation,
     Finding,
+    Importance,
     ModelRef,
     Observation,
     RunRef,
@@ -188,6 +189,13 @@ class GateMeasure(Protocol):
         measured, which is inconclusive."""
 
 
+class Explainer(Protocol):
+    """Says how much a model leans on each feature; a plain function is one."""
+
+    def __call__(self, settings: Mapping[str, Any], material: Material) -> tuple[Importance, ...]:
+        """For all rows and for each slice that ``settings`` names, most important first."""
+
+
 @dataclass(frozen=True, slots=True)
 class DriftResult:
     """Per-column scores and the method's own HTML page."""
@@ -286,6 +294,9 @@ class Tracking(Protocol):
     def set_tags(self, model: ModelRef, tags: Mapping[str, str]) -> None:
         """Set tags on a version."""
 
+    def describe(self, model: ModelRef, text: str) -> None:
+        """Write a version's description (Markdown), replacing what was there; too long a one is cut."""
+
 
 class ServingTarget(Protocol):
     """Where a model answers requests. Every change is idempotent and read back."""
@@ -359,5 +370,7 @@ class Backends(Protocol):
     def metrics(self, task: TaskKind) -> Metrics: ...
 
     def gate_measure(self, type_: str) -> GateMeasure: ...
+
+    def explainer(self, method: str) -> Explainer: ...
 
     def drift_detector(self) -> DriftDetector: ...

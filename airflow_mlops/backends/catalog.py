@@ -19,6 +19,7 @@ from airflow_mlops.backends.base import (
     DataSource,
     DriftDetector,
     Endpoints,
+    Explainer,
     GateMeasure,
     InferenceLog,
     LedgerStore,
@@ -58,6 +59,8 @@ PARTS: Mapping[str, Part] = {
     "trainer.estimator": Part(f"{_HERE}.trainer_sklearn:EstimatorTrainer", ("sklearn",), "training"),
     "metrics.influence": Part(f"{_HERE}.metrics_influence:InfluenceMetrics", _DATA, "data"),
     "gate.overfitting": Part(f"{_HERE}.gates.overfitting:measure", _DATA, "data"),
+    "explainer.permutation": Part(f"{_HERE}.explaining.permutation:explain", _DATA, "data"),
+    "explainer.shap": Part(f"{_HERE}.explaining.shap_values:explain", (*_DATA, "shap"), "shap"),
     "checker.great_expectations": Part(
         f"{_HERE}.checks_gx:GreatExpectationsChecker", ("great_expectations",), "great-expectations"
     ),
@@ -167,6 +170,10 @@ class ConnectedBackends:
         """What measures for gates of a type; other packages may bring some."""
         measure: GateMeasure = load_part(f"gate.{type_}")
         return measure
+
+    def explainer(self, method: str) -> Explainer:
+        explainer: Explainer = load_part(f"explainer.{method}")
+        return explainer
 
     def drift_detector(self) -> DriftDetector:
         detector: DriftDetector = load_part("drift_detector.evidently")()

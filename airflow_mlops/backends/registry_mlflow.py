@@ -14,6 +14,7 @@ from airflow_mlops.core.values import ModelRef, RunRef
 from airflow_mlops.exceptions import ModelRefused, TrackingRefused
 
 _LOGGED = "models:/m-"
+LONGEST_DESCRIPTION = 5_000  # what MLflow's database has room for
 
 
 class MlflowRegistry:
@@ -92,6 +93,13 @@ class MlflowRegistry:
             self._rest.send(
                 "POST", "model-versions/set-tag", {"name": model.name, "version": model.version, **tag}
             )
+
+    def describe(self, model: ModelRef, text: str) -> None:
+        """Write a version's description, as its page in MLflow shows it; too long a one is cut at a line."""
+        if len(text) > LONGEST_DESCRIPTION:
+            text = text[: LONGEST_DESCRIPTION - 2].rpartition("\n")[0] + "\n…"
+        body = {"name": model.name, "version": model.version, "description": text}
+        self._rest.send("PATCH", "model-versions/update", body)
 
     def run_of(self, model: ModelRef) -> RunRef:
         """The training run behind a version. Raises ``ModelRefused`` if it has none."""

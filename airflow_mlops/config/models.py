@@ -14,6 +14,7 @@ from airflow_mlops.config.parts.delivery import Deploy, TrackingConfig
 from airflow_mlops.config.parts.evaluation import EvaluationConfig
 from airflow_mlops.config.parts.gates import Gates
 from airflow_mlops.config.parts.metrics import METRICS_OF, Metric
+from airflow_mlops.config.parts.model_card import ModelCardConfig
 from airflow_mlops.config.parts.monitoring import Monitor, Retraining
 from airflow_mlops.config.parts.running import Compute, Execution
 from airflow_mlops.config.parts.schedule import Schedule
@@ -45,6 +46,7 @@ class ModelConfig(Part):
     training: Training
     evaluation: EvaluationConfig
     gates: Gates
+    card: ModelCardConfig = Field(default_factory=ModelCardConfig)
     tracking: TrackingConfig = Field(default_factory=TrackingConfig)
     deploy: Deploy = Field(default_factory=Deploy)
     monitor: Monitor = Field(default_factory=Monitor)
@@ -72,6 +74,8 @@ def _metrics_named(config: ModelConfig) -> Iterator[tuple[tuple[str | int, ...],
         metric = getattr(rule, "metric", None)
         if metric is not None:
             yield ("gates", "rules", index, "metric"), metric
+    if config.evaluation.importance.metric is not None:
+        yield ("evaluation", "importance", "metric"), config.evaluation.importance.metric
     if config.monitor.performance is not None:
         yield ("monitor", "performance", "metric"), config.monitor.performance.metric
 

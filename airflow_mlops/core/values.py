@@ -143,6 +143,17 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Importance:
+    """How much a model leans on a feature: what it loses of a metric without it, or the mean size of its
+    contribution (SHAP). ``part`` names the slice of rows, and is empty for all rows.
+    """
+
+    feature: str
+    estimate: Estimate
+    part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """Challenger and champion on the same holdout rows.
 

@@ -37,6 +37,7 @@ class ModelKeys(TypedDict, total=False):
     training: Mapping[str, Any]
     evaluation: Mapping[str, Any]
     gates: Mapping[str, Any]
+    card: Mapping[str, Any]
     tracking: Mapping[str, Any]
     deploy: Mapping[str, Any]
     monitor: Mapping[str, Any]

@@ -62,6 +62,20 @@ class ReportLink(_ResultLink):
         return report_url(super().get_link(operator, ti_key=ti_key))
 
 
+class ModelCardLink(_ResultLink):
+    """The card of the version, as this package's plugin shows it in Airflow."""
+
+    paths = (("card", "uri"),)
+
+    @property
+    def name(self) -> str:
+        return "Model card"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """The page's address in Airflow."""
+        return report_url(super().get_link(operator, ti_key=ti_key))
+
+
 def report_url(uri: str) -> str:
     """Where Airflow shows a report of the store: below its own address, or from its root where ``[api]
     base_url`` is not set. Nothing for what is no report.

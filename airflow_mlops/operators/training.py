@@ -8,7 +8,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.operators.base import Configured, StepOperator
-from airflow_mlops.operators.links import ModelVersionLink, ReportLink, TrainingRunLink
+from airflow_mlops.operators.links import ModelCardLink, ModelVersionLink, ReportLink, TrainingRunLink
 
 if TYPE_CHECKING:
     from airflow_mlops.core.values import RunInfo
@@ -101,7 +101,7 @@ class RegisterModelOperator(StepOperator):
 
     step = "register"
     inputs = template_fields = ("snapshot", "training", "evaluation", "verdict")
-    operator_extra_links = (ModelVersionLink(),)
+    operator_extra_links = (ModelVersionLink(), ModelCardLink())
 
     def __init__(self, *, snapshot: Any, training: Any, evaluation: Any, verdict: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.values import Verdict
+from airflow_mlops.steps.model_card import sign_card
 from airflow_mlops.steps.record import entry
 from airflow_mlops.steps.requests import ApprovalRequest
 
@@ -23,5 +24,13 @@ def record_approval(request: ApprovalRequest, backends: Backends) -> Verdict:
             actor=request.person,
             reasons=(reason,),
         )
+    )
+    sign_card(
+        "approved" if request.approved else "rejected",
+        request.person,
+        request.reason,
+        request.run,
+        request.rollout.training,
+        backends,
     )
     return Verdict("pass" if request.approved else "fail", (reason,))

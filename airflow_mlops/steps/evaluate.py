@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from airflow_mlops.backends.base import Backends, LoadedModel
-from airflow_mlops.core.values import DatasetRef, Estimate, Evaluation, ModelRef
+from airflow_mlops.core.values import DatasetRef, Estimate, Evaluation, Importance, ModelRef
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
 from airflow_mlops.steps.evaluation_report import keep_report
-from airflow_mlops.steps.measure import findings
+from airflow_mlops.steps.measure import findings, importance, material_of
 from airflow_mlops.steps.requests import EvaluateRequest
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 EVALUATION_FILE = "evaluation.json"
 PREDICTIONS_FILE = "predictions.parquet"
+IMPORTANCE_FILE = "importance.json"
 SMOKE_FILE = "smoke.json"
 SMOKE_ROWS = 20
 
@@ -45,6 +46,15 @@ def evaluate(request: EvaluateRequest, backends: Backends) -> Evaluation:
     comparison = Comparison()
     if run.kind != "backfill":
         comparison = _compared(request, features, label, answers, backends)
+    material = material_of(
+        request,
+        backends,
+        holdout=rows,
+        model=model,
+        answers=answers,
+        champion=comparison.model,
+        champion_answers=comparison.answers,
+    )
     evaluation = Evaluation(
         rows=len(rows),
         confidence=confidence,
@@ -53,10 +63,13 @@ def evaluate(request: EvaluateRequest, backends: Backends) -> Evaluation:
         champion_metrics=comparison.metrics,
         difference=comparison.difference,
         champion_problem=comparison.problem,
-        findings=findings(request, backends, rows, model, answers, comparison.model, comparison.answers),
+        findings=findings(config, material, backends),
     )
+    leans_on = importance(config, material, backends)
+    kept = json.dumps(TypeAdapter(tuple[Importance, ...]).dump_python(leans_on, mode="json"))
+    backends.tracking.log_file(request.training.run_id, IMPORTANCE_FILE, kept.encode())
     _keep(request, evaluation, rows, answers, comparison, backends)
-    return replace(evaluation, report=keep_report(request, evaluation, backends))
+    return replace(evaluation, report=keep_report(request, evaluation, leans_on, backends))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.core.values import Evaluation, Finding, Report
+from airflow_mlops.core.values import Evaluation, Finding, Importance, Report
 from airflow_mlops.steps.page import page, sentences, table
 from airflow_mlops.steps.record import report_key
 from airflow_mlops.steps.requests import EvaluateRequest
 
 
-def keep_report(request: EvaluateRequest, evaluation: Evaluation, backends: Backends) -> Report:
+def keep_report(
+    request: EvaluateRequest,
+    evaluation: Evaluation,
+    leans_on: Sequence[Importance],
+    backends: Backends,
+) -> Report:
     """Write the page and sum it up in the challenger's numbers."""
     config, dataset = request.config, request.snapshot.dataset
     body = page(
@@ -33,6 +40,7 @@ def keep_report(request: EvaluateRequest, evaluation: Evaluation, backends: Back
             ],
         ),
         *(_finding(finding) for finding in evaluation.findings),
+        *_importance(leans_on),
     )
     uri = backends.store.put(report_key(request.run, "evaluation"), body)
     summary = {name: estimate.value for name, estimate in evaluation.challenger.items()}
@@ -60,3 +68,9 @@ def _finding(finding: Finding) -> str:
         for item in finding.measurements
     ]
     return table(title, ("what", f"measured{unit}", "rows", "note"), rows)
+
+
+def _importance(leans_on: Sequence[Importance]) -> Iterator[str]:
+    for part in dict.fromkeys(item.part for item in leans_on):
+        rows = [(item.feature, item.estimate) for item in leans_on if item.part == part]
+        yield table("What it leans on" + (f", {part}" if part else ""), ("feature", "importance"), rows)

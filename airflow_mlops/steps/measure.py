@@ -10,7 +10,7 @@ from airflow_mlops.backends.base import Backends, Columns, LoadedModel, Material
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
 from airflow_mlops.core.ledger import champion_at
-from airflow_mlops.core.values import Finding
+from airflow_mlops.core.values import Finding, Importance
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
 from airflow_mlops.steps.requests import EvaluateRequest
 
@@ -18,25 +18,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def findings(
+def material_of(
     request: EvaluateRequest,
     backends: Backends,
-    rows: pd.DataFrame,
+    *,
+    holdout: pd.DataFrame,
     model: LoadedModel,
     answers: Any,
     champion: LoadedModel | None,
     champion_answers: Any,
-) -> tuple[Finding, ...]:
-    """One finding for each rule that is not about a metric of the evaluation. What cannot be measured is a
-    finding, too: the gate is then inconclusive, and says why."""
+) -> Material:
+    """The evaluation's rows, answers and models, as measurements are handed them."""
     config = request.config
-    material = Material(
+    data = config.data
+    return Material(
         model_name=config.model,
         task=config.task,
-        columns=Columns(config.data.features, config.data.label, config.data.key, config.data.time_column),
+        columns=Columns(data.features, data.label, data.key, data.time_column),
         confidence=config.evaluation.confidence,
         seed=config.training.seed,
-        holdout=rows,
+        holdout=holdout,
         answers=answers,
         model=model,
         model_uri=request.training.model_uri,
@@ -48,12 +49,30 @@ def findings(
         champion=champion,
         champion_answers=champion_answers,
     )
+
+
+def findings(config: ModelConfig, material: Material, backends: Backends) -> tuple[Finding, ...]:
+    """One finding for each rule that is not about a metric of the evaluation. What cannot be measured is a
+    finding, too: the gate is then inconclusive, and says why."""
     asked = zip(config.gates.rules, config.gates.labels, strict=True)
     return tuple(
         replace(_found(rule.type, rule.model_dump(mode="json"), material, backends), rule=label)
         for rule, label in asked
         if not isinstance(rule, (ThresholdGate, ChampionGate))
     )
+
+
+def importance(config: ModelConfig, material: Material, backends: Backends) -> tuple[Importance, ...]:
+    """How much the model leans on each feature; nothing where it is not asked for, or cannot be said on the
+    holdout's rows (one class only among those drawn)."""
+    asked = config.evaluation.importance
+    if asked.method == "none":
+        return ()
+    settings = {**asked.model_dump(), "metric": asked.metric or config.evaluation.metrics[0]}
+    try:
+        return backends.explainer(asked.method)(settings, material)
+    except DataRefused:
+        return ()
 
 
 def _found(type_: str, settings: dict[str, Any], material: Material, backends: Backends) -> Finding:

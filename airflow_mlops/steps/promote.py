@@ -6,6 +6,7 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.ledger import Entry, champion_at, closings
 from airflow_mlops.core.values import ModelRef
 from airflow_mlops.exceptions import BackendUnavailable, RolloutRefused
+from airflow_mlops.steps.model_card import sign_card
 from airflow_mlops.steps.record import entry
 from airflow_mlops.steps.requests import RolloutRequest
 
@@ -47,6 +48,7 @@ def promote(request: RolloutRequest, backends: Backends) -> ModelRef:
             data={"previous": previous, "causes": registered.data.get("causes", []) if registered else []},
         )
     )
+    sign_card("promoted", run.actor, run.reason, run, rollout.training, backends)
     return rollout.candidate
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.ledger import pending_challengers
-from airflow_mlops.core.values import ModelRef
 from airflow_mlops.exceptions import ModelRefused
+from airflow_mlops.steps.model_card import make_card
 from airflow_mlops.steps.record import entry
-from airflow_mlops.steps.requests import RegisterRequest
+from airflow_mlops.steps.requests import Registered, RegisterRequest
 
 
-def register(request: RegisterRequest, backends: Backends) -> ModelRef:
-    """Version, lineage tags, alias ``challenger``, ledger entry; a backfill gets neither alias nor rollout.
+def register(request: RegisterRequest, backends: Backends) -> Registered:
+    """Version, lineage tags, model card, alias ``challenger``, ledger entry; a backfill gets neither alias
+    nor rollout.
 
     Every call finds what an earlier try did. Raises ``ModelRefused`` without a passed verdict.
     """
@@ -37,6 +38,7 @@ def register(request: RegisterRequest, backends: Backends) -> ModelRef:
             "mlops.causes": "; ".join(request.snapshot.causes)[:4_000],
         },
     )
+    card = make_card(request, model, code_version, backends)
     backends.ledger.append(
         entry(
             config,
@@ -45,6 +47,7 @@ def register(request: RegisterRequest, backends: Backends) -> ModelRef:
             model.version,
             version=model.version,
             reasons=request.verdict.reasons,
+            evidence=(card.uri,),
             window=dataset.window,
             data_version=dataset.version,
             data={
@@ -59,4 +62,4 @@ def register(request: RegisterRequest, backends: Backends) -> ModelRef:
     if pending and pending[-1].subject == model.version:
         # Else its rollout has been and gone: an old task that is cleared makes nothing a challenger again.
         backends.tracking.set_alias(config.model, "challenger", model.version)
-    return model
+    return Registered(model.name, model.version, model.url, card)

@@ -76,6 +76,16 @@ class RegisterRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Registered:
+    """A version (as ``ModelRef``) and its model card."""
+
+    name: str
+    version: str
+    url: str | None
+    card: Report
+
+
+@dataclass(frozen=True, slots=True)
 class TakeChallengerRequest:
     config: ModelConfig
     run: RunInfo

@@ -326,6 +326,23 @@ def test_tags_are_set_on_a_version(
     assert found["mlops.kind"] == "champion"
 
 
+def test_a_version_is_described_and_what_is_too_long_is_cut_at_a_line(
+    tracking: Tracking, log: Callable[..., RunRef], name: str, server: Server
+) -> None:
+    version = tracking.register(name, log(), {})
+
+    def described() -> str:
+        url = f"{server.url}/api/2.0/mlflow/model-versions/get"
+        answer = httpx.get(url, params={"name": name, "version": "1"}).json()
+        return str(answer["model_version"]["description"])
+
+    tracking.describe(version, "# Card\n\n- one\n")
+    assert described() == "# Card\n\n- one\n"
+    tracking.describe(version, "- a line of the card\n" * 1_000)
+    assert 4_900 < len(described()) <= 5_000
+    assert described().endswith("- a line of the card\n…")
+
+
 def test_an_alias_is_set_moved_read_and_dropped(
     tracking: Tracking, log: Callable[..., RunRef], name: str
 ) -> None:

@@ -156,6 +156,9 @@ class MemoryTracking:
     def tags_of(self, run_id: str) -> dict[str, str]:
         return dict(self.runs[run_id]["tags"])
 
+    def describe(self, model: ModelRef, text: str) -> None:
+        self.runs[self.versions[int(model.version) - 1]]["description"] = text
+
     def set_tags(self, model: ModelRef, tags: Mapping[str, str]) -> None:
         self.runs[self.versions[int(model.version) - 1]]["tags"].update(tags)
 

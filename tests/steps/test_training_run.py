@@ -385,6 +385,9 @@ def test_an_evaluation_with_an_infinite_metric_can_be_read_again(config, backend
         def score(self, *given):
             return endless
 
+        def difference(self, *given):
+            return endless
+
     backends.metrics = lambda task: Scored()
     evaluate(EvaluateRequest(config, run, request.snapshot, request.training), backends)
     kept = backends.tracking.read_file(request.training.run_id, "evaluation.json")
