@@ -27,6 +27,8 @@ def _lines(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
                 yield f"{name}: {value:.6g}"
             case dict():
                 yield from _lines(value, f"{name}.")
+            case [{"rule": str()}, *_]:  # what gates measured, by the dozen: the numbers are in the report
+                yield f"{name}: {', '.join(item['rule'] for item in value)}"
             case list():
                 yield f"{name}:"
                 yield from (f"  - {item}" for item in value[:_LONGEST_LIST])

@@ -239,6 +239,8 @@ def test_the_summary_has_a_line_for_each_fact_and_a_dash_for_each_reason():
     assert lines[:3] == ["outcome: fail", "reasons:", "  - too low"]
     assert "challenger.roc_auc: 0.7000 (0.6800 to 0.7200)" in lines
     assert not any(line.startswith("url") for line in lines)
+    found = [{"rule": "slices", "measurements": [{"name": "a", "rows": 3}]}, {"rule": "skew"}]
+    assert summary({"findings": found}) == ["findings: slices, skew"]
     assert summary({"share": 0.9912037037037036, "rows": 10785}) == ["share: 0.991204", "rows: 10785"]
 
 
