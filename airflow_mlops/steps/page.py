@@ -8,7 +8,7 @@ from html import escape
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}"
     "table{border-collapse:collapse;margin:1rem 0}td,th{border:1px solid #d0d7de;padding:.3rem .7rem;"
-    "text-align:left;vertical-align:top}th{background:#f6f8fa}"
+    "text-align:left;vertical-align:top;overflow-wrap:anywhere}th{background:#f6f8fa}"
 )
 
 
