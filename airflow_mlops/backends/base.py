@@ -149,7 +149,7 @@ class Material:
     them, in the same order; ``champion`` and ``champion_answers`` are None where there is nobody to compare
     with. ``training`` reads the rows that the challenger was trained on. ``former`` loads the version that
     was champion at a moment, None if there was none. ``seed`` makes what is drawn at random the same on a
-    retry.
+    retry. A binary answer counts as positive from ``decision_threshold`` on.
     """
 
     model_name: str
@@ -168,6 +168,7 @@ class Material:
     former: Callable[[datetime], LoadedModel | None]
     champion: LoadedModel | None = None
     champion_answers: Any = None
+    decision_threshold: float = 0.5
 
     @property
     def features(self) -> pd.DataFrame:

@@ -61,6 +61,7 @@ PARTS: Mapping[str, Part] = {
     "gate.overfitting": Part(f"{_HERE}.gates.overfitting:measure", _DATA, "data"),
     "explainer.permutation": Part(f"{_HERE}.explaining.permutation:explain", _DATA, "data"),
     "explainer.shap": Part(f"{_HERE}.explaining.shap_values:explain", (*_DATA, "shap"), "shap"),
+    "gate.fairness": Part(f"{_HERE}.gates.fairness:measure", ("fairlearn",), "fairness"),
     "checker.great_expectations": Part(
         f"{_HERE}.checks_gx:GreatExpectationsChecker", ("great_expectations",), "great-expectations"
     ),

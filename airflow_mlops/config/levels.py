@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from airflow_mlops.config.gate_checks import gate_checks
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.monitoring import Cause
 from airflow_mlops.config.problems import KeyPath
@@ -90,6 +91,7 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
     if monitor.cron is not None and config.schedule.start is None:
         yield ("monitor", "cron"), "a cron needs schedule.start, the moment the first interval begins"
     yield from _schedule_checks(config)
+    yield from gate_checks(config)
     if gates.bootstrap == "thresholds_only" and all(rule.type != "threshold" for rule in gates.rules):
         yield (
             ("gates", "rules"),

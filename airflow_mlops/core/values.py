@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -116,8 +116,8 @@ class Estimate:
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """One number that a gate judges: ``name`` says of what (a slice, a perturbation, a percentile), ``rows``
-    on how many rows. ``p_value`` is one-sided, of the null that the gate's bound is held, where the gate
-    corrects for many looks.
+    on how many rows. ``p_value`` is one-sided, of the null that the gate's bound is held, and corrected for
+    all that was looked at, where the gate looks in many places; the interval is then at the same level.
     """
 
     name: str
@@ -128,11 +128,35 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """One line or dot of a figure: an estimate on so many rows, and where it stands on the other axis, if
+    there is one."""
+
+    name: str
+    estimate: Estimate
+    rows: int | None = None
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Numbers that the report draws. ``forest``: intervals below each other, with a line at ``reference``;
+    ``reliability``: what was observed (``estimate``) over what was predicted (``at``)."""
+
+    kind: Literal["forest", "reliability"]
+    title: str
+    points: tuple[Point, ...]
+    reference: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What was measured for the gate rule called ``rule``, in ``unit`` (nothing for a share or a metric).
 
     ``verdict`` is there where the measurement judges itself (a gate of the user's own), ``problem`` says why
-    nothing could be measured.
+    nothing could be measured. ``notes`` and ``figures`` are for the report. The worst measurements come
+    first where there are many; ``unlisted`` counts those that only the report lists.
     """
 
     rule: str
@@ -140,6 +164,16 @@ class Finding:
     unit: str = ""
     verdict: Verdict | None = None
     problem: str | None = None
+    notes: tuple[str, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    unlisted: int = 0
+
+    def in_short(self, most: int = 20) -> Finding:
+        """Small enough to travel: the first measurements, and no figures."""
+        left_out = max(len(self.measurements) - most, 0)
+        return replace(
+            self, measurements=self.measurements[:most], figures=(), unlisted=self.unlisted + left_out
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,11 @@ def evaluate(request: EvaluateRequest, backends: Backends) -> Evaluation:
     kept = json.dumps(TypeAdapter(tuple[Importance, ...]).dump_python(leans_on, mode="json"))
     backends.tracking.log_file(request.training.run_id, IMPORTANCE_FILE, kept.encode())
     _keep(request, evaluation, rows, answers, comparison, backends)
-    return replace(evaluation, report=keep_report(request, evaluation, leans_on, backends))
+    return replace(
+        evaluation,
+        findings=tuple(finding.in_short() for finding in evaluation.findings),
+        report=keep_report(request, evaluation, leans_on, backends),
+    )
 
 
 @dataclass(frozen=True, slots=True)

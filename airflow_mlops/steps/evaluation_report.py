@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.core.values import Evaluation, Finding, Importance, Report
+from airflow_mlops.core.values import Evaluation, Finding, Importance, Measurement, Report
+from airflow_mlops.steps.figures import figure
 from airflow_mlops.steps.page import page, sentences, table
 from airflow_mlops.steps.record import report_key
 from airflow_mlops.steps.requests import EvaluateRequest
@@ -62,12 +63,29 @@ def _finding(finding: Finding) -> str:
         return table(title, ("could not be measured",), [(finding.problem,)])
     if finding.verdict is not None:
         return table(title, (finding.verdict.outcome,), [(reason,) for reason in finding.verdict.reasons])
+    return (
+        _measurements(title, finding)
+        + sentences(*finding.notes)
+        + "".join(figure(drawn) for drawn in finding.figures)
+    )
+
+
+def _measurements(title: str, finding: Finding) -> str:
+    """A table without the columns in which nothing stands."""
     unit = f" ({finding.unit})" if finding.unit else ""
-    rows = [
-        (item.name, item.estimate, "" if item.rows is None else item.rows, item.note)
-        for item in finding.measurements
-    ]
-    return table(title, ("what", f"measured{unit}", "rows", "note"), rows)
+    columns = {
+        "what": [item.name for item in finding.measurements],
+        f"measured{unit}": [str(item.estimate) for item in finding.measurements],
+        "rows": ["" if item.rows is None else str(item.rows) for item in finding.measurements],
+        "corrected p": [_p_value(item) for item in finding.measurements],
+        "note": [item.note for item in finding.measurements],
+    }
+    shown = {name: cells for name, cells in columns.items() if any(cells)}
+    return table(title, tuple(shown), list(zip(*shown.values(), strict=True)))
+
+
+def _p_value(item: Measurement) -> str:
+    return "" if item.p_value is None else f"{item.p_value:.2g}"
 
 
 def _importance(leans_on: Sequence[Importance]) -> Iterator[str]:

@@ -58,4 +58,5 @@ def _rule(rule: Gate, label: str) -> Rule:
                 decide_by=rule.decide_by,
             )
         case _:
-            return Measured(label, minimum=rule.minimum, maximum=rule.maximum, decide_by=rule.decide_by)
+            minimum, maximum = rule.bounds
+            return Measured(label, minimum=minimum, maximum=maximum, decide_by=rule.decide_by)

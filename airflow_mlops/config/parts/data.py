@@ -75,6 +75,12 @@ class Data(Part):
     features: dict[Column, ColumnKind] = Field(
         min_length=1, description="Columns known at prediction time, each numeric or categorical."
     )
+    sensitive: tuple[Column, ...] = Field(
+        (),
+        strict=False,
+        description="Columns that are no features and are read all the same, for gates to compare groups by; "
+        "no model ever sees them.",
+    )
     window: TrainingWindow
     holdout: Holdout
     minimum_rows: int = Field(100, ge=10, description="Fewer rows than this are refused.")
@@ -84,6 +90,14 @@ class Data(Part):
         found: list[tuple[tuple[str | int, ...], str]] = [
             (("features", name), f"{name!r} cannot be a feature: it is the {word}")
             for word, name in (("label", self.label), ("key", self.key))
+            if name in self.features
+        ]
+        found += [
+            (
+                ("sensitive", index),
+                f"{name!r} is a feature already, which gates may compare groups by as well",
+            )
+            for index, name in enumerate(self.sensitive)
             if name in self.features
         ]
         found += [
@@ -98,7 +112,7 @@ class Data(Part):
     @property
     def columns(self) -> list[str]:
         """Every column a snapshot holds, once, in a fixed order."""
-        return list(dict.fromkeys([self.key, self.time_column, *self.features, self.label]))
+        return list(dict.fromkeys([self.key, self.time_column, *self.features, self.label, *self.sensitive]))
 
 
 class ExpectationConfig(Part):

@@ -53,9 +53,14 @@ class MeasuredGate(GateRule):
         return self
 
     @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """What the measured numbers are held to: at least, at most."""
+        return self.minimum, self.maximum
+
+    @property
     def in_words(self) -> str:
         """Its name and its bounds."""
-        return f"{self.called}: {bounds_in_words(self.minimum, self.maximum)}"
+        return f"{self.called}: {bounds_in_words(*self.bounds)}"
 
 
 def bounds_in_words(minimum: float | None, maximum: float | None) -> str:

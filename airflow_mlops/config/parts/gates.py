@@ -7,10 +7,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from airflow_mlops.config.parts.base import Part
+from airflow_mlops.config.parts.gates_groups import FairnessGate
 from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
 from airflow_mlops.config.parts.gates_model import OverfittingGate
 
-Gate = Annotated[ThresholdGate | ChampionGate | OverfittingGate, Field(discriminator="type")]
+Gate = Annotated[
+    ThresholdGate | ChampionGate | OverfittingGate | FairnessGate,
+    Field(discriminator="type"),
+]
 
 
 class Gates(Part):

@@ -1,0 +1,81 @@
+"""Gates on groups in the training pipeline: verdict, report, and what a model must not see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from airflow_mlops.config.load import load_model
+from airflow_mlops.steps.evaluate import evaluate
+from airflow_mlops.steps.gate import gate
+from airflow_mlops.steps.requests import DatasetRequest, EvaluateRequest, GateRequest, SnapshotRequest
+from airflow_mlops.steps.snapshot import snapshot
+from airflow_mlops.steps.train import train
+
+
+@pytest.fixture
+def run_with(tmp_path, root, backends, make_run):
+    """``run_with(rule)``: verdict, evaluation and report of a run whose gates have one more rule. The column
+    ``region`` is no feature; ``north`` has the older customers, whom the model takes for churners."""
+    path = root / "rows" / "all.parquet"
+    rows = pd.read_parquet(path)
+    rows["region"] = np.where(rows["age"] > 0.3, "north", "south")
+    rows.to_parquet(path)
+
+    def run(rule: str):
+        text = (
+            (tmp_path / "churn.yaml")
+            .read_text()
+            .replace("  window: {", "  sensitive: [region]\n  window: {", 1)
+        )
+        written = tmp_path / "groups.yaml"
+        written.write_text(text.replace("monitor:\n", f"    - {{{rule}}}\nmonitor:\n", 1))
+        config, info = load_model(written).config, make_run(40)
+        taken = snapshot(SnapshotRequest(config, info), backends)
+        trained = train(DatasetRequest(config, info, taken), backends)
+        evaluation = evaluate(EvaluateRequest(config, info, taken, trained), backends)
+        verdict = gate(GateRequest(config, info, taken, trained, evaluation), backends)
+        report = Path(evaluation.report.uri.removeprefix("file://")).read_text()
+        return verdict, evaluation, report
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _base_file(config):
+    """Writes the file that the rules are added to."""
+
+
+def test_a_model_that_favours_a_group_is_held_and_the_report_draws_its_rates(run_with, backends) -> None:
+    verdict, evaluation, report = run_with(
+        "type: fairness, measure: demographic_parity_difference, sensitive: region, maximum: 0.2"
+    )
+    assert verdict.outcome == "fail"
+    assert verdict.reasons[0].startswith("fairness: demographic parity difference by region 0.")
+    assert verdict.reasons[0].endswith("on 200 rows, not at most 0.2")
+    assert "<h3>Selection rate by region</h3><svg" in report
+    assert "region=north" in report
+    assert "Agresti and others 2008" in report
+    # Figures are for the report and the run's own file: they do not travel by XCom.
+    assert evaluation.findings[0].figures == ()
+    [kept] = [run["files"]["evaluation.json"] for run in backends.tracking.runs.values()]
+    assert b"region=north" in kept
+
+
+def test_the_model_never_sees_a_sensitive_column(run_with, backends) -> None:
+    run_with("type: fairness, measure: demographic_parity_difference, sensitive: region, maximum: 1")
+    [run] = backends.tracking.runs.values()
+    assert "region" not in run["estimator"].feature_names_in_
+
+
+def test_what_cannot_be_compared_is_inconclusive(run_with) -> None:
+    verdict, _, report = run_with(
+        "type: fairness, measure: demographic_parity_difference, sensitive: region, maximum: 0.2, "
+        "minimum_rows: 199"
+    )
+    assert verdict.outcome == "inconclusive"
+    assert "could not be measured: region has 0 group that is large enough" in verdict.reasons[0]
+    assert "could not be measured" in report
