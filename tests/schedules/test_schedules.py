@@ -1,4 +1,8 @@
-"""Every way to write a schedule, on a real scheduler: a run comes by itself, ends green, with its window."""
+"""Every way to write a schedule, on a real scheduler: a run comes by itself, ends green, with its window. And
+pools, failures and deadlines: who waits, and who is told.
+
+One file, and so one Airflow: a second one takes most of a minute to start and to stop.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +41,8 @@ EVENTS = {
     "inbox": "{watch: [{type: files, path: inbox/*.parquet, poll_interval: 1 second}]}",
     "by_hand": "{}",
 }
+TELL = "alerts: {on_failure: [{type: webhook, conn_id: alerts, endpoint: hooks/mlops}]%s}\n"
+BY_HAND = ("swims", "stranded", "breaks")
 BACK = DAYS_AGO[8]
 BACKFILLS = {
     "hourly": timedelta(hours=1),
@@ -77,11 +83,19 @@ def ready(place):
     (place.site.store / "inbox").mkdir()
     for name, schedule in {**CLOCKS, **EVENTS}.items():
         place.model(name, schedule, level=2 if name == "parts" else 1)
-    place.parsed([*CLOCKS, *EVENTS])
-    for dag_id in [*(f"{name}.train" for name in (*CLOCKS, *EVENTS)), "parts.deploy"]:
+    place.make_pool("training")
+    place.model(
+        "swims", "{}", execution="retries: 0, pool: training, pool_slots: 2, priority_weight: 7, queue: big"
+    )
+    place.model("stranded", "{}", execution="pool: nowhere", more=TELL % ", deadline: {train: 1 second}")
+    place.model("breaks", "{}", path="nothing.parquet", more=TELL % "")
+    names = [*CLOCKS, *EVENTS, *BY_HAND]
+    place.parsed(names)
+    for dag_id in [*(f"{name}.train" for name in names), "parts.deploy"]:
         place.pause(dag_id, paused=False)
     for name, key in UPDATES:
         place.update_asset(name, key)
+    place.runs_by_hand = {name: place.trigger(f"{name}.train", {}) for name in BY_HAND}
     _back_fill(place)
     place.schedule()
     return place
@@ -190,3 +204,52 @@ def test_a_person_gives_window_and_reason(ready):
 def test_what_has_no_intervals_cannot_be_backfilled_and_airflow_says_so(ready, name):
     said = ready.refused_backfill(f"{name}.train", midnight(8), midnight(8))
     assert "has a non-periodic schedule that does not support backfills" in said
+
+
+def test_tasks_run_in_the_pool_with_the_slots_the_priority_and_the_queue_of_the_yaml(ready):
+    assert ready.finished("swims.train", ready.runs_by_hand["swims"]) == "success"
+    found = ready.ask(
+        "select distinct pool, pool_slots, queue from task_instance where dag_id = 'swims.train'"
+    )
+    assert found == [("training", 2, "big")]
+
+
+def test_whoever_the_yaml_names_is_told_of_a_task_that_failed(ready):
+    run_id = ready.runs_by_hand["breaks"]
+    assert ready.finished("breaks.train", run_id) == "failed"
+    (said,) = ready.wait(lambda: ready.listener.of("breaks.train"), "the webhook is posted")
+    assert said.pop("text").startswith(
+        f"breaks.train: task snapshot failed in run {run_id} (try 1). Log: http"
+    )
+    url = said.pop("url")
+    assert url.startswith(ready.site.url("airflow"))
+    assert "/dags/breaks.train/runs/" in url
+    assert url.endswith("/tasks/snapshot?try_number=1")
+    assert said == {
+        "event": "task_failed",
+        "dag_id": "breaks.train",
+        "run_id": run_id,
+        "task_id": "snapshot",
+        "map_index": -1,
+        "try_number": 1,
+        "error": "AirflowFailException",
+        "owner": "weather",
+    }
+    path, token, _ = next(post for post in ready.listener.posts if post[2]["dag_id"] == "breaks.train")
+    assert (path, token) == ("/hooks/mlops", "Bearer wasp")
+
+
+def test_tasks_of_a_pool_that_is_not_there_wait_and_the_scheduler_says_so(ready):
+    log = ready.site.logs / "scheduler.log"
+    said = "Tasks using non-existent pool 'nowhere' will not be scheduled"
+    ready.wait(lambda: said in log.read_text(errors="replace"), "the scheduler warns of the pool")
+    assert ready.tasks("stranded.train", ready.runs_by_hand["stranded"])["snapshot"] in ("none", "scheduled")
+
+
+def test_a_run_that_is_late_is_told_of_while_it_still_waits(ready):
+    (said,) = ready.wait(lambda: ready.listener.of("stranded.train"), "the deadline is told of")
+    run_id = ready.runs_by_hand["stranded"]
+    assert said["event"] == "deadline_missed"
+    assert (said["run_id"], said["owner"]) == (run_id, "weather")
+    assert said["text"].startswith(f"stranded.train: run {run_id} is not over after 1 second. Page: http")
+    assert said["url"].startswith(f"{ready.site.url('airflow')}/dags/stranded.train/runs/manual__")
