@@ -5,6 +5,7 @@
     +-- ConfigChanged          the YAML changed while a run was under way
     +-- BundleRefused          a folder, or a version of it, that cannot be a DAG bundle
     +-- DataRefused            the data cannot be trained on; the rows or columns at fault are named
+    +-- PreflightFailed        a test of the pipeline failed before anything was trained; the test is named
     +-- TrainingFailed         the user's training code raised or returned nothing usable
     +-- ModelRefused           a model cannot be loaded, served or compared
     +-- RolloutRefused         a traffic change that the state of the rollout does not allow
@@ -13,7 +14,8 @@
     +-- BackendUnavailable     a service is away or answered with a fault (a retry can help)
         +-- StoreUnavailable   the store is full, read-only or unreachable
 
-``retry_can_help`` is read at the operator's edge: False becomes ``AirflowFailException``.
+``retry_can_help`` is read at the operator's edge: False becomes ``AirflowFailException``. ``report`` is the
+URI of the page that tells more, where there is one; the failed task's link leads to it.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ __all__ = [
     "MissingExtra",
     "MlopsError",
     "ModelRefused",
+    "PreflightFailed",
     "RolloutRefused",
     "StoreUnavailable",
     "TrackingRefused",
@@ -38,6 +41,7 @@ class MlopsError(Exception):
     """Base of all errors of this package."""
 
     retry_can_help = False
+    report: str | None = None
 
 
 class ConfigError(MlopsError):
@@ -54,6 +58,14 @@ class BundleRefused(MlopsError):
 
 class DataRefused(MlopsError):
     """Input data that must not be trained on or served."""
+
+
+class PreflightFailed(MlopsError):
+    """A test of the pipeline failed before anything was trained; the message names it."""
+
+    def __init__(self, message: str, report: str | None = None) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 class TrainingFailed(MlopsError):

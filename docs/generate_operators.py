@@ -23,6 +23,7 @@ All arguments are keyword arguments; those of Airflow's `BaseOperator` are taken
 
 _GROUPS = {
     "training": "The train pipeline",
+    "preflight": "The preflight",
     "rollout": "The rollout",
     "approval": "Approval",
     "stages": "Shadow and canary",

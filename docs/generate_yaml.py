@@ -29,7 +29,7 @@ LEVELS_INTRO = """\
 
 `level` fills in what the file leaves out. Each key may be given all the same.
 
-| level | `deploy.automatic` | `deploy.approval` | `retraining.enabled` | preflight | `monitor` DAG |
+| level | `deploy.automatic` | `deploy.approval` | `retraining.enabled` | `preflight.enabled` | monitor DAG |
 |---|---|---|---|---|---|
 """
 
@@ -48,10 +48,10 @@ def _levels() -> Iterator[str]:
     from airflow_mlops.config.levels import PRESETS
 
     for level, preset in PRESETS.items():
-        on = (preset.automatic, preset.approval, preset.retraining)
+        on = (preset.automatic, preset.approval, preset.retraining, preset.preflight)
         words = [f"`{str(value).lower()}`" for value in on]
-        more = ["no", "if `monitor.cron` is given"] if level < 2 else ["yes", "yes"]
-        yield f"| {' | '.join([str(level), *words, *more])} |"
+        monitored = "if `monitor.cron` is given" if level < 2 else "yes"
+        yield f"| {' | '.join([str(level), *words, monitored])} |"
 
 
 class _YamlReference:

@@ -92,6 +92,9 @@ class Datasets(Protocol):
         """Rows before ``holdout_start``, from it on, or all, as they were saved.
         Raises ``DataRefused`` where the object's hash is no longer its version's."""
 
+    def schema(self, uri: str) -> Mapping[str, str] | None:
+        """Column to type of the snapshot at this URI, without reading its rows; None where it is gone."""
+
     def save_frame(self, key: str, frame: pd.DataFrame) -> str:
         """Keep any frame under a key; its URI."""
 
@@ -231,6 +234,15 @@ class LoadedModel(Protocol):
         (multiclass), or the value (regression)."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A saved model: what MLflow's ``MLmodel`` says of it, and its skops file. Whoever hands it over has held
+    both against the hashes that were recorded when it was logged."""
+
+    description: bytes
+    body: bytes
+
+
 class Tracking(Protocol):
     """Runs, models and the registry. All raise ``BackendUnavailable`` when the server is away."""
 
@@ -252,16 +264,6 @@ class Tracking(Protocol):
         """Log a model whole; a run that an earlier try with the same ``run_key`` left behind is reused
         when finished and marked killed when not."""
 
-    def round_trip(
-        self,
-        estimator: Any,
-        *,
-        input_example: pd.DataFrame,
-        task: TaskKind,
-        trusted_types: Sequence[str],
-    ) -> LoadedModel:
-        """Save to a temporary folder as ``log_training`` would and load as ``load`` would."""
-
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         """Add metrics to a run."""
 
@@ -273,6 +275,10 @@ class Tracking(Protocol):
 
     def load(self, model_uri: str, *, trusted_types: Sequence[str] = ()) -> LoadedModel:
         """Load ``models:/name/version`` or a run's model. Raises ``ModelRefused`` when it cannot be."""
+
+    def files_of(self, model_uri: str) -> ModelFiles:
+        """A model's files as they were logged, for a process that is to load it. Raises ``ModelRefused``
+        where they are not there or were changed."""
 
     def register(self, name: str, run: RunRef, tags: Mapping[str, str]) -> ModelRef:
         """A version for this run; the same version when called again for the same run."""

@@ -80,6 +80,14 @@ class ParquetDatasets:
         is_holdout = frame[manifest["time_column"]] >= dataset.holdout_start
         return frame[is_holdout if part == "holdout" else ~is_holdout].reset_index(drop=True)
 
+    def schema(self, uri: str) -> dict[str, str] | None:
+        """Column to Arrow type of a snapshot, from its manifest; None where that is gone or no manifest."""
+        try:
+            manifest = json.loads(self._store.local_path(uri.removesuffix(".parquet") + ".json").read_bytes())
+            return {str(name): str(kind) for name, kind in manifest["schema"].items()}
+        except (KeyError, OSError, ValueError, TypeError, AttributeError):
+            return None
+
     def save_frame(self, key: str, frame: pd.DataFrame) -> str:
         """Keep any frame under a key; its URI."""
         return self._store.put(key, parquet_bytes.to_bytes(parquet_bytes.as_table(frame)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib
+import inspect
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,24 @@ def load_object(path: str) -> Any:
         hint = f" Did you mean {near[0]!r}?" if near else ""
         origin = getattr(module, "__file__", None) or module_name
         raise ConfigError(f"{path}: there is no {name!r} in {origin}.{hint}") from None
+
+
+def check_call(path: str, *arguments: str, **keywords: Any) -> None:
+    """Whether the object behind a path can be called with arguments of these names in their places, and
+    with these keywords; it is not called. Raises ``ConfigError`` that shows the call and the signature.
+    """
+    found = load_object(path)
+    shown = ", ".join([*arguments, *(f"{name}=..." for name in keywords)])
+    if not callable(found):
+        raise ConfigError(f"{path} is called as ({shown}), but it is a {type(found).__name__}, no function")
+    try:
+        signature = inspect.signature(found)
+    except ValueError:  # code that is not Python's does not always tell
+        return
+    try:
+        signature.bind(*arguments, **keywords)
+    except TypeError as error:
+        raise ConfigError(f"{path} is called as ({shown}), but it takes {signature}: {error}") from error
 
 
 def source_version(path: str) -> str:

@@ -11,7 +11,6 @@ import io
 import json
 import logging
 import os
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -136,30 +135,6 @@ def save(
         )
     except MlflowException as error:
         raise _unsaved(estimator, trusted_types, error) from error
-
-
-def round_trip(
-    estimator: Any, *, example: pd.DataFrame, task: TaskKind, trusted_types: Sequence[str]
-) -> SkopsModel:
-    """The model as a server would have it: saved and loaded again. Raises what ``save`` and ``load`` do."""
-    with tempfile.TemporaryDirectory(prefix="airflow-mlops-") as parent:
-        folder = Path(parent, "model")
-        save(
-            folder,
-            estimator,
-            example=example,
-            task=task,
-            trusted_types=trusted_types,
-            run_id="none",
-            model_id="none",
-        )
-        return load(
-            (folder / DESCRIPTION_FILE).read_bytes(),
-            (folder / MODEL_FILE).read_bytes(),
-            task=task,
-            trusted_types=trusted_types,
-            unchanged=True,
-        )
 
 
 def _quiet_skops() -> Any:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from airflow_mlops.backends import model_skops
 from airflow_mlops.backends.artifacts_mlflow import ArtifactFolder
+from airflow_mlops.backends.base import ModelFiles
 from airflow_mlops.backends.mlflow_rest import MlflowAnswer
 from airflow_mlops.backends.model_skops import DESCRIPTION_FILE, MODEL_FILE, SkopsModel
 from airflow_mlops.backends.registry_mlflow import MlflowRegistry, made_models, pairs, quoted, run_tags
@@ -89,14 +90,6 @@ class MlflowTracking(MlflowRegistry):
             )
         return self.run_ref(self.run(run_id), f"models:/{model_id}")
 
-    def round_trip(
-        self, estimator: Any, *, input_example: pd.DataFrame, task: TaskKind, trusted_types: Sequence[str]
-    ) -> SkopsModel:
-        """An estimator as it comes back after being saved and loaded; nothing is logged, no server asked."""
-        return model_skops.round_trip(
-            estimator, example=input_example.head(_EXAMPLE_ROWS), task=task, trusted_types=trusted_types
-        )
-
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         """Add metrics to a run; not-a-number and infinity are kept as such."""
         now = int(time.time() * 1000)
@@ -134,6 +127,27 @@ class MlflowTracking(MlflowRegistry):
                 f"{model_uri} comes from run {run_id}, whose tag mlops.task is {tags.get('mlops.task')!r}: "
                 f"it does not say what the model predicts. Set the tag to one of {', '.join(_TASKS)}."
             )
+        files, unchanged = self._checked_files(model_uri, folder, tags)
+        return model_skops.load(
+            files.description, files.body, task=task, trusted_types=trusted_types, unchanged=unchanged
+        )
+
+    def files_of(self, model_uri: str) -> ModelFiles:
+        """A model's files, for a process that is to load it. Raises ``ModelRefused`` where they are not those
+        that were logged, or where nobody recorded what was."""
+        folder, run_id = self.model_files(model_uri)
+        files, unchanged = self._checked_files(model_uri, folder, self.tags_of(run_id))
+        if not unchanged:
+            raise ModelRefused(
+                f"{model_uri} was logged without the hash of its file (tag mlops.model_sha256 of run "
+                f"{run_id}), so that nobody can tell whether it is still the same; train the model anew"
+            )
+        return files
+
+    def _checked_files(
+        self, model_uri: str, folder: ArtifactFolder, tags: Mapping[str, str]
+    ) -> tuple[ModelFiles, bool]:
+        """The files, and whether the model's own is known to be the one that was logged."""
         try:
             description, body = folder.read(DESCRIPTION_FILE), folder.read(MODEL_FILE)
         except KeyError as error:
@@ -144,9 +158,7 @@ class MlflowTracking(MlflowRegistry):
         recorded = (tags.get("mlops.mlmodel_sha256"), tags.get("mlops.model_sha256"))
         _check_unchanged(model_uri, DESCRIPTION_FILE, description, recorded[0])
         _check_unchanged(model_uri, MODEL_FILE, body, recorded[1])
-        return model_skops.load(
-            description, body, task=task, trusted_types=trusted_types, unchanged=recorded[1] is not None
-        )
+        return ModelFiles(description, body), recorded[1] is not None
 
     def _experiment(self, name: str) -> str:
         try:

@@ -47,10 +47,8 @@ def command(name: str, request_file: Path, result_file: Path | None) -> None:
     except ValidationError as error:
         raise click.UsageError(f"{request_file} is no request for step {name}: {error}") from error
     except MlopsError as error:
-        click.echo(
-            json.dumps({"error": type(error).__name__, "message": str(error), "retry": error.retry_can_help}),
-            err=True,
-        )
+        told = {"error": type(error).__name__, "message": str(error), "retry": error.retry_can_help}
+        click.echo(json.dumps({**told, "report": error.report}), err=True)
         raise SystemExit(75 if error.retry_can_help else 65) from error
     text = json.dumps(result)
     if result_file is None:

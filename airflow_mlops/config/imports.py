@@ -42,8 +42,8 @@ def refused_imports(config: BaseModel, allowed: Sequence[str]) -> Iterator[tuple
     With ``allowed``, only to those packages and what is below them. Else anywhere but to Python's standard
     library, Airflow and this package.
     """
-    for path, text in _import_paths(config, ()):
-        module = text.partition(":")[0]
+    for path, text in import_paths(config):
+        module = _module_of(text)
         top = module.partition(".")[0]
         if unicodedata.normalize("NFKC", text) != text:
             hint = "write its letters as Python reads them; these only look like others"
@@ -58,6 +58,16 @@ def refused_imports(config: BaseModel, allowed: Sequence[str]) -> Iterator[tuple
             owner = "Airflow" if top in _MACHINERY else "Python"
             hint = "name a function or class of your own package, or of a library that trains models"
             yield path, f"{text!r} leads into {owner}'s own code", hint
+
+
+def import_paths(config: BaseModel) -> Iterator[tuple[KeyPath, str]]:
+    """Every import path of a configuration, and every path of tests, with the key that it stands at."""
+    return _import_paths(config, ())
+
+
+def _module_of(text: str) -> str:
+    """The module that an import path leads to, or that a path of tests is."""
+    return text.removesuffix(".py").replace("/", ".").partition(":")[0]
 
 
 def takes_import_path(path: KeyPath) -> bool:

@@ -18,6 +18,7 @@ from airflow_mlops.core.windows import Period
 class Preset:
     """What a level fills in where the file is silent."""
 
+    preflight: bool
     automatic: bool
     approval: bool
     retraining: bool
@@ -26,23 +27,26 @@ class Preset:
 OWN_ASSETS = frozenset({"challenger", "champion", "retrain"})
 
 PRESETS: dict[int, Preset] = {
-    1: Preset(automatic=False, approval=True, retraining=False),
-    2: Preset(automatic=True, approval=False, retraining=False),
-    3: Preset(automatic=True, approval=False, retraining=True),
+    1: Preset(preflight=False, automatic=False, approval=True, retraining=False),
+    2: Preset(preflight=True, automatic=True, approval=False, retraining=False),
+    3: Preset(preflight=True, automatic=True, approval=False, retraining=True),
 }
 
 
 def with_presets(config: ModelConfig) -> ModelConfig:
-    """A copy in which deploy.automatic, deploy.approval and retraining.enabled are given. A cause that was
-    not asked for by name is left out where monitoring could never see it.
+    """A copy in which preflight.enabled, deploy.automatic, deploy.approval and retraining.enabled are given.
+    A cause that was not asked for by name is left out where monitoring could never see it.
     """
     preset = PRESETS[config.level]
-    deploy, retraining = config.deploy, config.retraining
+    preflight, deploy, retraining = config.preflight, config.deploy, config.retraining
     causes: tuple[Cause, ...] = retraining.causes
     if "causes" not in retraining.model_fields_set and config.monitor.performance is None:
         causes = ("drift",)
     return config.model_copy(
         update={
+            "preflight": preflight.model_copy(
+                update={"enabled": _given(preflight.enabled, preset.preflight)}
+            ),
             "deploy": deploy.model_copy(
                 update={
                     "automatic": _given(deploy.automatic, preset.automatic),
@@ -58,7 +62,12 @@ def with_presets(config: ModelConfig) -> ModelConfig:
 
 def is_preset(path: KeyPath) -> bool:
     """Whether the level decides a setting that no file gives."""
-    return path in {("deploy", "automatic"), ("deploy", "approval"), ("retraining", "enabled")}
+    return path in {
+        ("preflight", "enabled"),
+        ("deploy", "automatic"),
+        ("deploy", "approval"),
+        ("retraining", "enabled"),
+    }
 
 
 def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
@@ -74,6 +83,11 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
         yield (
             ("retraining", "causes"),
             "decay is seen only by monitor.performance; give it, or leave decay out",
+        )
+    if config.preflight.tests and not config.preflight.enabled and config.level < 2:
+        yield (
+            ("preflight", "tests"),
+            "never run: preflight is off at level 1; give preflight.enabled: true, or leave them out",
         )
     if monitor.performance is not None and monitor.labels is None:
         yield ("monitor", "performance"), "needs monitor.labels, the place where true labels land"

@@ -16,6 +16,7 @@ from airflow_mlops.config.parts.gates import Gates
 from airflow_mlops.config.parts.metrics import METRICS_OF, Metric
 from airflow_mlops.config.parts.model_card import ModelCardConfig
 from airflow_mlops.config.parts.monitoring import Monitor, Retraining
+from airflow_mlops.config.parts.preflight import Preflight
 from airflow_mlops.config.parts.running import Compute, Execution
 from airflow_mlops.config.parts.schedule import Schedule
 from airflow_mlops.config.parts.training import Training
@@ -43,6 +44,7 @@ class ModelConfig(Part):
     schedule: Schedule = Field(default_factory=Schedule)
     data: Data
     validation: Validation = Field(default_factory=Validation)
+    preflight: Preflight = Field(default_factory=Preflight)
     training: Training
     evaluation: EvaluationConfig
     gates: Gates

@@ -34,6 +34,7 @@ class ModelKeys(TypedDict, total=False):
     schedule: Mapping[str, Any]
     data: Mapping[str, Any]
     validation: Mapping[str, Any]
+    preflight: Mapping[str, Any]
     training: Mapping[str, Any]
     evaluation: Mapping[str, Any]
     gates: Mapping[str, Any]

@@ -41,7 +41,9 @@ _EVALUATED: Mapping[str, StepName] = {**_TRAINED, "evaluation": "evaluate"}
 PARTS: Mapping[StepName, Part] = {
     "snapshot": Part("SnapshotOperator"),
     "validate": Part("ValidateDataOperator", {"snapshot": "snapshot"}),
-    "preflight": Part("PreflightOperator", {"snapshot": "snapshot"}),
+    "contracts": Part("CheckContractsOperator", {"snapshot": "snapshot"}),
+    "model_tests": Part("ModelTestsOperator", {"snapshot": "snapshot"}),
+    "sample_run": Part("SampleRunOperator", {"snapshot": "snapshot"}),
     "train": Part("TrainOperator", {"snapshot": "snapshot"}),
     "evaluate": Part("EvaluateOperator", _TRAINED),
     "gate": Part("GateOperator", _EVALUATED),

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
         DriftOperator,
         PerformanceOperator,
     )
+    from airflow_mlops.operators.preflight import (
+        CheckContractsOperator,
+        ModelTestsOperator,
+        SampleRunOperator,
+    )
     from airflow_mlops.operators.rollout import (
         PromoteModelOperator,
         RollBackModelOperator,
@@ -30,7 +35,6 @@ if TYPE_CHECKING:
     from airflow_mlops.operators.training import (
         EvaluateOperator,
         GateOperator,
-        PreflightOperator,
         RegisterModelOperator,
         SnapshotOperator,
         TrainOperator,
@@ -41,6 +45,7 @@ __all__ = [
     "AnnounceOperator",
     "ApproveRolloutOperator",
     "CanaryStepOperator",
+    "CheckContractsOperator",
     "CollectOperator",
     "ConcludeRolloutOperator",
     "DataQualityOperator",
@@ -48,11 +53,12 @@ __all__ = [
     "DriftOperator",
     "EvaluateOperator",
     "GateOperator",
+    "ModelTestsOperator",
     "PerformanceOperator",
-    "PreflightOperator",
     "PromoteModelOperator",
     "RegisterModelOperator",
     "RollBackModelOperator",
+    "SampleRunOperator",
     "ShadowOperator",
     "SmokeServeOperator",
     "SnapshotOperator",
@@ -78,11 +84,11 @@ _MODULES = {
         "DriftOperator",
         "PerformanceOperator",
     ),
+    "preflight": ("CheckContractsOperator", "ModelTestsOperator", "SampleRunOperator"),
     "stages": ("CanaryStepOperator", "ShadowOperator"),
     "training": (
         "EvaluateOperator",
         "GateOperator",
-        "PreflightOperator",
         "RegisterModelOperator",
         "SnapshotOperator",
         "TrainOperator",

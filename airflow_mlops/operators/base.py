@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from airflow_mlops.exceptions import ConfigChanged
+from airflow_mlops.exceptions import ConfigChanged, MlopsError
 from airflow_mlops.operators.errors import airflow_errors
 
 # Whoever only parses a DAG pays for each import at the top of this file: the rest waits for its first use.
@@ -73,7 +73,11 @@ class StepOperator(BaseOperator):
             configured = self.configured()
             self.skip_without_inputs()
             request = self.request(context, configured)
-            result = self.run_step(self.step, request, configured)
+            try:
+                result = self.run_step(self.step, request, configured)
+            except MlopsError as error:
+                self.result = {"uri": error.report}  # for the failed task's link
+                raise
             return self.finish(result, configured)
 
     def on_kill(self) -> None:

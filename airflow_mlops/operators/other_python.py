@@ -25,6 +25,10 @@ _LINES_KEPT = 30
 class StepFailed(MlopsError):
     """The step failed over there; a retry would end the same way."""
 
+    def __init__(self, message: str, report: str | None = None) -> None:
+        super().__init__(message)
+        self.report = report
+
 
 class OtherPython:
     """One step in one process of another Python.
@@ -93,8 +97,11 @@ class OtherPython:
         code = self._process.returncode if self._process else None
         for line in reversed(last):
             if line.startswith('{"error"'):
-                message = str(json.loads(line)["message"])
-                return BackendUnavailable(message) if code == _RETRY_EXIT else StepFailed(message)
+                told = json.loads(line)
+                message = str(told["message"])
+                if code == _RETRY_EXIT:
+                    return BackendUnavailable(message)
+                return StepFailed(message, told.get("report"))
         if code is not None and code < 0:
             return BackendUnavailable(f"step {step} was ended by signal {-code} in {self.python}")
         tail = "\n".join(last[-5:]) or "it printed nothing"

@@ -1,4 +1,4 @@
-"""The train pipeline: snapshot, validate, preflight, train, evaluate, gate, register."""
+"""The train pipeline: snapshot, validate, train, evaluate, gate, register."""
 
 from __future__ import annotations
 
@@ -37,18 +37,6 @@ class ValidateDataOperator(StepOperator):
     """Checks the snapshot against the model's expectations; a critical one that fails ends the run."""
 
     step = "validate"
-    inputs = template_fields = ("snapshot",)
-    operator_extra_links = (ReportLink(),)
-
-    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.snapshot = snapshot
-
-
-class PreflightOperator(StepOperator):
-    """A sample run before the real one: trains on few rows, saves, loads, and compares the predictions."""
-
-    step = "preflight"
     inputs = template_fields = ("snapshot",)
     operator_extra_links = (ReportLink(),)
 

@@ -127,9 +127,7 @@ def _monitor_trigger(config: ModelConfig) -> Trigger:
 
 
 def _train_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
-    tasks = [_task("snapshot"), _task("validate", after=("snapshot",))]
-    if config.level >= 2:
-        tasks.append(_task("preflight", "sample_run", group="preflight", after=("snapshot",)))
+    tasks = [_task("snapshot"), _task("validate", after=("snapshot",)), *_preflight_tasks(config)]
     return (
         *tasks,
         _task("train", after=tuple(task.full_id for task in tasks[1:])),
@@ -143,6 +141,16 @@ def _train_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
             partitioned=config.schedule.partitioned,
         ),
     )
+
+
+def _preflight_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
+    """Beside each other and beside the validation: whichever fails first ends the wait."""
+    if not config.preflight.enabled:
+        return ()
+    steps: list[StepName] = ["contracts", "sample_run"]
+    if config.preflight.tests:
+        steps.insert(0, "model_tests")
+    return tuple(_task(step, group="preflight", after=("snapshot",)) for step in steps)
 
 
 def _deploy_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:

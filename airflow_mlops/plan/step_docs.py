@@ -17,10 +17,22 @@ STEP_DOCS: Mapping[StepName, str] = {
         "rows at fault, and nothing is trained. Mend the data upstream, or the expectation if the world "
         "has changed; a retry alone will not help."
     ),
-    "preflight": (
-        "Trains on a small sample, saves and loads the model, and compares the answers before and after. "
-        "A failure is a fault of the training code, found before hours are spent. Read the log, mend the "
-        "code."
+    "contracts": (
+        "Holds the file against the code and the data before time is spent: each import path leads to "
+        "something that can be called as it will be, the libraries are installed, store and MLflow answer, "
+        "the columns are of their kinds. A failure lists what does not hold; what differs from the "
+        "champion's data is told as a warning. Mend the file, the code or the environment."
+    ),
+    "model_tests": (
+        "Runs the model's own tests (pytest), with the configuration and a sample of the rows at hand. A "
+        "failure names each test that failed, and the line. Mend the code, or the test if the world has "
+        "changed; a retry alone will not help."
+    ),
+    "sample_run": (
+        "Runs every step on a small sample of the training rows: validate, train, save and load in a fresh "
+        "process, evaluate, gates. Nothing of it is kept, and the holdout is not touched. A failure names "
+        "the step and is a fault of code or file, found before hours are spent. Mend it; a retry alone will "
+        "not help."
     ),
     "train": (
         "Trains on all rows before the holdout and logs the model whole to MLflow. A failure leaves the "

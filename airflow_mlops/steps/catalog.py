@@ -16,7 +16,9 @@ STEPS: Mapping[str, str] = MappingProxyType(
     {
         "snapshot": "airflow_mlops.steps.snapshot:snapshot",
         "validate": "airflow_mlops.steps.validate:validate",
-        "preflight": "airflow_mlops.steps.preflight:preflight",
+        "contracts": "airflow_mlops.steps.contracts:contracts",
+        "model_tests": "airflow_mlops.steps.model_tests:model_tests",
+        "sample_run": "airflow_mlops.steps.sample_run:sample_run",
         "train": "airflow_mlops.steps.train:train",
         "evaluate": "airflow_mlops.steps.evaluate:evaluate",
         "gate": "airflow_mlops.steps.gate:gate",

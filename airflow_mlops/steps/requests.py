@@ -39,7 +39,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class DatasetRequest:
-    """For ``validate``, ``preflight`` and ``train``."""
+    """For ``validate``, the steps of the preflight and ``train``."""
 
     config: ModelConfig
     run: RunInfo

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from airflow_mlops.backends.base import Backends
+from airflow_mlops.core.answers import largest_difference
 from airflow_mlops.core.values import Verdict
 from airflow_mlops.exceptions import ModelRefused
 from airflow_mlops.steps.evaluate import SMOKE_FILE
-from airflow_mlops.steps.preflight import largest_difference
 from airflow_mlops.steps.record import entry
 from airflow_mlops.steps.requests import RolloutRequest
 

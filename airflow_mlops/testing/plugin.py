@@ -30,8 +30,10 @@ import pytest
 from airflow_mlops.testing.airflow_home import airflow_is_loaded, environment, migrate
 
 if TYPE_CHECKING:
+    import pandas as pd
     from airflow.sdk import DAG
 
+    from airflow_mlops.config.models import ModelConfig
     from airflow_mlops.testing.runs import FinishedRun
 
 _HOME = pytest.StashKey[Path]()
@@ -41,7 +43,10 @@ _BEFORE = pytest.StashKey[dict[str, str | None]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     told = "Give the session a throw-away AIRFLOW_HOME before Airflow is imported."
     parser.addini("mlops_airflow", told, type="bool", default=False)
-    parser.getgroup("airflow-mlops").addoption("--mlops-airflow", action="store_true", help=told)
+    group = parser.getgroup("airflow-mlops")
+    group.addoption("--mlops-airflow", action="store_true", help=told)
+    group.addoption("--mlops-model", metavar="YAML", help="The model that mlops_config gives.")
+    group.addoption("--mlops-sample", metavar="PARQUET", help="The rows that mlops_sample gives.")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -149,3 +154,29 @@ def mlops_run_dag(mlops_airflow_home: Path) -> Callable[..., FinishedRun]:
         return run_dag(dag, home=mlops_airflow_home, **options)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def mlops_config(request: pytest.FixtureRequest) -> ModelConfig:
+    """The model's configuration, as the steps are handed it. In a preflight that of the run; by hand that of
+    ``--mlops-model``, and without it the test is skipped.
+    """
+    from airflow_mlops.testing.preflight import handed_config
+
+    return handed_config(request.config.getoption("--mlops-model"))
+
+
+@pytest.fixture(scope="session")
+def _mlops_sample(request: pytest.FixtureRequest) -> pd.DataFrame:
+    from airflow_mlops.testing.preflight import handed_sample
+
+    return handed_sample(request.config.getoption("--mlops-sample"))
+
+
+@pytest.fixture
+def mlops_sample(_mlops_sample: pd.DataFrame) -> pd.DataFrame:
+    """A small sample of the training rows, with key, time, features and label; each test has its own copy.
+    In a preflight it is of the run's snapshot; by hand that of ``--mlops-sample``, and without it the test
+    is skipped.
+    """
+    return _mlops_sample.copy()

@@ -70,8 +70,9 @@ def test_level_2_adds_preflight_and_monitoring_and_deploys_when_a_challenger_is_
 
     assert list(dags) == ["rain.train", "rain.deploy", "rain.monitor"]
     train = edges(dags["rain.train"])
-    assert train.pop("preflight.sample_run") == {"snapshot"}
-    assert train == TRAIN | {"train": {"validate", "preflight.sample_run"}}
+    preflight = {"preflight.contracts", "preflight.sample_run"}
+    assert [train.pop(task) for task in preflight] == [{"snapshot"}] * 2
+    assert train == TRAIN | {"train": {"validate", *preflight}}
     assert edges(dags["rain.deploy"]) == DEPLOY
     assert dags["rain.deploy"].timetable.asset_condition == Asset("rain/challenger")
     assert edges(dags["rain.monitor"]).keys() == {"collect", "data_quality", "drift", "decide"}

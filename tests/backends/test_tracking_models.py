@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,16 @@ def rows() -> pd.DataFrame:
     return rows
 
 
+def round_trip(estimator: Any, *, example: pd.DataFrame, task: Any, trusted_types: Any) -> Any:
+    """The model as a server would have it: saved and loaded again."""
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent, "model")
+        given = {"task": task, "trusted_types": trusted_types}
+        model_skops.save(folder, estimator, example=example, run_id="none", model_id="none", **given)
+        files = [(folder / name).read_bytes() for name in ("MLmodel", "model.skops")]
+        return model_skops.load(*files, unchanged=True, **given)
+
+
 def pipeline(estimator: Any) -> Any:
     numbers = make_pipeline(SimpleImputer(), StandardScaler(), SelectKBest(k=2))
     text = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
@@ -73,7 +84,7 @@ def pipeline(estimator: Any) -> Any:
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_scikit_learns_own_classifiers_need_no_trusted_types(estimator: Any, rows: pd.DataFrame) -> None:
     model = pipeline(estimator).fit(rows, rows["b"] > 0)
-    loaded = model_skops.round_trip(model, example=rows.head(5), task=BINARY, trusted_types=())
+    loaded = round_trip(model, example=rows.head(5), task=BINARY, trusted_types=())
     np.testing.assert_allclose(loaded.predict(rows), model.predict_proba(rows)[:, 1])
 
 
@@ -84,7 +95,7 @@ def test_gradient_boosting_on_category_columns_answers_the_same_on_text(
     trained_on = rows.assign(c=rows["c"].astype("category"))
     model = HistGradientBoostingRegressor(max_iter=3, categorical_features="from_dtype")
     model.fit(trained_on, rows["b"])
-    loaded = model_skops.round_trip(model, example=trained_on.head(5), task="regression", trusted_types=())
+    loaded = round_trip(model, example=trained_on.head(5), task="regression", trusted_types=())
     asked = rows.assign(c=rows["c"].astype(dtype))
     np.testing.assert_array_equal(loaded.predict(asked), model.predict(trained_on))
 
@@ -222,7 +233,7 @@ def test_a_column_without_any_value_fits_both_kinds() -> None:
 def test_an_unknown_category_is_told_as_the_models_refusal(rows: pd.DataFrame) -> None:
     model = make_pipeline(make_column_transformer((OneHotEncoder(), ["c"])), LogisticRegression())
     model.fit(rows[["c"]], rows["b"] > 0)
-    loaded = model_skops.round_trip(model, example=rows[["c"]].head(), task=BINARY, trusted_types=())
+    loaded = round_trip(model, example=rows[["c"]].head(), task=BINARY, trusted_types=())
     with pytest.raises(ModelRefused, match="unknown categories"):
         loaded.predict(pd.DataFrame({"c": ["never seen"]}))
 

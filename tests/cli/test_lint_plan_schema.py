@@ -75,7 +75,7 @@ def test_the_plan_is_a_tree_of_dags_with_triggers_tasks_and_assets(good: Path) -
     lines = result.output.splitlines()
     assert lines[1] == "├── wine.train  runs by hand only"
     assert "│   │   └── sample_run  <- snapshot" in lines
-    assert "│   ├── train  <- validate, preflight.sample_run" in lines
+    assert "│   ├── train  <- validate, preflight.contracts, preflight.sample_run" in lines
     assert "├── wine.deploy  runs when wine/challenger is updated" in lines
     assert lines[-1] == "    └── decide  <- data_quality, drift"
     assert "│   └── announce_champion  <- promote  => asset wine/champion" in lines

@@ -24,6 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
 from airflow_mlops.backends.base import Tracking
+from airflow_mlops.backends.fresh_process import answers_in_fresh_process
 from airflow_mlops.backends.tracking_mlflow import MlflowTracking
 from airflow_mlops.core.values import ModelRef, RunRef
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrackingRefused, TrainingFailed
@@ -266,13 +267,12 @@ def test_regression_and_multiclass_models_answer_values_and_probabilities(
         log(run_key=f"{key}b", estimator=kinds, input_example=numbers)
 
 
-def test_a_round_trip_answers_like_the_estimator_and_logs_nothing(
-    tracking: Tracking, estimator: Any, flights: pd.DataFrame
+def test_a_models_files_answer_in_a_fresh_process_as_it_was_trained(
+    tracking: Tracking, estimator: Any, flights: pd.DataFrame, log: Callable[..., RunRef]
 ) -> None:
-    loaded = tracking.round_trip(
-        estimator, input_example=flights, task="binary_classification", trusted_types=()
-    )
-    np.testing.assert_array_equal(loaded.predict(flights), estimator.predict_proba(flights)[:, 1])
+    files = tracking.files_of(log().model_uri)
+    answers = answers_in_fresh_process(files, flights, task="binary_classification")
+    np.testing.assert_array_equal(answers, estimator.predict_proba(flights)[:, 1])
 
 
 def test_registering_a_run_again_gives_the_same_version_and_another_run_the_next(

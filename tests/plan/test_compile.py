@@ -62,12 +62,27 @@ def test_a_level_1_model_trains_and_is_deployed_by_hand_with_approval(tmp_path: 
 def test_a_level_2_model_is_tried_on_a_sample_and_deployed_by_its_asset(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, "level: 2\n")
     train, deploy, monitor = plan.dags
-    assert edges(train)["preflight.sample_run"] == ("snapshot",)
-    assert edges(train)["train"] == ("validate", "preflight.sample_run")
+    assert edges(train)["preflight.contracts"] == edges(train)["preflight.sample_run"] == ("snapshot",)
+    assert edges(train)["train"] == ("validate", "preflight.contracts", "preflight.sample_run")
     assert train.trigger.assets == ()
     assert deploy.trigger.assets == ("wine/challenger",)
     assert "approve" not in edges(deploy)
     assert list(edges(monitor)) == ["collect", "data_quality", "drift", "decide"]
+
+
+def test_tests_of_the_model_are_a_task_of_their_own_where_the_file_names_some(tmp_path: Path) -> None:
+    train = dag_of(plan_of(tmp_path, "level: 2\npreflight: {tests: [wine/tests]}\n"), "train")
+    assert edges(train)["preflight.model_tests"] == ("snapshot",)
+    assert "preflight.model_tests" in edges(train)["train"]
+
+
+@pytest.mark.parametrize(("level", "enabled"), [(1, True), (2, False)])
+def test_the_file_decides_about_the_preflight_against_its_level(
+    tmp_path: Path, level: int, enabled: bool
+) -> None:
+    text = f"level: {level}\npreflight: {{enabled: {str(enabled).lower()}}}\n"
+    train = dag_of(plan_of(tmp_path, text), "train")
+    assert any(name.startswith("preflight.") for name in edges(train)) is enabled
 
 
 def test_a_rollout_goes_through_shadow_and_rising_weights_to_one_of_two_ends(tmp_path: Path) -> None:

@@ -117,9 +117,6 @@ class MemoryTracking:
         }
         return RunRef(run_id=run_id, model_uri=f"runs:/{run_id}/model")
 
-    def round_trip(self, estimator: Any, **given: Any) -> _Loaded:
-        return _Loaded(estimator)
-
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         self.runs[run_id]["metrics"].update(metrics)
 

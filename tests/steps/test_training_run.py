@@ -19,7 +19,6 @@ from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
 from airflow_mlops.steps.evaluate import evaluate
 from airflow_mlops.steps.gate import gate
-from airflow_mlops.steps.preflight import largest_difference, preflight
 from airflow_mlops.steps.promote import promote
 from airflow_mlops.steps.register import register
 from airflow_mlops.steps.requests import (
@@ -172,28 +171,6 @@ def test_a_warning_is_reported_and_stops_nothing(config, backends, make_run, roo
     assert report.summary["failed"][0]["severity"] == "warning"
 
 
-def test_preflight_trains_saves_loads_and_compares(config, backends, make_run):
-    run = make_run(40)
-    taken = snapshot(SnapshotRequest(config, run), backends)
-    assert preflight(DatasetRequest(config, run, taken), backends).summary["largest_difference"] == 0.0
-
-
-def test_preflight_catches_a_model_that_answers_otherwise_after_loading(config, backends, make_run):
-    run = make_run(40)
-    taken = snapshot(SnapshotRequest(config, run), backends)
-
-    class Skewed:
-        def __init__(self, estimator):
-            self.estimator = estimator
-
-        def predict(self, features):
-            return self.estimator.predict_proba(features)[:, 1] + 0.1
-
-    backends.tracking.round_trip = lambda estimator, **_: Skewed(estimator)
-    with pytest.raises(TrainingFailed, match=r"training-serving skew.*0\.1"):
-        preflight(DatasetRequest(config, run, taken), backends)
-
-
 def test_a_worse_challenger_is_held_and_nothing_is_registered(config, backends, make_run, root):
     first = whole_run(config, make_run(40), backends)
     backends.tracking.set_alias("churn", "champion", register(first, backends).version)
@@ -307,29 +284,6 @@ def test_a_champion_whose_answers_cannot_be_scored_is_named_and_stops_no_evaluat
     assert "predictions are null or not finite" in request.evaluation.champion_problem
     assert request.evaluation.challenger["roc_auc"].value > 0.6
     assert request.verdict.outcome == "inconclusive"
-
-
-def test_preflight_sees_every_class_however_rare_one_is(config, backends, make_run, root, monkeypatch):
-    def late_ones_all_stay(rows):
-        return rows.assign(churned=rows["churned"].where(rows["at"] < START + timedelta(days=20), 0))
-
-    change_rows(root, late_ones_all_stay)
-    rows = pd.read_parquet(root / "rows" / "all.parquet")
-    rows.loc[rows["at"] >= START + timedelta(days=30), "churned"] = [0, 1] * 300
-    rows.to_parquet(root / "rows" / "all.parquet")
-    monkeypatch.setattr("airflow_mlops.steps.preflight.SAMPLE_ROWS", 100)
-    run = make_run(40)
-    taken = snapshot(SnapshotRequest(config, run), backends)
-    assert preflight(DatasetRequest(config, run, taken), backends).summary["rows"] == 120
-
-
-def test_an_answer_that_is_no_number_is_the_largest_difference_there_is():
-    assert largest_difference([0.5, 0.5], [0.5, float("nan")]) == float("inf")
-
-
-def test_large_answers_are_compared_by_their_digits():
-    assert largest_difference([3e12], [3e12 * (1 + 1e-15)]) < 1e-6
-    assert largest_difference([3e12], [3e12 * (1 + 1e-3)]) > 1e-6
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,168 @@
+"""Sample run: every step of the pipeline on few rows, before the real one spends time on many."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.fresh_process import answers_in_fresh_process
+from airflow_mlops.backends.scratch import ScratchBackends, scratch_backends
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.core.answers import SAME_ANSWER, largest_difference
+from airflow_mlops.core.values import Report, RunRef
+from airflow_mlops.core.windows import Period
+from airflow_mlops.exceptions import MlopsError, PreflightFailed, TrainingFailed
+from airflow_mlops.steps.evaluate import evaluate
+from airflow_mlops.steps.gate import gate
+from airflow_mlops.steps.page import page, sentences, table
+from airflow_mlops.steps.record import report_key
+from airflow_mlops.steps.requests import DatasetRequest, EvaluateRequest, GateRequest, Snapshot
+from airflow_mlops.steps.sample import held_out_of, sample_of
+from airflow_mlops.steps.train import predictions_of, train
+from airflow_mlops.steps.validate import validate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ROWS_COMPARED = 200
+# Of one row, or of one row and its like: what a sample tells of them is true of the whole. Counts, means and
+# quantiles are not.
+_BY_ROW = ("expect_column_values_", "expect_column_pair_values_", "expect_multicolumn_sum_")
+
+
+def sample_run(request: DatasetRequest, backends: Backends) -> Report:
+    """Run the steps one after another on a sample of the training rows, its newest part held out.
+
+    They are the real steps with real libraries, but what they keep (runs, models, ledger entries, reports)
+    lands in a folder that is thrown away. The holdout is not touched. The sample's model plays its own
+    champion, so that every rule of the gates is computed; its verdict means nothing and is not looked at.
+
+    Raises ``PreflightFailed`` that names the step that failed and why.
+    """
+    config = request.config
+    sample = sample_of(backends.datasets.load(request.snapshot.dataset, "train"), config)
+    done = _Done()
+    with tempfile.TemporaryDirectory(prefix="airflow-mlops-") as folder:
+        try:
+            _run_all(request, sample, scratch_backends(Path(folder)), done)
+        except MlopsError as error:
+            if error.retry_can_help:
+                raise
+            body = _page(config, len(sample), done, str(error))
+            uri = backends.store.put(report_key(request.run, "sample_run"), body)
+            raise PreflightFailed(
+                f"{done.step} fails on a sample of {len(sample)} rows: {error}\nNothing was trained.",
+                report=uri,
+            ) from error
+    uri = backends.store.put(report_key(request.run, "sample_run"), _page(config, len(sample), done, None))
+    return Report(kind="sample_run", uri=uri, summary={"rows": len(sample), **done.facts})
+
+
+@dataclass(slots=True)
+class _Done:
+    """The step under way, how long each took, and what is worth telling."""
+
+    step: str = "sampling"
+    seconds: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @contextmanager
+    def doing(self, step: str) -> Iterator[None]:
+        self.step, started = step, time.perf_counter()
+        try:
+            yield
+        except MlopsError:
+            raise
+        except Exception as error:  # code of the user's may raise anything; the cause is kept
+            raise TrainingFailed(f"it raised {type(error).__name__}: {error}") from error
+        self.seconds[step] = time.perf_counter() - started
+
+
+def _run_all(request: DatasetRequest, sample: pd.DataFrame, scratch: ScratchBackends, done: _Done) -> None:
+    config, run = _on_a_sample(request.config), replace(request.run, kind="manual")
+    snapshot = _saved(request, sample, scratch)
+    asked = DatasetRequest(config, run, snapshot)
+    with done.doing("validate"):
+        validate(asked, scratch)
+    with done.doing("train"):
+        training = train(asked, scratch)
+    with done.doing("saving and loading"):
+        features = scratch.datasets.load(snapshot.dataset, "train")[list(config.data.features)]
+        done.facts["largest_difference"] = _skew(config, training, features, scratch)
+    with done.doing("evaluate"):
+        model = scratch.tracking.register(config.model, training, {})
+        scratch.tracking.set_alias(config.model, "champion", model.version)
+        evaluation = evaluate(EvaluateRequest(config, run, snapshot, training), scratch)
+        if evaluation.champion_problem is not None:
+            raise TrainingFailed(f"two models cannot be compared: {evaluation.champion_problem}")
+    with done.doing("gate"):
+        gate(GateRequest(config, run, snapshot, training, evaluation), scratch)
+
+
+def _on_a_sample(config: ModelConfig) -> ModelConfig:
+    """The configuration without what only the whole can meet."""
+    by_row = tuple(
+        one
+        for one in config.validation.expectations
+        if one.type.startswith(_BY_ROW) and "mostly" not in one.kwargs
+    )
+    return config.model_copy(
+        update={
+            "validation": config.validation.model_copy(update={"expectations": by_row}),
+            "gates": config.gates.model_copy(update={"minimum_rows": 1}),
+        }
+    )
+
+
+def _saved(request: DatasetRequest, sample: pd.DataFrame, scratch: ScratchBackends) -> Snapshot:
+    """The sample as a snapshot of its own. The part that plays the holdout is moved to the end of time: it is
+    the newest of each class, which need not be the newest of all."""
+    config, whole = request.config, request.snapshot.dataset
+    time_column = config.data.time_column
+    times = sample[time_column].where(~held_out_of(sample, config), whole.holdout_start)
+    dataset = scratch.datasets.save(
+        sample.assign(**{time_column: times}),
+        model=config.model,
+        window=whole.window,
+        time_column=time_column,
+        holdout_start=whole.holdout_start,
+    )
+    return replace(request.snapshot, dataset=dataset)
+
+
+def _skew(config: ModelConfig, training: RunRef, features: pd.DataFrame, scratch: ScratchBackends) -> float:
+    """Training-serving skew: by how much the saved model answers otherwise, where nobody has trained it."""
+    rows = features.tail(_ROWS_COMPARED)
+    trained = predictions_of(scratch.tracking.estimator(training), rows, config.task)
+    served = answers_in_fresh_process(
+        scratch.tracking.files_of(training.model_uri),
+        rows,
+        task=config.task,
+        trusted_types=config.training.trusted_types,
+        timeout_seconds=Period.parse(config.preflight.timeout).seconds,
+    )
+    worst = largest_difference(trained, served)
+    if worst > SAME_ANSWER:
+        raise TrainingFailed(
+            "training-serving skew: saved, and loaded in a fresh process, the model's answers differ by up "
+            f"to {worst:.3g} on the same rows; look for state outside the estimator (globals, the order of a "
+            "set, random numbers at predict time)"
+        )
+    return worst
+
+
+def _page(config: ModelConfig, rows: int, done: _Done, failed: str | None) -> bytes:
+    told = [(step, f"{seconds:.2f}", "done") for step, seconds in done.seconds.items()]
+    told += [] if failed is None else [(done.step, "", f"failed: {failed}")]
+    about = f"Every step on {rows} of the training rows; nothing of it was kept, the holdout was not touched."
+    return page(
+        f"{config.model}: sample run",
+        sentences(about),
+        table("Steps", ("step", "seconds", "outcome"), told),
+    )
