@@ -145,6 +145,9 @@ class ScratchTracking(Tracking):
     def set_tags(self, model: ModelRef, tags: Mapping[str, str]) -> None:
         self._run(self.run_of(model).run_id).tags.update(tags)
 
+    def describe(self, model: ModelRef, text: str) -> None:  # noqa: ARG002 (nobody reads it)
+        self.run_of(model)
+
     def _run(self, run_id: str) -> _Run:
         if run_id not in self.runs:
             raise ModelRefused(f"a trial run has no run {run_id}: it looks at nothing but its own model")

@@ -32,6 +32,6 @@ class ModelTestsOperator(_PreflightOperator):
 
 
 class SampleRunOperator(_PreflightOperator):
-    """Runs every step on few rows (validate, train, a fresh process, evaluate, gates) and keeps nothing."""
+    """Runs every step on few rows, the saved model in a fresh process as well, and keeps nothing of it."""
 
     step = "sample_run"

@@ -15,14 +15,21 @@ from airflow_mlops.backends.fresh_process import answers_in_fresh_process
 from airflow_mlops.backends.scratch import ScratchBackends, scratch_backends
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.answers import SAME_ANSWER, largest_difference
-from airflow_mlops.core.values import Report, RunRef
+from airflow_mlops.core.values import Report, RunRef, Verdict
 from airflow_mlops.core.windows import Period
 from airflow_mlops.exceptions import MlopsError, PreflightFailed, TrainingFailed
 from airflow_mlops.steps.evaluate import evaluate
 from airflow_mlops.steps.gate import gate
 from airflow_mlops.steps.page import page, sentences, table
 from airflow_mlops.steps.record import report_key
-from airflow_mlops.steps.requests import DatasetRequest, EvaluateRequest, GateRequest, Snapshot
+from airflow_mlops.steps.register import register
+from airflow_mlops.steps.requests import (
+    DatasetRequest,
+    EvaluateRequest,
+    GateRequest,
+    RegisterRequest,
+    Snapshot,
+)
 from airflow_mlops.steps.sample import held_out_of, sample_of
 from airflow_mlops.steps.train import predictions_of, train
 from airflow_mlops.steps.validate import validate
@@ -54,11 +61,12 @@ def sample_run(request: DatasetRequest, backends: Backends) -> Report:
         except MlopsError as error:
             if error.retry_can_help:
                 raise
-            body = _page(config, len(sample), done, str(error))
+            # What lies in the folder is gone when somebody reads this.
+            told = "\n".join(line for line in str(error).splitlines() if folder not in line)
+            body = _page(config, len(sample), done, told)
             uri = backends.store.put(report_key(request.run, "sample_run"), body)
             raise PreflightFailed(
-                f"{done.step} fails on a sample of {len(sample)} rows: {error}\nNothing was trained.",
-                report=uri,
+                f"{done.step} fails on a sample of {len(sample)} rows: {told}", report=uri
             ) from error
     uri = backends.store.put(report_key(request.run, "sample_run"), _page(config, len(sample), done, None))
     return Report(kind="sample_run", uri=uri, summary={"rows": len(sample), **done.facts})
@@ -101,8 +109,13 @@ def _run_all(request: DatasetRequest, sample: pd.DataFrame, scratch: ScratchBack
         evaluation = evaluate(EvaluateRequest(config, run, snapshot, training), scratch)
         if evaluation.champion_problem is not None:
             raise TrainingFailed(f"two models cannot be compared: {evaluation.champion_problem}")
+    not_measured = [f"{one.rule}: {one.problem}" for one in evaluation.findings if one.problem is not None]
+    done.facts["not_measured"] = not_measured  # of so few rows, which is not the rule's fault
     with done.doing("gate"):
         gate(GateRequest(config, run, snapshot, training, evaluation), scratch)
+    with done.doing("register"):
+        passed = Verdict("pass", ("a trial",))
+        register(RegisterRequest(config, run, snapshot, training, evaluation, passed), scratch)
 
 
 def _on_a_sample(config: ModelConfig) -> ModelConfig:

@@ -166,17 +166,12 @@ def mlops_config(request: pytest.FixtureRequest) -> ModelConfig:
     return handed_config(request.config.getoption("--mlops-model"))
 
 
-@pytest.fixture(scope="session")
-def _mlops_sample(request: pytest.FixtureRequest) -> pd.DataFrame:
-    from airflow_mlops.testing.preflight import handed_sample
-
-    return handed_sample(request.config.getoption("--mlops-sample"))
-
-
 @pytest.fixture
-def mlops_sample(_mlops_sample: pd.DataFrame) -> pd.DataFrame:
+def mlops_sample(request: pytest.FixtureRequest) -> pd.DataFrame:
     """A small sample of the training rows, with key, time, features and label; each test has its own copy.
     In a preflight it is of the run's snapshot; by hand that of ``--mlops-sample``, and without it the test
     is skipped.
     """
-    return _mlops_sample.copy()
+    from airflow_mlops.testing.preflight import handed_sample
+
+    return handed_sample(request.config.getoption("--mlops-sample"))

@@ -77,7 +77,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         ],
         "yaml_part": [block for block in blocks("yaml") if "apiVersion" not in block.text],
         "python_block": blocks("python"),
-        "python_test": [block for block in blocks("python") if "def test_" in block.text],
+        "python_test": [
+            block
+            for block in blocks("python")
+            if "def test_" in block.text and not block.marks.startswith("file=")
+        ],
         "loader": [block for block in blocks("python") if "load_dags" in block.text],
         "announcing": [block for block in blocks("python") if "AnnounceOperator(" in block.text],
         "handed_a_model": [
@@ -104,7 +108,7 @@ def _marked(value: object) -> object:
         marks = [pytest.mark.airflow, pytest.mark.slow]
     elif isinstance(value, Command) and value.text.startswith("airflow "):
         marks = [pytest.mark.airflow]
-    elif isinstance(value, Command) and value.text.startswith("mlflow "):
+    elif isinstance(value, Command) and value.text.startswith(("mlflow ", "pytest ")):
         marks = [pytest.mark.slow]
     name = str(value.relative_to(REPOSITORY)) if isinstance(value, Path) else str(value)
     return pytest.param(value, id=name, marks=marks)

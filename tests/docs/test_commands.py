@@ -6,9 +6,11 @@ import json
 import os
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +25,7 @@ from airflow_mlops.backends.catalog import connect
 from airflow_mlops.cli.main import main
 from airflow_mlops.config.load import load_model
 from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.windows import Window
 from airflow_mlops.get_provider_info import get_provider_info
 from airflow_mlops.plan.compile import compile_plan
 
@@ -140,6 +143,26 @@ def _export(words: list[str], reader: Path, repository: Path, monkeypatch: pytes
     assert name in options | {"AIRFLOW_MLOPS_GATEWAY_TOKEN"}
 
 
+def _pytest(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests of the page about the preflight, by hand: on the tutorial's model and rows of its source."""
+    page = (repository / "docs" / "how-to" / "preflight.md").read_text()
+    ((name, text),) = re.findall(r"^```python file=(\S+)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    file = reader / name
+    file.parent.mkdir()
+    file.write_text(text)
+    monkeypatch.syspath_prepend(str(reader / "plugins"))
+    config = load_model(reader / "dags" / "churn.yaml").config
+    source = connect(Endpoints(store=str(reader / "mlops"))).data_source("python", dict(config.data.source))
+    window = Window(PROMOTED - timedelta(days=9), PROMOTED)
+    rows = source.read(window, time_column=config.data.time_column, columns=config.data.columns)
+    rows.to_parquet(reader / "rows.parquet")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout
+
+
 _TRIED: dict[str, Callable[[list[str], Path, Path, pytest.MonkeyPatch], None]] = {
     "airflow-mlops": _ours,
     "airflow": _airflow,
@@ -148,4 +171,5 @@ _TRIED: dict[str, Callable[[list[str], Path, Path, pytest.MonkeyPatch], None]] =
     "pip": _pip,
     "curl": _curl,
     "export": _export,
+    "pytest": _pytest,
 }
