@@ -30,9 +30,9 @@ STEP_DOCS: Mapping[StepName, str] = {
     ),
     "sample_run": (
         "Runs every step on a small sample of the training rows: validate, train, save and load in a fresh "
-        "process, evaluate, gates, register. Nothing of it is kept, and the holdout is not touched. A failure names "
-        "the step and is a fault of code or file, found before hours are spent. Mend it; a retry alone will "
-        "not help."
+        "process, evaluate, gates, register. Nothing of it is kept, and the holdout is not touched. A "
+        "failure names the step and is a fault of code or file, found before hours are spent. Mend it; a "
+        "retry alone will not help."
     ),
     "train": (
         "Trains on all rows before the holdout and logs the model whole to MLflow. A failure leaves the "

@@ -40,6 +40,8 @@ def test_a_new_model_lints_and_plans_at_every_level_and_task(level: int, task: s
     assert loaded.config.retraining.enabled is (level == 3)
     dags = {dag.dag_id for dag in compile_plan(loaded.config, loaded.digest).dags}
     assert dags == {"wine.train", "wine.deploy"} | ({"wine.monitor"} if level > 1 else set())
+    assert loaded.config.preflight.tests == (("wine/tests",) if level > 1 else ())
+    assert (tmp_path / "plugins" / "wine" / "tests" / "test_rows.py").is_file() is (level > 1)
     for path in tmp_path.rglob("*.py"):
         ast.parse(path.read_text())
         assert all(len(line) <= 110 for line in path.read_text().splitlines()), path

@@ -33,7 +33,8 @@ _TASKS: tuple[TaskKind, ...] = get_args(TaskKind)
 def command(name: str, level: int | None, task: TaskKind | None, folder: Path) -> None:
     """Begin a model: its YAML, its code and a test, which load, train and pass as they are.
 
-    NAME becomes dags/NAME.yaml, plugins/NAME and tests/test_NAME.py. The rows are made up, the same on every
+    NAME becomes dags/NAME.yaml, plugins/NAME and tests/test_NAME.py; from level 2 on also plugins/NAME/tests,
+    which each training begins with. The rows are made up, the same on every
     call, until you put your own query in their place. On a terminal it asks for the level and the task that
     were not given. A file that exists is never touched: one of the model's own ends the command before
     anything is written, one that all models share is kept.

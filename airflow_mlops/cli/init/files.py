@@ -21,6 +21,11 @@ _PYTEST = """\
 # A throw-away AIRFLOW_HOME: no test touches your own.
 mlops_airflow = true
 """
+_PREFLIGHT = """
+# Before each training: these tests, and every step on a few rows.
+preflight:
+  tests: [{model}/tests]
+"""
 # Where people keep pytest's settings already. A second file would hide theirs.
 _SETTINGS = (
     "pytest.ini",
@@ -66,6 +71,7 @@ def files_of(start: Start, folder: Path) -> Files:
     if start.level == 3:
         monitor += _filled("retraining.yaml", words)
     package = folder / "plugins" / start.model
+    words["preflight"] = "" if start.level == 1 else _PREFLIGHT.format(model=start.model)
     own = {
         folder / "dags" / f"{start.model}.yaml": _filled("model.yaml", {**words, "monitor": monitor}),
         package / "__init__.py": f'"""The code of the model {start.model}: its rows and its training."""\n',
@@ -73,6 +79,8 @@ def files_of(start: Start, folder: Path) -> Files:
         package / "model.py": _filled("model.py", words),
         folder / "tests" / f"test_{start.model}.py": _filled("test.py", words),
     }
+    if start.level > 1:
+        own[package / "tests" / "test_rows.py"] = _filled("preflight.py", words)
     shared = {folder / "dags" / "mlops.py": _LOADER, folder / "plugins" / ".airflowignore": "*\n"}
     settings = [path for path in (folder / name for name in _SETTINGS) if path.is_file()]
     if not settings:
