@@ -82,7 +82,7 @@ def run_model_tests(
             # Nothing is written beside the tests: a versioned bundle is refused once its files have changed.
             [*map(str, found), *_OPTIONS, f"--junitxml={junit}", "-o", f"cache_dir={folder / 'cache'}"],
             timeout_seconds=timeout_seconds,
-            environment={FOLDER_VARIABLE: str(folder), "PYTEST_ADDOPTS": None, "PYTEST_CURRENT_TEST": None},
+            environment={FOLDER_VARIABLE: str(folder), **_NOT_HANDED_ON},
             folder=_root_of(found[0], tests[0]),
         )
         body = junit.read_bytes() if junit.is_file() else b""
@@ -96,6 +96,8 @@ def run_model_tests(
     return TestRun(results, ended.output, body)
 
 
+# What steers another pytest, and what tells Airflow that it is inside a task.
+_NOT_HANDED_ON = dict.fromkeys(("PYTEST_ADDOPTS", "PYTEST_CURRENT_TEST", "_AIRFLOW_PROCESS_CONTEXT"))
 _OPTIONS = (
     "-o", "junit_family=xunit1", "--import-mode=importlib", "--tb=short", "--color=no", "-v",
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from airflow_mlops.backends.base import Backends
@@ -48,8 +49,12 @@ def contracts(request: DatasetRequest, backends: Backends) -> Report:
 
 def _config_contract(config: ModelConfig, backends: Backends) -> Iterator[Finding]:
     for at, path in import_paths(config):
-        if at[:2] != ("preflight", "tests"):
-            yield _held(_dotted(at), partial(_check_code, path, at, config))
+        if at[:2] == ("preflight", "tests"):
+            continue
+        found = _held(_dotted(at), partial(_check_code, path, at, config))
+        if at[:2] == ("training", "trusted_types") and found.outcome == "broken":
+            found = replace(found, outcome="warning")  # the name of a class in a class leads to no module
+        yield found
     for subject, ask in _asked(config, backends):
         yield _held(subject, ask)
 

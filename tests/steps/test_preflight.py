@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from textwrap import dedent
@@ -10,7 +11,7 @@ from textwrap import dedent
 import pandas as pd
 import pytest
 
-from airflow_mlops.config.parts.data import ExpectationConfig
+from airflow_mlops.config.parts.data import ExpectationConfig, PythonSource
 from airflow_mlops.exceptions import ConfigError, PreflightFailed
 from airflow_mlops.steps.contracts import contracts
 from airflow_mlops.steps.evaluate import evaluate
@@ -250,15 +251,26 @@ def test_contracts_hold_for_a_model_as_it_should_be(config, backends, request_of
 def test_code_that_cannot_be_called_as_it_will_be_is_told_with_all_else_that_is_wrong(
     config, backends, request_of, code
 ):
-    code("own_code.py", "def train(features, label):\n    pass\n")
-    config = trained_by(config, "own_code:train", trusted_types=("own_code.Encoder",))
+    code("own_code.py", "def train(features, label):\n    pass\n\ndef rows(start, end):\n    pass\n")
+    asked = request_of(config)
+    source = PythonSource(type="python", callable="own_code:rows", params={"region": "north"})
+    data = config.data.model_copy(update={"source": source})
+    broken = trained_by(config, "own_code:train").model_copy(update={"data": data})
     with pytest.raises(PreflightFailed) as failed:
-        contracts(request_of(config), backends)
+        contracts(replace(asked, config=broken), backends)
     told = str(failed.value)
-    assert (
-        "training.callable: own_code:train is called as (features, label, params, seed), but it takes" in told
+    called = "own_code:train is called as (features, label, params, seed), but it takes (features, label)"
+    assert f"training.callable: {called}" in told
+    assert told.startswith(
+        "data.source.callable: own_code:rows is called as (start=..., end=..., region=...)"
     )
-    assert "training.trusted_types.0: own_code.Encoder: there is no 'Encoder'" in told
+
+
+def test_a_trusted_type_that_leads_nowhere_is_told(config, backends, request_of):
+    training = config.training.model_copy(update={"trusted_types": ("sklearn.Encoder",)})
+    summary = contracts(request_of(config.model_copy(update={"training": training})), backends).summary
+    (warning,) = summary["warnings"]
+    assert warning.startswith("training.trusted_types.0: sklearn.Encoder: there is no 'Encoder'")
 
 
 def test_a_parameter_that_the_estimator_does_not_know_is_found(config, backends, request_of):
