@@ -33,13 +33,13 @@ def test_a_level_fills_in_what_the_file_leaves_out(
 ) -> None:
     config = loaded(tmp_path, f"{WATCHED}level: {level}\n")
     assert config.deploy.automatic is automatic
-    assert config.deploy.approval is approval
+    assert config.deploy.approval.required is approval
     assert config.retraining.enabled is retraining
 
 
 def test_what_the_file_says_beats_the_level(tmp_path: Path) -> None:
     config = loaded(tmp_path, WATCHED + "level: 3\ndeploy: {approval: true}\nretraining: {enabled: false}\n")
-    assert config.deploy.approval is True
+    assert config.deploy.approval.required is True
     assert config.deploy.automatic is True
     assert config.retraining.enabled is False
 
