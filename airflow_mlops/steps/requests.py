@@ -121,7 +121,8 @@ class StageOpened:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequest:
-    """What a person decided about a rollout."""
+    """What a person decided about a rollout. ``objection`` says why the answer of ``answered_at`` does not
+    count."""
 
     config: ModelConfig
     run: RunInfo
@@ -129,6 +130,9 @@ class ApprovalRequest:
     approved: bool
     person: str
     reason: str
+    person_id: str | None = None
+    objection: str | None = None
+    answered_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ class Question(Part):
     users: tuple[UserId, ...] = Field(
         (),
         strict=False,
-        description="Only these may answer: ids of Airflow's auth manager. Whoever may act on the DAG, if empty.",
+        description="Only these may answer, by their ids in Airflow's auth manager. If empty, whoever may "
+        "run the DAG.",
     )
     four_eyes: bool = Field(
         False, description="Who started the run, or the training behind it, cannot say yes to it."

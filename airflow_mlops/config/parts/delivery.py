@@ -70,7 +70,8 @@ class Deploy(Part):
         "asked and how.",
     )
     approval_timeout: PeriodText = Field(
-        "7 days", description="No answer for so long is a rejection, where approval has no timeout of its own."
+        "7 days",
+        description="No answer for so long is a rejection; approval.timeout goes before it.",
     )
     shadow: Shadow = Field(default_factory=Shadow)
     canary: Canary = Field(default_factory=Canary)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from airflow_mlops.config.parts.base import Part
+from airflow_mlops.config.parts.base import Part, PeriodText
 from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
 from airflow_mlops.config.parts.gates_model import OverfittingGate
 
@@ -23,6 +23,11 @@ class Gates(Part):
     bootstrap: Literal["thresholds_only", "refuse"] = Field(
         "thresholds_only",
         description="A first model has no champion to beat: judge it by the other gates, or refuse it.",
+    )
+    evidence_expires: PeriodText | None = Field(
+        None,
+        description="A challenger that was judged longer ago is rejected instead of rolled out; if left out, "
+        "evidence never expires.",
     )
 
     @property
