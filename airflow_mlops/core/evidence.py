@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from airflow_mlops.core.ledger import Entry
-from airflow_mlops.core.values import Estimate, Evaluation, ModelRef, RunRef
+from airflow_mlops.core.values import Estimate, Evaluation, Finding, ModelRef, RunRef
 from airflow_mlops.core.windows import Period
+
+_MOST_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,24 @@ def _evaluation(evaluation: Evaluation | None) -> Iterator[str]:
         for name, estimate in evaluation.challenger.items()
     ]
     yield table(("metric", "challenger", "champion", "difference"), rows)
+    for finding in evaluation.findings:
+        yield from _finding(finding)
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    """A gate's measurements: its slices, say. Of many, the first; the report has them all."""
+    yield f"### {finding.rule}"
+    if finding.problem is not None:
+        yield f"Could not be measured: {_cell(finding.problem)}."
+    if finding.verdict is not None:
+        yield f"**{finding.verdict.outcome.capitalize()}**"
+        yield from _bullets(finding.verdict.reasons)
+    if finding.measurements:
+        header = ("measured", f"value in {finding.unit}" if finding.unit else "value", "rows", "note")
+        shown = finding.measurements[:_MOST_ROWS]
+        yield table(header, [(one.name, one.estimate, one.rows, one.note) for one in shown])
+    if len(finding.measurements) > _MOST_ROWS:
+        yield f"and {len(finding.measurements) - _MOST_ROWS} more in the report."
 
 
 def _monitored(entry: Entry | None, report_url: Callable[[str], str]) -> Iterator[str]:

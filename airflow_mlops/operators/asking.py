@@ -142,7 +142,7 @@ class AskPersonOperator(StepOperator, HITLOperator):
             self.response_timeout = max(left, timedelta(seconds=1))
         told, self.notifiers = self.notifiers, []
         try:
-            # Unwrapped: Airflow's guard takes an ``execute`` that is called on resuming for one called by hand.
+            # Unwrapped: Airflow's guard takes an ``execute`` called on resuming for one called by hand.
             unwrap(HITLOperator.execute)(self, context)
         except BaseException as handed_over:
             # Airflow 3.3 waits for input, 3.2 defers; both keep what the next method is given.

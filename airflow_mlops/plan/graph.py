@@ -20,8 +20,8 @@ class TaskNode:
     """One task. ``group`` is the task group it stands in, ``doc`` (Markdown) what the UI says of it.
 
     ``upstream`` names tasks by ``full_id``. ``settings`` holds small JSON values: ``weight`` of a canary
-    step, ``verdicts`` (full ids of the stages whose verdicts conclude and roll_back read). ``emits`` is
-    the name of the asset that the task's outlet updates.
+    step, ``verdicts`` (full ids of the stages whose verdicts conclude and roll_back read), ``notify`` (who is
+    told that it asks a person). ``emits`` is the name of the asset that the task's outlet updates.
     """
 
     task_id: str
