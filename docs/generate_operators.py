@@ -24,6 +24,7 @@ All arguments are keyword arguments; those of Airflow's `BaseOperator` are taken
 _GROUPS = {
     "training": "The train pipeline",
     "rollout": "The rollout",
+    "review": "Review",
     "approval": "Approval",
     "stages": "Shadow and canary",
     "conclude": "The end of a rollout",

@@ -47,7 +47,8 @@ PARTS: Mapping[StepName, Part] = {
     "train": Part("TrainOperator", {"snapshot": "snapshot"}),
     "evaluate": Part("EvaluateOperator", _TRAINED),
     "gate": Part("GateOperator", _EVALUATED),
-    "register": Part("RegisterModelOperator", {**_EVALUATED, "verdict": "gate"}),
+    "review": Part("ReviewChallengerOperator", {**_TRAINED, "verdict": "gate"}, asks="gates.review"),
+    "register": Part("RegisterModelOperator", {**_EVALUATED, "verdict": "gate", "review": "review"}),
     "announce_challenger": Part(
         "AnnounceOperator", {"value": "register"}, settings=("partitioned",), runs_step=False
     ),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LONGEST_RETRY_DELAY = timedelta(minutes=10)
 # Deferred and approval tasks that resume within seconds may be marked failed although nothing went wrong
 # (https://github.com/apache/airflow/issues/67287); their steps find their own earlier work again.
-_WAITS = frozenset({"approve", "shadow", "canary"})
+_WAITS = frozenset({"approve", "review", "shadow", "canary"})
 
 
 class _Result:

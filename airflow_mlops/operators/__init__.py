@@ -1,7 +1,7 @@
 """One operator per step of the loop, and the ones that hold a rollout together.
 
 ``from airflow_mlops.operators import TrainOperator`` imports that operator's module and no other: the
-approval brings Airflow's human-in-the-loop operators with it, which every task would pay for.
+approval and the review bring Airflow's human-in-the-loop operators with them, which every task would pay for.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         DriftOperator,
         PerformanceOperator,
     )
+    from airflow_mlops.operators.review import ReviewChallengerOperator
     from airflow_mlops.operators.rollout import (
         PromoteModelOperator,
         RollBackModelOperator,
@@ -52,6 +53,7 @@ __all__ = [
     "PreflightOperator",
     "PromoteModelOperator",
     "RegisterModelOperator",
+    "ReviewChallengerOperator",
     "RollBackModelOperator",
     "ShadowOperator",
     "SmokeServeOperator",
@@ -65,6 +67,7 @@ _MODULES = {
     "announce": ("AnnounceOperator",),
     "approval": ("ApproveRolloutOperator",),
     "conclude": ("ConcludeRolloutOperator",),
+    "review": ("ReviewChallengerOperator",),
     "rollout": (
         "PromoteModelOperator",
         "RollBackModelOperator",

@@ -55,7 +55,8 @@ class ApproveRolloutOperator(AskPersonOperator):
             limit = configured.config.gates.evidence_expires
             old = expired(evidence.evaluated_at, datetime.now(timezone.utc), limit)
             if old is not None:
-                return self._recorded(context, configured, approved=False, person="airflow", reason=old)
+                request = self.request(context, configured, approved=False, person="airflow", reason=old)
+                return self.finish(self.run_step(self.step, request, configured), configured)
             self.ask(
                 context,
                 configured,
@@ -81,33 +82,8 @@ class ApproveRolloutOperator(AskPersonOperator):
             triggered_by=self.run_info(context, configured).actor,
         )
 
-    def answered(self, context: Any, configured: Configured, answer: Answer) -> dict[str, Any]:
-        late = f"no answer within {self.timeout(configured)}"
-        return self._recorded(
-            context,
-            configured,
-            approved=answer.yes,
-            person=answer.person or "nobody",
-            person_id=answer.person_id,
-            reason=answer.reason if answer.person else late,
-        )
-
-    def refused(self, context: Any, configured: Configured, answer: Answer, why: str, at: datetime) -> None:
-        request = self.request(
-            context,
-            configured,
-            approved=answer.yes,
-            person=answer.person,
-            person_id=answer.person_id,
-            reason=answer.reason,
-            objection=why,
-            answered_at=at.isoformat(),
-        )
-        self.run_step(self.step, request, configured)
-
-    def _recorded(self, context: Any, configured: Configured, **said: Any) -> dict[str, Any]:
-        request = self.request(context, configured, **said)
-        return self.finish(self.run_step(self.step, request, configured), configured)
+    def decision(self, answer: Answer) -> dict[str, Any]:
+        return {"approved": answer.yes}
 
     def _rollout(self) -> Rollout:
         from pydantic import TypeAdapter

@@ -52,9 +52,10 @@ class AskPersonOperator(StepOperator, HITLOperator):
             options=[self.yes, self.no],
             defaults=[self.no],
             params={"reason": reason},
-            notifiers=notifiers,
             **kwargs,
         )
+        # Not Airflow's own list: it calls those before the task waits, and one that fails ends the task.
+        self.told = tuple(notifiers)
 
     def question(self, configured: Configured) -> Question:
         """Who may answer, and how."""
@@ -68,12 +69,8 @@ class AskPersonOperator(StepOperator, HITLOperator):
         """Who brought the model as far as this."""
         raise NotImplementedError
 
-    def answered(self, context: Any, configured: Configured, answer: Answer) -> dict[str, Any]:
-        """Record an answer that counts; the task's result."""
-        raise NotImplementedError
-
-    def refused(self, context: Any, configured: Configured, answer: Answer, why: str, at: datetime) -> None:
-        """Record an answer that does not count."""
+    def decision(self, answer: Answer) -> dict[str, Any]:
+        """The yes or no, under the name that the step knows it by."""
         raise NotImplementedError
 
     def ask(
@@ -119,9 +116,20 @@ class AskPersonOperator(StepOperator, HITLOperator):
             configured = self.configured()
             barred = self._barred(context, configured)
             why = objection(answer, initiators=barred, needs_reason=self.needs_reason)
+            late = f"no answer within {self.timeout(configured)}"
+            request = self.request(
+                context,
+                configured,
+                **self.decision(answer),
+                person=answer.person or "nobody",
+                person_id=answer.person_id,
+                reason=answer.reason if answer.person else late,
+                objection=why,
+                answered_at=given["responded_at"].isoformat(),
+            )
+            recorded = self.run_step(self.step, request, configured)
             if why is None:
-                return self.answered(context, configured, answer)
-            self.refused(context, configured, answer, why, given["responded_at"])
+                return self.finish(recorded, configured)
         self.log.warning("This answer does not count, the question is asked again: %s", why)
         self.subject = f"Asked again: {why}"
         self._wait(context, datetime.fromisoformat(deadline) if deadline else None)
@@ -140,7 +148,6 @@ class AskPersonOperator(StepOperator, HITLOperator):
         if deadline is not None:
             left = deadline - datetime.now(timezone.utc)
             self.response_timeout = max(left, timedelta(seconds=1))
-        told, self.notifiers = self.notifiers, []
         try:
             # Unwrapped: Airflow's guard takes an ``execute`` called on resuming for one called by hand.
             unwrap(HITLOperator.execute)(self, context)
@@ -150,12 +157,12 @@ class AskPersonOperator(StepOperator, HITLOperator):
                 raise
             carrier: Any = handed_over
             carrier.kwargs = {"deadline": deadline.isoformat() if deadline else None}
-            self._tell(told, context)
+            self._tell(context)
             raise
 
-    def _tell(self, notifiers: Sequence[BaseNotifier], context: Any) -> None:
+    def _tell(self, context: Any) -> None:
         """The question is up by now: whom it cannot reach does not take it down."""
-        for notifier in notifiers:
+        for notifier in self.told:
             try:
                 notifier(context)
             except Exception:

@@ -131,12 +131,17 @@ def _train_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
     tasks = [_task("snapshot"), _task("validate", after=("snapshot",))]
     if config.level >= 2:
         tasks.append(_task("preflight", "sample_run", group="preflight", after=("snapshot",)))
+    gates = config.gates
+    review = []
+    if "ask" in (gates.on_inconclusive, gates.on_fail):
+        review = [_task("review", after=("gate",), **_notify(gates.review))]
     return (
         *tasks,
         _task("train", after=tuple(task.full_id for task in tasks[1:])),
         _task("evaluate", after=("train",)),
         _task("gate", after=("evaluate",)),
-        _task("register", after=("gate",)),
+        *review,
+        _task("register", after=("review",) if review else ("gate",)),
         _task(
             "announce_challenger",
             after=("register",),

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 DagRole = Literal["train", "deploy", "monitor"]
 StepName = Literal[
-    "snapshot", "validate", "preflight", "train", "evaluate", "gate", "register", "announce_challenger",
+    "snapshot", "validate", "preflight", "train", "evaluate", "gate", "review", "register",
+    "announce_challenger",
     "take_challenger", "smoke_serve", "approve", "shadow", "canary", "conclude", "promote", "roll_back",
     "announce_champion", "collect", "data_quality", "drift", "performance", "decide", "request_retraining",
 ]  # fmt: skip
