@@ -18,7 +18,7 @@ FAILED = (
     "(try {{ ti.try_number }}). Log: {{ ti.log_url }}"
 )
 
-ASKED = "{{ ti.dag_id }}: {{ task.subject }}. Answer: {{ task.answer_url(ti) }}"
+ASKED = "{{ ti.dag_id }}: {{ task.subject }} Answer: {{ task.answer_url(ti) }}"
 
 
 class MissingProvider(MlopsError):

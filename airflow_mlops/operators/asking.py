@@ -41,7 +41,7 @@ class AskPersonOperator(StepOperator, HITLOperator):
 
     def __init__(self, *, notifiers: Sequence[BaseNotifier] = (), **kwargs: Any) -> None:
         reason = Param(
-            "",
+            None,  # as the DAG's param of this name, which it stands before while the task runs
             type=["null", "string"],
             format="multiline",
             maxLength=_LONGEST_REASON,
@@ -131,7 +131,7 @@ class AskPersonOperator(StepOperator, HITLOperator):
             if why is None:
                 return self.finish(recorded, configured)
         self.log.warning("This answer does not count, the question is asked again: %s", why)
-        self.subject = f"Asked again: {why}"
+        self.subject = f"Asked again: {why}."
         self._wait(context, datetime.fromisoformat(deadline) if deadline else None)
         raise AssertionError("Airflow's human-in-the-loop operator always hands the task over")
 
