@@ -21,8 +21,9 @@ def record_approval(request: ApprovalRequest, backends: Backends) -> Verdict:
     config, run, candidate = request.config, request.run, request.rollout.candidate
     reason, approved = _said(request), request.approved
     old = why_expired(request.rollout, config, run, backends)
+    because = request.reason
     if approved and old is not None:
-        reason, approved = f"{reason}; but {old}", False
+        reason, because, approved = f"{reason}; but {old}", old, False
     backends.ledger.append(
         entry(
             config,
@@ -38,7 +39,7 @@ def record_approval(request: ApprovalRequest, backends: Backends) -> Verdict:
     sign_card(
         "approved" if approved else "rejected",
         request.person,
-        request.reason,
+        because,
         run,
         request.rollout.training,
         backends,

@@ -11,9 +11,10 @@ from airflow_mlops.core.evidence import Evidence
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import Evaluation, ModelRef, RunRef
 from airflow_mlops.exceptions import ModelRefused
+from airflow_mlops.steps.evaluate import EVALUATION_FILE
+from airflow_mlops.steps.model_card import HTML_FILE
 
-EVALUATION_FILE = "evaluation.json"
-CARD_FILE = "model_card.html"
+
 _ABOUT = frozenset({"gated", "overridden", "registered", "smoke_served", "answer_refused"})
 
 
@@ -65,7 +66,7 @@ def _card_url(training: RunRef, backends: Backends) -> str | None:
     if training.url is None:
         return None
     try:
-        backends.tracking.read_file(training.run_id, CARD_FILE)
+        backends.tracking.read_file(training.run_id, HTML_FILE)
     except KeyError:
         return None
-    return f"{training.url}/artifacts/{CARD_FILE}"
+    return f"{training.url}/artifacts/{HTML_FILE}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.ledger import Entry, pending_challengers
 from airflow_mlops.exceptions import ModelRefused
-from airflow_mlops.steps.model_card import make_card
+from airflow_mlops.steps.model_card import make_card, sign_card
 from airflow_mlops.steps.record import entry
 from airflow_mlops.steps.requests import Registered, RegisterRequest
 
@@ -42,6 +42,8 @@ def register(request: RegisterRequest, backends: Backends) -> Registered:
         },
     )
     card = make_card(request, model, code_version, backends)
+    if override is not None:
+        sign_card("overridden", override.actor, override.data["reason"], run, request.training, backends)
     backends.ledger.append(
         entry(
             config,
@@ -68,15 +70,19 @@ def register(request: RegisterRequest, backends: Backends) -> Registered:
         backends.tracking.set_alias(config.model, "challenger", model.version)
     return Registered(model.name, model.version, model.url, card)
 
+
 def _override(request: RegisterRequest, backends: Backends) -> Entry | None:
     """The override of this training, which the ledger must know of: a verdict alone names nobody."""
     if request.verdict.passed or request.review is None or not request.review.passed:
         return None
     if request.run.kind == "backfill":
+        return None
     entries = backends.ledger.entries(request.config.model)
     subject = request.training.run_id
     found = [item for item in entries if item.kind == "overridden" and item.subject == subject]
     return found[-1] if found else None
+
+
 def _override_tags(override: Entry | None) -> dict[str, str]:
     if override is None:
         return {}
