@@ -14,7 +14,6 @@ from airflow_mlops.exceptions import ModelRefused
 from airflow_mlops.steps.evaluate import EVALUATION_FILE
 from airflow_mlops.steps.model_card import HTML_FILE
 
-
 _ABOUT = frozenset({"gated", "overridden", "registered", "smoke_served", "answer_refused"})
 
 
