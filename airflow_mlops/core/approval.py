@@ -40,7 +40,7 @@ def objection(answer: Answer, *, initiators: Collection[str], needs_reason: Coll
     if answer.person is None:
         return None
     if answer.yes and is_one_of(answer, initiators):
-        return f"{answer.person} started this, and four eyes are asked for: somebody else must say yes"
+        return f"{answer.person} had a hand in this, and four eyes are asked for: somebody else must say yes"
     if answer.yes in needs_reason and not answer.reason.strip():
         return f"{answer.person} gave no reason; this answer needs one"
     return None

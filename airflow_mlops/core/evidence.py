@@ -11,6 +11,8 @@ from airflow_mlops.core.values import Estimate, Evaluation, Finding, ModelRef, R
 from airflow_mlops.core.windows import Period
 
 _MOST_ROWS = 20
+_BY_PEOPLE = frozenset({"overridden", "answer_refused"})
+_TITLES = {"gated": "Gates", "answer_refused": "An answer that did not count"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,8 @@ def markdown(evidence: Evidence, *, report_url: Callable[[str], str], about: Seq
     parts = [
         "\n".join([*_heads(evidence), *(f"- {line}" for line in about)]),
         *_evaluation(evidence.evaluation),
-        *_monitored(evidence.monitored, report_url),
         *_decided(evidence.decided, report_url),
+        *_monitored(evidence.monitored, report_url),
     ]
     return "\n\n".join(parts)
 
@@ -83,13 +85,19 @@ def _evaluation(evaluation: Evaluation | None) -> Iterator[str]:
     yield f"{evaluation.rows:,} holdout rows; intervals at {evaluation.confidence:.0%}."
     if evaluation.champion_problem is not None:
         yield f"The champion could not be compared: {evaluation.champion_problem}."
+    yield _metrics(evaluation)
+    for finding in evaluation.findings:
+        yield from _finding(finding)
+
+
+def _metrics(evaluation: Evaluation) -> str:
+    if not evaluation.champion_metrics:
+        return table(("metric", "challenger"), list(evaluation.challenger.items()))
     rows = [
         (name, estimate, evaluation.champion_metrics.get(name), evaluation.difference.get(name))
         for name, estimate in evaluation.challenger.items()
     ]
-    yield table(("metric", "challenger", "champion", "difference"), rows)
-    for finding in evaluation.findings:
-        yield from _finding(finding)
+    return table(("metric", "challenger", "champion", "difference"), rows)
 
 
 def _finding(finding: Finding) -> Iterator[str]:
@@ -131,8 +139,8 @@ def _decided(entries: Sequence[Entry], report_url: Callable[[str], str]) -> Iter
         if not reasons and not reports:
             continue
         outcome = f": {entry.data['outcome']}" if entry.data.get("outcome") else ""
-        by = "" if entry.actor == "airflow" else f", by {entry.actor}"
-        yield f"### {entry.kind.replace('_', ' ').capitalize()}{outcome}"
+        by = f", by {entry.actor}" if entry.kind in _BY_PEOPLE else ""
+        yield f"### {_TITLES.get(entry.kind, entry.kind.replace('_', ' ').capitalize())}{outcome}"
         yield f"{entry.at:%Y-%m-%d %H:%M} UTC{by}. {reports}".strip()
         yield from _bullets(reasons)
 

@@ -85,8 +85,8 @@ class AskPersonOperator(StepOperator, HITLOperator):
         if question.users and not users:
             # An empty list of users would let everybody answer.
             raise AirflowFailException(
-                f"nobody may answer: {', '.join(question.users)} started this, and four eyes are asked for. "
-                "Name more users"
+                f"nobody may answer: {', '.join(question.users)} had a hand in this, and four eyes are asked "
+                "for. Name more users"
             )
         self.assigned_users = [{"id": user, "name": user} for user in users]
         now = datetime.now(timezone.utc)
@@ -170,9 +170,11 @@ class AskPersonOperator(StepOperator, HITLOperator):
 
 
 def _terms(users: Collection[str], barred: Collection[str], deadline: datetime, no: str) -> list[str]:
-    lines = [f"**Until** {deadline:%Y-%m-%d %H:%M} UTC; no answer by then is the answer *{no}*"]
+    lines = [f"**Until** {deadline:%Y-%m-%d %H:%M} UTC; no answer by then counts as *{no}*"]
     if users:
         lines.append(f"**May answer**: {', '.join(users)}")
     if barred:
-        lines.append(f"**Four eyes**: {', '.join(sorted(barred))} started this and cannot say yes to it")
+        lines.append(
+            f"**Four eyes**: {', '.join(sorted(barred))} had a hand in this and cannot say yes to it"
+        )
     return lines

@@ -53,10 +53,10 @@ def _said(request: ApprovalRequest) -> str:
 
 
 def _not_counted(request: ApprovalRequest, backends: Backends) -> Verdict:
-    version, reasons = (
-        request.rollout.candidate.version,
-        (_said(request), f"does not count: {request.objection}"),
-    )
+    version = request.rollout.candidate.version
+    said = f"{request.person} said {'approve' if request.approved else 'reject'}"
+    said = f"{said}: {request.reason}" if request.reason else said
+    reasons = (said, f"does not count: {request.objection}")
     backends.ledger.append(
         entry(
             request.config,

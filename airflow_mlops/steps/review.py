@@ -17,12 +17,13 @@ def record_review(request: ReviewRequest, backends: Backends) -> Verdict:
         raise ModelRefused(f"{request.person} overrode the gates without a reason; give one")
     if request.overridden and request.run.kind == "backfill":
         raise ModelRefused("the gates of a backfill are not overridden; start a run by hand")
-    said = f"{'overridden' if request.overridden else 'held'} by {request.person}"
-    said = f"{said}: {request.reason}" if request.reason else said
+    because = f": {request.reason}" if request.reason else ""
     if request.objection is not None:
-        refused = (said, f"does not count: {request.objection}")
+        chosen = "override" if request.overridden else "hold"
+        refused = (f"{request.person} said {chosen}{because}", f"does not count: {request.objection}")
         _record(request, "answer_refused", refused, backends)
         return Verdict("inconclusive", refused)
+    said = f"{'overridden' if request.overridden else 'held'} by {request.person}{because}"
     reasons = (f"gates said {request.verdict.outcome}, {said}", *request.verdict.reasons)
     _record(request, "overridden" if request.overridden else "declined", reasons, backends)
     return Verdict("pass" if request.overridden else "fail", reasons)

@@ -34,8 +34,8 @@ def test_behind_a_model_are_those_who_started_its_training_its_rollout_or_let_it
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (Answer(True, "ada", "good"), "ada started this"),
-        (Answer(True, "Ada Lovelace", "good", person_id="ADA"), "Ada Lovelace started this"),
+        (Answer(True, "ada", "good"), "ada had a hand in this"),
+        (Answer(True, "Ada Lovelace", "good", person_id="ADA"), "Ada Lovelace had a hand in this"),
         (Answer(False, "ada", "bad"), None),
         (Answer(True, "grace"), None),
         (Answer(False, "grace", " "), "grace gave no reason"),

@@ -114,7 +114,9 @@ def test_an_override_needs_a_reason_and_a_run_that_is_no_backfill(held, backends
 
 
 def test_an_answer_that_does_not_count_overrides_nothing(held, backends):
-    refused = record_review(review(held, objection="ada started this", answered_at="2026-03-01"), backends)
+    refused = record_review(
+        review(held, objection="ada had a hand in this", answered_at="2026-03-01"), backends
+    )
     assert refused.outcome == "inconclusive"
     assert [entry.kind for entry in of(backends, "overridden", "answer_refused")] == ["answer_refused"]
 

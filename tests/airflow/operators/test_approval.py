@@ -209,14 +209,14 @@ def test_only_the_users_of_the_yaml_are_asked_without_those_who_started_it(appro
     waits(lambda: approve(users=["ada", "grace"], four_eyes=True).execute(context))
     assert asked[0]["assigned_users"] == [{"id": "grace", "name": "grace"}]
     assert "**May answer**: grace" in asked[0]["body"]
-    assert "**Four eyes**: ada started this and cannot say yes to it" in asked[0]["body"]
+    assert "**Four eyes**: ada had a hand in this and cannot say yes to it" in asked[0]["body"]
 
 
 def test_a_list_of_users_that_four_eyes_empties_asks_nobody_instead_of_everybody(
     approve, asked, make_context
 ):
     context = make_context(triggering_user_name="ada")
-    with pytest.raises(AirflowFailException, match="nobody may answer: ada started this"):
+    with pytest.raises(AirflowFailException, match="nobody may answer: ada had a hand in this"):
         approve(users=["ada"], four_eyes=True).execute(context)
     assert asked == []
 
