@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.8
 
-.PHONY: demo demo-quick test check unit integration install lock docs compat clean help
+.PHONY: demo demo-quick test check unit integration browser install lock docs compat clean help
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,8 +27,14 @@ check: install ## Style, types, floors
 unit: install ## Quick tests
 	$(BIN)/pytest -q -n 2 -m "not airflow and not slow"
 
-integration: install ## Slow tests, and those on a whole Airflow, MLflow and model server
+integration: install browser ## Slow tests, and those on a whole Airflow, MLflow and model server
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "airflow or slow"
+
+browser: ## Chromium by apt, where it is missing and we are root; without it, its test is skipped
+	@command -v chromium > /dev/null && command -v chromedriver > /dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get > /dev/null && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver > /dev/null; \
+	} || echo "No Chromium here: the test that needs one is skipped"
 
 install: $(VENV)/.installed ## Make .venv with everything locked
 

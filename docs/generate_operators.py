@@ -25,6 +25,7 @@ _GROUPS = {
     "training": "The train pipeline",
     "preflight": "The preflight",
     "rollout": "The rollout",
+    "review": "Review",
     "approval": "Approval",
     "stages": "Shadow and canary",
     "conclude": "The end of a rollout",

@@ -41,6 +41,11 @@ def command(model: str, store: str, moment: str | None, as_json: bool) -> None:
         click.echo(_as_text(model, entries))
 
 
+# Of other kinds, the stage only tells entries apart.
+_STAGES = frozenset({"shadowed", "canary_step"})
+_OF_A_RUN = frozenset({"gated", "overridden", "declined", "answer_refused"})
+
+
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
@@ -68,7 +73,8 @@ def _as_text(model: str, entries: Sequence[Entry]) -> str:
     champion = champion_at(entries)
     lines = [f"{model}: " + (f"champion is version {_version(champion)}" if champion else "no champion yet")]
     for entry in entries:
-        decided = " ".join(filter(None, (entry.kind.replace("_", " "), entry.stage)))
+        stage = entry.stage if entry.kind in _STAGES else ""
+        decided = " ".join(filter(None, (entry.kind.replace("_", " "), stage)))
         outcome = entry.data.get("outcome") or entry.data.get("action")
         facts = {
             "version": _version(entry),
@@ -83,10 +89,9 @@ def _as_text(model: str, entries: Sequence[Entry]) -> str:
 
 
 def _version(entry: Entry) -> str:
-    """Entries about a request, or a gate that held, have no version."""
-    return entry.version or (
-        "" if entry.kind.startswith("retrain") or entry.kind == "gated" else entry.subject
-    )
+    """Entries about a request, or a model that its gates held, have no version."""
+    nameless = entry.kind.startswith("retrain") or entry.kind in _OF_A_RUN
+    return entry.version or ("" if nameless else entry.subject)
 
 
 def _time(moment: datetime) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 
 from airflow_mlops.config.gate_checks import gate_checks
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.asking import Approval
 from airflow_mlops.config.parts.monitoring import Cause
 from airflow_mlops.config.problems import KeyPath
 from airflow_mlops.core.values import LOG_COLUMNS
@@ -50,7 +51,7 @@ def with_presets(config: ModelConfig) -> ModelConfig:
             "deploy": deploy.model_copy(
                 update={
                     "automatic": _given(deploy.automatic, preset.automatic),
-                    "approval": _given(deploy.approval, preset.approval),
+                    "approval": _asked(deploy.approval, preset.approval),
                 }
             ),
             "retraining": retraining.model_copy(
@@ -153,6 +154,10 @@ def _schedule_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
 
 def _given(value: bool | None, preset: bool) -> bool:
     return preset if value is None else value
+
+
+def _asked(given: Approval | None, preset: bool) -> Approval:
+    return Approval(required=preset) if given is None else given
 
 
 def _shorter(one: str, other: str) -> bool:

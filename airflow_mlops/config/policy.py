@@ -178,7 +178,10 @@ def _said(value: Any) -> str:
 
 
 def _same(value: Any, wanted: Any) -> bool:
-    """``1`` is no ``true``, but ``1`` is ``1.0``."""
+    """``1`` is no ``true``, but ``1`` is ``1.0``. A part that says whether it is ``required`` is compared by
+    that alone, as where its file says a bare true."""
+    if isinstance(wanted, bool) and isinstance(value, dict):
+        value = value.get("required")
     return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
 
 

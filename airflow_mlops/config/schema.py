@@ -67,6 +67,8 @@ EXAMPLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
             ],
         )
     },
+    "Deploy": {"approval": (True, {"users": ["ada", "grace"], "four_eyes": True, "timeout": "2 days"})},
+    "Approval": {"users": (["ada", "grace"],), "timeout": ("2 days",)},
     "Canary": {"steps": ([0.1, 0.5],)},
     "Compute": {"python": ("/opt/training/bin/python",)},
 }
@@ -212,7 +214,9 @@ def _is_bound(field: Mapping[str, Any]) -> bool:
     if "$ref" in field or "oneOf" in field or field.get("type") == "object":
         return False
     if kinds := field.get("anyOf"):
-        return not any("$ref" in kind for kind in kinds) and all(_is_bound(kind) for kind in kinds)
+        # A part may stand beside a value: true, or who is asked.
+        plain = [kind for kind in kinds if "$ref" not in kind and kind.get("type") != "null"]
+        return bool(plain) and all(_is_bound(kind) for kind in plain)
     return field.get("type") != "string" or "pattern" in field or "enum" in field
 
 

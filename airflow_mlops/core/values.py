@@ -193,7 +193,8 @@ class Evaluation:
 
     ``difference`` is challenger minus champion, paired by row. ``champion_problem`` says why a champion
     that exists could not be compared (schema changed, cannot be loaded); then its numbers are absent.
-    ``findings`` holds what the gates beyond metrics have asked for.
+    ``champion_incompatible`` says that no other holdout would change that. ``findings`` holds what the gates
+    beyond metrics have asked for.
     """
 
     rows: int
@@ -203,6 +204,7 @@ class Evaluation:
     champion_metrics: Mapping[str, Estimate] = field(default_factory=dict)
     difference: Mapping[str, Estimate] = field(default_factory=dict)
     champion_problem: str | None = None
+    champion_incompatible: bool = False
     findings: tuple[Finding, ...] = ()
     report: Report | None = None
 

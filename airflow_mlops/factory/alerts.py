@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from airflow_mlops.config.problems import KeyPath
 from airflow_mlops.factory.refused import NotHere
 from airflow_mlops.plan.graph import DagPlan
 
@@ -22,6 +24,19 @@ def failure_callbacks(dag_plan: DagPlan) -> list[Any] | None:
         except MissingProvider as error:
             at = ("alerts", "on_failure", index, "type")
             raise NotHere(at, str(error), f"install it: {error.command}") from error
+    return made
+
+
+def asking_notifiers(told: Sequence[Mapping[str, Any]], owner: str, at: KeyPath) -> list[Any]:
+    """A notifier for each entry of the list ``notify`` at ``at``. Raises ``NotHere`` like the above."""
+    from airflow_mlops.notifications.catalog import MissingProvider, asking_notifier
+
+    made = []
+    for index, alert in enumerate(told):
+        try:
+            made.append(asking_notifier(alert, owner=owner))
+        except MissingProvider as error:
+            raise NotHere((*at, index, "type"), str(error), f"install it: {error.command}") from error
     return made
 
 

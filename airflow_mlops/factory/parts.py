@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Part:
     """One step's task. ``takes`` maps an argument of the operator to the step whose result fills it
     (``None`` where the plan has no such step), ``names`` to the step whose task id it is told; ``settings``
-    are the arguments that the plan sets. A part that does not run a step is not handed the model. When
-    each may run, and what it makes of the stages before it, is its operator's own affair.
+    are the arguments that the plan sets. A part that does not run a step is not handed the model; ``asks`` is
+    where the YAML says of whom it asks a question. When each may run, and what it makes of the stages before
+    it, is its operator's own affair.
     """
 
     operator: str
@@ -26,6 +27,7 @@ class Part:
     names: Mapping[str, StepName] = field(default_factory=dict)
     settings: tuple[str, ...] = ()
     runs_step: bool = True
+    asks: str = ""
 
     def load(self) -> type[BaseOperator]:
         """The operator's class. Imported here, at the first model that needs it, because every task
@@ -47,13 +49,14 @@ PARTS: Mapping[StepName, Part] = {
     "train": Part("TrainOperator", {"snapshot": "snapshot"}),
     "evaluate": Part("EvaluateOperator", _TRAINED),
     "gate": Part("GateOperator", _EVALUATED),
-    "register": Part("RegisterModelOperator", {**_EVALUATED, "verdict": "gate"}),
+    "review": Part("ReviewChallengerOperator", {**_TRAINED, "verdict": "gate"}, asks="gates.review"),
+    "register": Part("RegisterModelOperator", {**_EVALUATED, "verdict": "gate", "review": "review"}),
     "announce_challenger": Part(
         "AnnounceOperator", {"value": "register"}, settings=("partitioned",), runs_step=False
     ),
     "take_challenger": Part("TakeChallengerOperator"),
     "smoke_serve": Part("SmokeServeOperator", _ROLLOUT),
-    "approve": Part("ApproveRolloutOperator", _ROLLOUT),
+    "approve": Part("ApproveRolloutOperator", _ROLLOUT, asks="deploy.approval"),
     "shadow": Part("ShadowOperator", _ROLLOUT),
     "canary": Part("CanaryStepOperator", _ROLLOUT, settings=("weight",)),
     "conclude": Part(

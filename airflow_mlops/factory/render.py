@@ -12,7 +12,7 @@ from airflow.sdk import DAG, Asset, BaseOperator, Param, TaskGroup, XComArg
 from airflow.sdk.configuration import conf
 from airflow.sdk.definitions.param import ParamsDict
 
-from airflow_mlops.factory.alerts import deadline_of, failure_callbacks
+from airflow_mlops.factory.alerts import asking_notifiers, deadline_of, failure_callbacks
 from airflow_mlops.factory.parts import PARTS, Part
 from airflow_mlops.factory.schedule import schedule_of
 from airflow_mlops.plan.graph import DagPlan, Plan, StepName, TaskNode
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LONGEST_RETRY_DELAY = timedelta(minutes=10)
 # Deferred and approval tasks that resume within seconds may be marked failed although nothing went wrong
 # (https://github.com/apache/airflow/issues/67287); their steps find their own earlier work again.
-_WAITS = frozenset({"approve", "shadow", "canary"})
+_WAITS = frozenset({"approve", "review", "shadow", "canary"})
 
 
 class _Result:
@@ -160,12 +160,21 @@ def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any]) -> Non
             **patience[node.step in _WAITS],
             **(step_arguments if part.runs_step else {}),
             **{name: node.settings[name] for name in part.settings},
+            **_told(part, node, dag_plan.owner),
             **_inputs(part, node, ids, made),
         )
         # Now, and not as an argument, which would copy the DAG's defaults at each level of the class.
         task.dag = dag
         _run_after(task, [made[name] for name in node.upstream])
         made[node.full_id] = task
+
+
+def _told(part: Part, node: TaskNode, owner: str) -> dict[str, Any]:
+    """Who is told that a task asks a person."""
+    if not node.settings.get("notify"):
+        return {}
+    at = (*part.asks.split("."), "notify")
+    return {"notifiers": asking_notifiers(node.settings["notify"], owner, at)}
 
 
 def _run_after(task: BaseOperator, upstream: Iterable[BaseOperator]) -> None:

@@ -1,4 +1,4 @@
-"""Which notifier stands behind each type of ``alerts.on_failure``, and which provider brings it."""
+"""Which notifier stands behind each type of alert, and which provider brings it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ FAILED = (
     "{{ ti.dag_id }}: task {{ ti.task_id }} failed in run {{ ti.run_id }} "
     "(try {{ ti.try_number }}). Log: {{ ti.log_url }}"
 )
+
+ASKED = "{{ ti.dag_id }}: {{ task.subject }} Answer: {{ task.answer_url(ti) }}"
 
 
 class MissingProvider(MlopsError):
@@ -40,6 +42,11 @@ class Kind:
 def failure_notifier(alert: Mapping[str, Any], *, owner: str) -> BaseNotifier:
     """The callback of a task that fails. Raises ``MissingProvider``."""
     return notifier(alert, FAILED, owner=owner)
+
+
+def asking_notifier(alert: Mapping[str, Any], *, owner: str) -> BaseNotifier:
+    """Called by a task that asks a person, each time it does. Raises ``MissingProvider``."""
+    return notifier(alert, ASKED, owner=owner)
 
 
 def notifier(alert: Mapping[str, Any], line: str, *, owner: str) -> BaseNotifier:

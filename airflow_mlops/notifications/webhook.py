@@ -15,10 +15,11 @@ _TIMEOUT_SECONDS = 10.0
 class WebhookNotifier(BaseNotifier):
     """Posts what happened to the address of an HTTP connection.
 
-    The body has ``event`` (``task_failed`` or ``deadline_missed``), ``dag_id``, ``run_id``, ``owner``,
-    ``text`` and ``url``; of a task also ``task_id``, ``map_index``, ``try_number`` and ``error``, the name
-    of the exception's class. Its message stays in Airflow's log, where secrets are masked. The connection's
-    password is sent as a bearer token, its extra as headers.
+    The body has ``event`` (``task_failed``, ``deadline_missed`` or ``person_asked``), ``dag_id``, ``run_id``,
+    ``owner``, ``text`` and ``url`` (of the form, where a person is asked); of a task also ``task_id``,
+    ``map_index`` and ``try_number``, of a failure ``error``, the name of the exception's class. Its message
+    stays in Airflow's log, where secrets are masked. The connection's password is sent as a bearer token, its
+    extra as headers.
     """
 
     template_fields: Sequence[str] = ("text",)
@@ -35,8 +36,7 @@ class WebhookNotifier(BaseNotifier):
         nobody takes the post; Airflow puts either into the task's log."""
         import httpx
 
-        wanted_by = "alerts.on_failure"
-        target = connection(self.http_conn_id, conn_type="http", port=80, wanted_by=wanted_by)
+        target = connection(self.http_conn_id, conn_type="http", port=80, wanted_by="a webhook")
         headers = {str(name): str(value) for name, value in (target.extra_dejson or {}).items()}
         if target.password:
             headers.setdefault("Authorization", f"Bearer {target.password}")
@@ -57,14 +57,20 @@ def _happened(context: Mapping[str, Any]) -> dict[str, Any]:
             "url": context.get("url"),
         }
     task = context["ti"]
-    error = context.get("exception")
-    return {
-        "event": "task_failed",
+    named = {
         "dag_id": task.dag_id,
         "run_id": task.run_id,
         "task_id": task.task_id,
         "map_index": task.map_index,
         "try_number": task.try_number,
+    }
+    asks = getattr(context.get("task"), "answer_url", None)
+    if asks is not None and context.get("exception") is None:
+        return {"event": "person_asked", **named, "url": asks(task)}
+    error = context.get("exception")
+    return {
+        "event": "task_failed",
+        **named,
         "error": None if error is None else type(error).__name__,
         "url": getattr(task, "log_url", None),
     }

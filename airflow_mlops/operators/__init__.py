@@ -1,7 +1,7 @@
 """One operator per step of the loop, and the ones that hold a rollout together.
 
 ``from airflow_mlops.operators import TrainOperator`` imports that operator's module and no other: the
-approval brings Airflow's human-in-the-loop operators with it, which every task would pay for.
+approval and the review bring Airflow's human-in-the-loop operators with them, which every task would pay for.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ModelTestsOperator,
         SampleRunOperator,
     )
+    from airflow_mlops.operators.review import ReviewChallengerOperator
     from airflow_mlops.operators.rollout import (
         PromoteModelOperator,
         RollBackModelOperator,
@@ -57,6 +58,7 @@ __all__ = [
     "PerformanceOperator",
     "PromoteModelOperator",
     "RegisterModelOperator",
+    "ReviewChallengerOperator",
     "RollBackModelOperator",
     "SampleRunOperator",
     "ShadowOperator",
@@ -71,6 +73,7 @@ _MODULES = {
     "announce": ("AnnounceOperator",),
     "approval": ("ApproveRolloutOperator",),
     "conclude": ("ConcludeRolloutOperator",),
+    "review": ("ReviewChallengerOperator",),
     "rollout": (
         "PromoteModelOperator",
         "RollBackModelOperator",

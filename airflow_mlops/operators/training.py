@@ -85,22 +85,37 @@ class GateOperator(StepOperator):
 
 
 class RegisterModelOperator(StepOperator):
-    """Registers the challenger. Skipped, with the gate's reasons, where its verdict did not pass."""
+    """Registers the challenger. Skipped, with the gate's reasons, where its verdict did not pass and the
+    ``review``, if there is one, did not override it. With a review it runs where that was skipped."""
 
     step = "register"
-    inputs = template_fields = ("snapshot", "training", "evaluation", "verdict")
+    inputs = template_fields = ("snapshot", "training", "evaluation", "verdict", "review")
+    optional_inputs = ("review",)
     operator_extra_links = (ModelVersionLink(), ModelCardLink())
 
-    def __init__(self, *, snapshot: Any, training: Any, evaluation: Any, verdict: Any, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        snapshot: Any,
+        training: Any,
+        evaluation: Any,
+        verdict: Any,
+        review: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if review is not None:
+            kwargs.setdefault("trigger_rule", "none_failed")
         super().__init__(**kwargs)
         self.snapshot = snapshot
         self.training = training
         self.evaluation = evaluation
         self.verdict = verdict
+        self.review = review
 
     def skip_without_inputs(self) -> None:
         super().skip_without_inputs()
-        if self.verdict["outcome"] != "pass":
+        overridden = self.review is not None and self.review["outcome"] == "pass"
+        if self.verdict["outcome"] != "pass" and not overridden:
             reasons = "; ".join(self.verdict["reasons"])
             raise AirflowSkipException(
                 f"the gate held this challenger ({self.verdict['outcome']}): {reasons}"

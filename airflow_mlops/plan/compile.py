@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.asking import Question
 from airflow_mlops.config.parts.assets import AssetCondition, Watch
 from airflow_mlops.core.windows import Period
 from airflow_mlops.plan.docs import dag_description, dag_doc
@@ -128,12 +129,17 @@ def _monitor_trigger(config: ModelConfig) -> Trigger:
 
 def _train_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
     tasks = [_task("snapshot"), _task("validate", after=("snapshot",)), *_preflight_tasks(config)]
+    gates = config.gates
+    review = []
+    if "ask" in (gates.on_inconclusive, gates.on_fail):
+        review = [_task("review", after=("gate",), **_notify(gates.review))]
     return (
         *tasks,
         _task("train", after=tuple(task.full_id for task in tasks[1:])),
         _task("evaluate", after=("train",)),
         _task("gate", after=("evaluate",)),
-        _task("register", after=("gate",)),
+        *review,
+        _task("register", after=("review",) if review else ("gate",)),
         _task(
             "announce_challenger",
             after=("register",),
@@ -156,7 +162,7 @@ def _preflight_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
 def _deploy_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
     stages = [_task("take_challenger"), _task("smoke_serve", after=("take_challenger",))]
     if config.deploy.approval:
-        stages.append(_task("approve", after=("smoke_serve",)))
+        stages.append(_task("approve", after=("smoke_serve",), **_notify(config.deploy.approval)))
     stages.append(_task("shadow", after=(stages[-1].full_id,)))
     for weight in config.deploy.canary.steps:
         name = f"weight_{100 * weight:g}".replace(".", "_")
@@ -181,6 +187,10 @@ def _monitor_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
         return tasks
     request = _task("request_retraining", after=("decide",), emits=f"{config.model}/retrain")
     return (*tasks, request)
+
+
+def _notify(question: Question) -> dict[str, Any]:
+    return {"notify": [alert.model_dump(mode="json") for alert in question.notify]} if question.notify else {}
 
 
 def _task(

@@ -60,7 +60,24 @@ def _train_doc(config: ModelConfig) -> list[str]:
     return [
         f"**Trains** on {rows}; the newest {config.data.holdout.length} are held out.",
         f"**Gates**, on at least {config.gates.minimum_rows} holdout rows:\n\n{gates}\n\n{first}",
+        *_held(config),
     ]
+
+
+def _held(config: ModelConfig) -> list[str]:
+    """What becomes of a challenger that did not pass, where that is more than to hold it."""
+    gates = config.gates
+    asked = [
+        word
+        for word, rule in (("fails", gates.on_fail), ("is inconclusive", gates.on_inconclusive))
+        if rule == "ask"
+    ]
+    told = []
+    if asked:
+        told.append(f"**Asks** a person who may override the gates where one {' or '.join(asked)}.")
+    if gates.on_inconclusive == "collect":
+        told.append("**Holds out more rows** after a verdict that was inconclusive.")
+    return told
 
 
 def _deploy_doc(config: ModelConfig) -> list[str]:

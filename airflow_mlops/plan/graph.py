@@ -10,7 +10,7 @@ from typing import Any, Literal
 DagRole = Literal["train", "deploy", "monitor"]
 StepName = Literal[
     "snapshot", "validate", "contracts", "model_tests", "sample_run",
-    "train", "evaluate", "gate", "register", "announce_challenger",
+    "train", "evaluate", "gate", "review", "register", "announce_challenger",
     "take_challenger", "smoke_serve", "approve", "shadow", "canary", "conclude", "promote", "roll_back",
     "announce_champion", "collect", "data_quality", "drift", "performance", "decide", "request_retraining",
 ]  # fmt: skip
@@ -21,8 +21,8 @@ class TaskNode:
     """One task. ``group`` is the task group it stands in, ``doc`` (Markdown) what the UI says of it.
 
     ``upstream`` names tasks by ``full_id``. ``settings`` holds small JSON values: ``weight`` of a canary
-    step, ``verdicts`` (full ids of the stages whose verdicts conclude and roll_back read). ``emits`` is
-    the name of the asset that the task's outlet updates.
+    step, ``verdicts`` (full ids of the stages whose verdicts conclude and roll_back read), ``notify`` (who is
+    told that it asks a person). ``emits`` is the name of the asset that the task's outlet updates.
     """
 
     task_id: str

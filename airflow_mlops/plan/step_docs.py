@@ -66,6 +66,10 @@ STEP_DOCS: Mapping[StepName, str] = {
         "that cannot be served is a failed verdict and is rolled back; if this task is red, the model "
         "server or MLflow is away. No traffic has moved."
     ),
+    "review": (
+        "Waits for a person to override the gates, or to hold the challenger, where they did not pass. An "
+        "override needs a reason. Skipped where nobody needs to be asked."
+    ),
     "approve": (
         "Waits for a person to approve the rollout in Airflow. A rejection, or no answer in time, ends "
         "the rollout with the champion untouched."

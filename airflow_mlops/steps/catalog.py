@@ -22,6 +22,7 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "train": "airflow_mlops.steps.train:train",
         "evaluate": "airflow_mlops.steps.evaluate:evaluate",
         "gate": "airflow_mlops.steps.gate:gate",
+        "record_review": "airflow_mlops.steps.review:record_review",
         "register": "airflow_mlops.steps.register:register",
         "take_challenger": "airflow_mlops.steps.take_challenger:take_challenger",
         "smoke_serve": "airflow_mlops.steps.smoke_serve:smoke_serve",

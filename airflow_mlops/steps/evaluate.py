@@ -63,6 +63,7 @@ def evaluate(request: EvaluateRequest, backends: Backends) -> Evaluation:
         champion_metrics=comparison.metrics,
         difference=comparison.difference,
         champion_problem=comparison.problem,
+        champion_incompatible=comparison.incompatible,
         findings=findings(config, material, backends),
     )
     leans_on = importance(config, material, backends)
@@ -86,6 +87,7 @@ class Comparison:
     metrics: Mapping[str, Estimate] = field(default_factory=dict)
     difference: Mapping[str, Estimate] = field(default_factory=dict)
     problem: str | None = None
+    incompatible: bool = False
 
 
 def _compared(
@@ -115,7 +117,7 @@ def _compared(
             difference=metrics.difference(names, label, answers, theirs, confidence),
         )
     except (ModelRefused, DataRefused, TrainingFailed) as error:
-        return Comparison(champion, problem=str(error))
+        return Comparison(champion, problem=str(error), incompatible=True)
 
 
 def _champion_has_seen(tags: dict[str, str], dataset: DatasetRef) -> str | None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from pydantic import TypeAdapter
+
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.parts.gates import Gate, Gates
 from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
-from airflow_mlops.core.gates import AgainstChampion, Measured, Rule, Threshold, judge
-from airflow_mlops.core.values import Verdict
+from airflow_mlops.core.gates import AgainstChampion, Measured, Rule, Threshold, judge, rows_to_decide
+from airflow_mlops.core.identity import content_hash
+from airflow_mlops.core.values import Evaluation, Verdict
 from airflow_mlops.steps.record import entry
 from airflow_mlops.steps.requests import GateRequest
 
@@ -19,7 +24,12 @@ def gate(request: GateRequest, backends: Backends) -> Verdict:
         evaluation,
         minimum_rows=config.gates.minimum_rows,
         bootstrap=config.gates.bootstrap,
+        incompatible=config.gates.incompatible_champion,
     )
+    wanted = None
+    if verdict.outcome == "inconclusive" and config.gates.on_inconclusive == "collect":
+        wanted = rows_to_decide(rules_of(config.gates), evaluation, minimum_rows=config.gates.minimum_rows)
+        verdict = replace(verdict, reasons=(*verdict.reasons, _wanted(wanted, evaluation.rows)))
     report = evaluation.report
     backends.ledger.append(
         entry(
@@ -27,14 +37,35 @@ def gate(request: GateRequest, backends: Backends) -> Verdict:
             request.run,
             "gated",
             request.training.run_id,
+            # A run that is cleared may be judged anew, against another champion: that is another entry.
+            stage=_digest(verdict, evaluation),
             reasons=verdict.reasons,
             evidence=(report.uri,) if report else (),
             window=request.snapshot.dataset.window,
             data_version=request.snapshot.dataset.version,
-            data={"outcome": verdict.outcome, "causes": list(request.snapshot.causes)},
+            data={
+                "outcome": verdict.outcome,
+                "causes": list(request.snapshot.causes),
+                "run_kind": request.run.kind,
+                "rows": evaluation.rows,
+                "rows_wanted": wanted,
+                "holdout": request.snapshot.lengthened,
+            },
         )
     )
     return verdict
+
+
+def _wanted(rows: int | None, now: int) -> str:
+    if rows is None:
+        return "more holdout rows alone would not decide it"
+    return f"about {rows:,} holdout rows would decide it (now {now:,}); the next run holds out more"
+
+
+def _digest(verdict: Verdict, evaluation: Evaluation) -> str:
+    """The same on a retry, which judges the same numbers."""
+    judged = TypeAdapter(list[Verdict | Evaluation]).dump_json([verdict, replace(evaluation, report=None)])
+    return content_hash(judged.decode())[:8]
 
 
 def rules_of(gates: Gates) -> list[Rule]:

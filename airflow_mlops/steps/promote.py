@@ -6,19 +6,26 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.ledger import Entry, champion_at, closings
 from airflow_mlops.core.values import ModelRef
 from airflow_mlops.exceptions import BackendUnavailable, RolloutRefused
+from airflow_mlops.steps.expiry import why_expired
 from airflow_mlops.steps.model_card import sign_card
 from airflow_mlops.steps.record import entry
-from airflow_mlops.steps.requests import RolloutRequest
+from airflow_mlops.steps.requests import RollBackRequest, RolloutRequest
+from airflow_mlops.steps.roll_back import roll_back
 
 
 def promote(request: RolloutRequest, backends: Backends) -> ModelRef:
     """Make the candidate the champion. A crash after the intent is finished by the next run, since alias
-    and traffic are then set again to the same version. Raises ``RolloutRefused`` where the rollout has
-    ended otherwise since, or another champion has followed: an old task that is cleared undoes nothing.
+    and traffic are then set again to the same version.
+
+    Raises ``RolloutRefused`` where the rollout has ended otherwise since, or another champion has followed:
+    an old task that is cleared undoes nothing. So it does where the challenger's evidence expired under way
+    (``gates.evidence_expires``), and rolls it back first.
     """
     config, run, rollout = request.config, request.run, request.rollout
     version, tracking = rollout.candidate.version, backends.tracking
-    _refuse_ended(backends.ledger.entries(config.model), version)
+    entries = backends.ledger.entries(config.model)
+    _refuse_ended(entries, version)
+    _refuse_expired(request, entries, backends)
     verdicts = _verdicts(request, backends)
     previous = rollout.champion.version if rollout.champion else None
     backends.ledger.append(
@@ -64,6 +71,20 @@ def _refuse_ended(entries: list[Entry], version: str) -> None:
             f"version {version} was promoted before and version {reign.subject} has followed it; "
             "promoting it again would undo that. Train a new challenger"
         )
+
+
+def _refuse_expired(request: RolloutRequest, entries: list[Entry], backends: Backends) -> None:
+    """Nothing but the end of the rollout is left for a challenger whose evidence expired under way: all
+    traffic goes back first. A promotion that was begun is finished."""
+    config, run, rollout = request.config, request.run, request.rollout
+    version = rollout.candidate.version
+    if any(item.kind == "promotion_intended" and item.subject == version for item in entries):
+        return
+    old = why_expired(rollout, config, run, backends)
+    if old is None:
+        return
+    roll_back(RollBackRequest(config, run, rollout, (f"not promoted: {old}",)), backends)
+    raise RolloutRefused(f"{rollout.candidate} was not promoted, the champion serves: {old}")
 
 
 def _verdicts(request: RolloutRequest, backends: Backends) -> tuple[str, ...]:

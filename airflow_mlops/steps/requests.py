@@ -30,11 +30,13 @@ class SnapshotRequest:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """``causes`` says why this run trains; ``requests`` are the ledger's requests that it works off."""
+    """``causes`` says why this run trains; ``requests`` are the ledger's requests that it works off;
+    ``lengthened`` says what became of the wish of an earlier run for more holdout rows."""
 
     dataset: DatasetRef
     causes: tuple[str, ...] = ()
     requests: tuple[str, ...] = ()
+    lengthened: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,26 @@ class GateRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    """What a person decided at ``answered_at`` about a challenger that its gates held. ``objection`` says why
+    the answer does not count."""
+
+    config: ModelConfig
+    run: RunInfo
+    snapshot: Snapshot
+    training: RunRef
+    verdict: Verdict
+    overridden: bool
+    person: str
+    reason: str
+    person_id: str | None = None
+    objection: str | None = None
+    answered_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RegisterRequest:
-    """``verdict`` must have passed; anything else is refused."""
+    """``verdict`` must have passed, or a person's ``review`` of it; anything else is refused."""
 
     config: ModelConfig
     run: RunInfo
@@ -73,6 +93,7 @@ class RegisterRequest:
     training: RunRef
     evaluation: Evaluation
     verdict: Verdict
+    review: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +142,8 @@ class StageOpened:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequest:
-    """What a person decided about a rollout."""
+    """What a person decided about a rollout. ``objection`` says why the answer of ``answered_at`` does not
+    count."""
 
     config: ModelConfig
     run: RunInfo
@@ -129,6 +151,9 @@ class ApprovalRequest:
     approved: bool
     person: str
     reason: str
+    person_id: str | None = None
+    objection: str | None = None
+    answered_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from airflow_mlops.core.values import DatasetRef, RunInfo
 from airflow_mlops.core.windows import Period, Window, resolve_window
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.steps.columns import as_numbers, as_text
+from airflow_mlops.steps.holdout import holdout
 from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import Snapshot, SnapshotRequest
 
@@ -33,11 +34,12 @@ def snapshot(request: SnapshotRequest, backends: Backends) -> Snapshot | None:
     updated = [name for name in run.woken_by if name != f"{config.model}/retrain"]
     if run.kind == "asset" and not requests and not updated:
         return None
-    dataset = _freeze(config, _run_window(run, requests), backends)
+    dataset, lengthened = _freeze(config, run, _run_window(run, requests), backends)
     return Snapshot(
         dataset=dataset,
         causes=tuple(_causes(run, requests, updated)) or (f"{run.kind} run",),
         requests=tuple(taken.subject for taken in requests),
+        lengthened=lengthened,
     )
 
 
@@ -72,7 +74,9 @@ def _run_window(run: RunInfo, requests: list[Entry]) -> Window:
     return resolve_window(replace(run.sources, request=latest), Period(seconds=86_400))
 
 
-def _freeze(config: ModelConfig, run_window: Window, backends: Backends) -> DatasetRef:
+def _freeze(
+    config: ModelConfig, run: RunInfo, run_window: Window, backends: Backends
+) -> tuple[DatasetRef, str | None]:
     data, as_of = config.data, run_window.end
     start = data.window.start or Period.parse(data.window.length or "1 day").before(as_of)
     holdout_start = Period.parse(data.holdout.length).before(as_of)
@@ -87,15 +91,17 @@ def _freeze(config: ModelConfig, run_window: Window, backends: Backends) -> Data
     frame = source.read(window, time_column=data.time_column, columns=data.columns)
     frame = _typed(frame, data)
     frame = _labelled(frame, data, window)
+    holdout_start, lengthened = holdout(frame[data.time_column], holdout_start, window, config, run, backends)
     training = int((frame[data.time_column] < holdout_start).sum())
     _check_rows(frame, training, config, window)
-    return backends.datasets.save(
+    dataset = backends.datasets.save(
         frame,
         model=config.model,
         window=window,
         time_column=data.time_column,
         holdout_start=holdout_start,
     )
+    return dataset, lengthened
 
 
 def _typed(frame: pd.DataFrame, data: Data) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from airflow_mlops.core.ledger import Entry, champion_at, open_rollout, pending_
 from airflow_mlops.core.rollout import recover
 from airflow_mlops.core.values import ModelRef, Rollout
 from airflow_mlops.exceptions import ModelRefused, RolloutRefused
+from airflow_mlops.steps.expiry import why_expired
 from airflow_mlops.steps.promote import promote
 from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import RollBackRequest, RolloutRequest, TakeChallengerRequest
@@ -17,7 +18,8 @@ def take_challenger(request: TakeChallengerRequest, backends: Backends) -> Rollo
     """The rollout that this run owns, or None when nothing is pending.
 
     A rollout that another run left open is finished where a promotion was intended, else undone. Of
-    several pending challengers the newest is taken, the others are rejected as superseded.
+    several pending challengers the newest is taken, the others are rejected as superseded; it is rejected
+    itself where its evidence has expired.
     """
     ours = _settle(request, backends)
     if ours is not None:
@@ -28,22 +30,24 @@ def take_challenger(request: TakeChallengerRequest, backends: Backends) -> Rollo
         return None
     *older, newest = pending
     for item in older:
-        backends.ledger.append(
-            entry(
-                config,
-                run,
-                "rejected",
-                item.subject,
-                version=item.subject,
-                reasons=(f"superseded by version {newest.subject}",),
-            )
-        )
-        backends.ledger.append(entry(config, run, "rollout_taken", item.subject, version=item.subject))
+        _reject(request, item.subject, f"superseded by version {newest.subject}", backends)
+    if config.gates.evidence_expires is not None:
+        old = why_expired(_rollout(request, newest.subject, backends), config, run, backends)
+        if old is not None:
+            _reject(request, newest.subject, old, backends)
+            return None
     reasons = (f"{run.kind} run: {run.reason}",) if run.reason else ()
     claim = entry(config, run, "rollout_taken", newest.subject, version=newest.subject, reasons=reasons)
     if not is_ours(backends.ledger.append(claim), run):
         return None
     return _rollout(request, newest.subject, backends)
+
+
+def _reject(request: TakeChallengerRequest, version: str, reason: str, backends: Backends) -> None:
+    config, run = request.config, request.run
+    rejected = entry(config, run, "rejected", version, version=version, reasons=(reason,))
+    backends.ledger.append(rejected)
+    backends.ledger.append(entry(config, run, "rollout_taken", version, version=version))
 
 
 def _settle(request: TakeChallengerRequest, backends: Backends) -> Entry | None:

@@ -184,6 +184,26 @@ def test_a_notifier_whose_provider_is_not_installed_is_refused_with_the_command_
     )
 
 
+def test_those_who_are_asked_are_told_by_the_tasks_that_ask(model_yaml):
+    told = "notify: [{type: webhook, conn_id: ops}, {type: smtp, conn_id: mail, to: [me@example.com]}]"
+    path = model_yaml(more=f"deploy: {{approval: {{{told}}}}}\n")
+    path.write_text(path.read_text().replace("gates:\n", f"gates:\n  on_fail: ask\n  review: {{{told}}}\n"))
+    dags = load_file(path)
+    for dag_id, task_id in (("rain.train", "review"), ("rain.deploy", "approve")):
+        task = dags[dag_id].get_task(task_id)
+        assert [type(one).__name__ for one in task.told] == ["WebhookNotifier", "SmtpNotifier"]
+        assert task.execution_timeout is None
+        DagSerialization.to_dict(dags[dag_id])
+    assert dags["rain.train"].get_task("register").trigger_rule == "none_failed"
+    path.write_text(
+        path.read_text().replace(
+            "type: smtp, conn_id: mail, to: [me@example.com]", "type: slack_webhook, conn_id: s"
+        )
+    )
+    with pytest.raises(ConfigError, match=r"gates\.review\.notify\[1\]\.type: slack_webhook needs"):
+        load_file(path)
+
+
 def test_one_run_of_a_dag_at_a_time_and_backfills_train_one_by_one(model_yaml):
     for dag in load_file(model_yaml(level=3)).values():
         assert dag.max_active_runs == 1
@@ -322,5 +342,5 @@ def test_params_are_valid_and_reach_the_tasks_though_no_task_carries_them(model_
     for dag in load_file(model_yaml(level=level)).values():
         values = dag.params.validate()
         for task in dag.tasks:
-            assert not task.params
+            assert set(task.params) == ({"reason"} if task.task_id == "approve" else set())  # a form's own
             assert process_params(dag, task, {}, suppress_exception=False) == values

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from airflow_mlops.exceptions import ConfigError
-from airflow_mlops.notifications.catalog import failure_notifier
+from airflow_mlops.notifications.catalog import asking_notifier, failure_notifier
 from airflow_mlops.notifications.deadline import tell
 from airflow_mlops.notifications.webhook import WebhookNotifier
 
@@ -91,3 +91,25 @@ def test_everybody_is_told_of_a_missed_deadline_also_after_one_who_cannot_be(con
     assert body["event"] == "deadline_missed"
     assert body["text"].startswith("rain.train: run manual__1 is not over after 6 hours. Page: http")
     assert body["url"].endswith("/dags/rain.train/runs/manual__1")
+
+
+def test_the_post_of_a_question_leads_to_its_form(connected):
+    task = SimpleNamespace(dag_id="rain.deploy", run_id="r1", task_id="approve", map_index=-1, try_number=1)
+    asks = SimpleNamespace(
+        subject="Roll out rain version 2?", answer_url=lambda ti: f"http://a/{ti.task_id}/form"
+    )
+    said = asking_notifier({"type": "webhook", "conn_id": "ops", "endpoint": "asked"}, owner="weather")
+    said({"ti": task, "task": asks})
+    ((path, _, body),) = connected.posts
+    assert path == "/asked"
+    assert body == {
+        "event": "person_asked",
+        "dag_id": "rain.deploy",
+        "run_id": "r1",
+        "task_id": "approve",
+        "map_index": -1,
+        "try_number": 1,
+        "url": "http://a/approve/form",
+        "owner": "weather",
+        "text": "rain.deploy: Roll out rain version 2? Answer: http://a/approve/form",
+    }

@@ -173,7 +173,7 @@ class TestLocks:
 
     def test_saying_the_same_is_no_offence(self, write, load) -> None:
         write("profiles/prod.yaml", "deploy: {approval: true}\nlocked: [deploy.approval]\n")
-        assert load("deploy: {approval: true}\n", profile="prod").config.deploy.approval is True
+        assert load("deploy: {approval: true}\n", profile="prod").config.deploy.approval.required is True
 
     def test_a_locked_part_is_locked_with_all_that_is_in_it(self, write, load) -> None:
         write("defaults.yaml", "deploy: {shadow: {minimum_requests: 900}}\nlocked: [deploy.shadow]\n")

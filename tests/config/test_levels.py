@@ -9,6 +9,7 @@ import pytest
 
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.asking import Approval
 from airflow_mlops.exceptions import ConfigError
 
 MINIMAL = (Path(__file__).parent / "minimal.yaml").read_text()
@@ -33,13 +34,13 @@ def test_a_level_fills_in_what_the_file_leaves_out(
 ) -> None:
     config = loaded(tmp_path, f"{WATCHED}level: {level}\n")
     assert config.deploy.automatic is automatic
-    assert config.deploy.approval is approval
+    assert config.deploy.approval.required is approval
     assert config.retraining.enabled is retraining
 
 
 def test_what_the_file_says_beats_the_level(tmp_path: Path) -> None:
     config = loaded(tmp_path, WATCHED + "level: 3\ndeploy: {approval: true}\nretraining: {enabled: false}\n")
-    assert config.deploy.approval is True
+    assert config.deploy.approval.required is True
     assert config.deploy.automatic is True
     assert config.retraining.enabled is False
 
@@ -77,3 +78,30 @@ def test_a_path_that_names_nothing_in_the_store_is_refused_by_the_linter(tmp_pat
 def test_a_label_that_is_key_or_time_is_refused(tmp_path: Path, column: str) -> None:
     with pytest.raises(ConfigError, match=f"'{column}' cannot be the label"):
         loaded(tmp_path, re.sub(r"label: \w+", f"label: {column}", MINIMAL))
+
+
+def test_a_mapping_under_approval_asks_for_it_at_any_level_and_a_bare_word_stays_one(tmp_path: Path) -> None:
+    named = loaded(tmp_path, MINIMAL + "level: 2\ndeploy: {approval: {users: [ada], timeout: 2 days}}\n")
+    assert named.deploy.approval == Approval(required=True, users=("ada",), timeout="2 days")
+    assert named.model_dump(mode="json")["deploy"]["approval"]["users"] == ["ada"]
+    assert ModelConfig.model_validate_json(named.model_dump_json()) == named
+    for word in ("true", "false"):
+        bare = loaded(tmp_path, MINIMAL + f"deploy: {{approval: {word}}}\n")
+        spelled = loaded(tmp_path, MINIMAL + f"deploy: {{approval: {{required: {word}}}}}\n")
+        assert bare == spelled
+        assert bare.model_dump(mode="json")["deploy"]["approval"] is (word == "true")
+
+
+@pytest.mark.parametrize(
+    ("approval", "told"),
+    [
+        ("maybe", "deploy.approval: write true, false, or a mapping such as {users: [ada]"),
+        ("{user: [ada]}", "deploy.approval.user: unknown key; did you mean 'users'?"),
+        ("{users: [7]}", "deploy.approval.users[0]: must be text, not 7; quote it"),
+        ("{timeout: soon}", "deploy.approval.timeout: 'soon' is not a period"),
+    ],
+)
+def test_what_is_wrong_under_approval_is_told_at_its_key(tmp_path: Path, approval: str, told: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        loaded(tmp_path, MINIMAL + f"deploy: {{approval: {approval}}}\n")
+    assert told in str(refused.value)

@@ -78,6 +78,18 @@ def test_a_layer_may_give_what_must_be_given(load, tmp_path) -> None:
         ("tags: [eu, x]", "tags: [x]", {"key": "tags", "contains": "eu"}, "must contain eu"),
         ("", "deploy: {approval: false}", {"key": "deploy.approval", "equals": True}, "must be true"),
         (
+            "deploy: {approval: {users: [ada]}}",
+            "deploy: {approval: {required: false}}",
+            {"key": "deploy.approval", "equals": True},
+            "must be true",
+        ),
+        (
+            "deploy: {approval: {four_eyes: true}}",
+            "deploy: {approval: true}",
+            {"key": "deploy.approval.four_eyes", "equals": True},
+            "must be true",
+        ),
+        (
             "",
             "compute: {python: /usr/bin/python3}",
             {"key": "compute.python", "given": False},

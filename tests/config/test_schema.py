@@ -85,7 +85,9 @@ def test_a_reference_may_stand_for_a_number_a_word_and_an_entry_of_a_list_but_no
     value["data"]["window"]["length"] = "${vars.window}"
     value["evaluation"]["metrics"] = ["roc_auc", "${vars.metric}"]
     value["task"] = "${vars.task}"
-    assert found(value, "model") == []
+    for approval in (True, "${vars.asks}", {"users": ["ada"], "four_eyes": True}):
+        value["deploy"] = {"approval": approval}
+        assert found(value, "model") == []
     value["data"]["minimum_rows"] = "many"
     value["model"] = "${vars.name}"
     assert len(found(value, "model")) == 2

@@ -37,7 +37,7 @@ def test_a_variable_alone_keeps_its_type(load) -> None:
         'deploy: {approval: "${ vars.asks }", canary: {steps: "${vars.steps}"}}\n'
     ).config
     assert config.monitor.drift.sample_rows == 500
-    assert config.deploy.approval is True
+    assert config.deploy.approval.required is True
     assert config.deploy.canary.steps == (0.2, 0.6)
 
 

@@ -115,7 +115,10 @@ def _mlflow(words: list[str], reader: Path, repository: Path, monkeypatch: pytes
 
 
 def _curl(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The address is a route of the model server, and the body one that it takes."""
+    """The address is a route of the model server or of Airflow, and the body one that it takes."""
+    if "/api/v2/" in next(word for word in words if word.startswith("http://")):
+        _curl_airflow(words)
+        return
     from airflow_mlops.gateway.admin import admin_app
     from airflow_mlops.gateway.app import create_app
     from airflow_mlops.gateway.bodies import RollBack
@@ -133,6 +136,27 @@ def _curl(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.
         assert all(set(row) == {data.key, *data.features} for row in body["rows"])
     elif body is not None:
         RollBack.model_validate(body)
+
+
+def _curl_airflow(words: list[str]) -> None:
+    """An answer to a form, or the list of those that wait for one."""
+    from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
+    from airflow.api_fastapi.core_api.routes.public.hitl import task_instances_hitl_router
+
+    from airflow_mlops.operators.approval import ApproveRolloutOperator
+    from airflow_mlops.operators.review import ReviewChallengerOperator
+
+    asks = {"approve": ApproveRolloutOperator, "review": ReviewChallengerOperator}
+    method = words[words.index("-X") + 1] if "-X" in words else "GET"
+    path = urlsplit(next(word for word in words if word.startswith("http://"))).path
+    routes = [route for route in task_instances_hitl_router.routes if method in route.methods]
+    (match,) = [found for route in routes if (found := route.path_regex.match(path.removeprefix("/api/v2")))]
+    assert match["dag_id"] in {"churn.train", "churn.deploy"}
+    if method == "PATCH":
+        said = UpdateHITLDetailPayload.model_validate_json(words[words.index("-d") + 1])
+        asked = asks[match["task_id"]]
+        assert set(said.chosen_options) <= {asked.yes, asked.no}
+        assert set(said.params_input) == {"reason"}
 
 
 def _export(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ def test_the_layers_of_the_documentation_do_what_its_page_says(layers) -> None:
     plain, prod = (load_model(churn, Site(layers / "dags", name)).config for name in (None, "prod"))
     assert (plain.execution.retries, plain.monitor.drift.threshold) == (3, 0.15)
     assert (plain.monitor.drift.minimum_rows, prod.monitor.drift.minimum_rows) == (100, 500)
-    assert prod.deploy.approval is True
+    assert prod.deploy.approval.required is True
     for said, instead, broken in (
         ("owner: growth\n", "", "owner: must be said here or in a layer, by"),
         (

@@ -6,133 +6,25 @@ the order in which a model lives.
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pandas as pd
 import psutil
 import pytest
-from rich.console import Console
 
-from airflow_mlops.backends.base import Endpoints
-from airflow_mlops.backends.catalog import connect
-from airflow_mlops.cli.demo.processes import Processes
-from airflow_mlops.cli.demo.progress import Narrator
-from airflow_mlops.cli.demo.stack import Stack, environment, gateway_command, new_site
-from airflow_mlops.core.ledger import Entry, champion_at
+from airflow_mlops.cli.demo.stack import environment, gateway_command
+from airflow_mlops.core.ledger import champion_at
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
-REPOSITORY = Path(__file__).parents[2]
 MODEL = "breast_cancer"
-BROKEN = "apiVersion: airflow-mlops/v1\nmodel: broken\nlevel: 7\n"
-
-
-class Loop:
-    """A client of the running stack."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
-        self.site = stack.site
-        self.api = stack.airflow
-        self.gateway = httpx.Client(base_url=self.site.url("gateway"), timeout=30)
-        self.ledger = connect(Endpoints(store=str(self.site.store))).ledger
-
-    def entries(self, kind: str) -> list[Entry]:
-        return [entry for entry in self.ledger.entries(MODEL) if entry.kind == kind]
-
-    def run(self, role: str, **conf: Any) -> dict[str, str]:
-        """Trigger a DAG and wait; the states of its tasks."""
-        dag_id = f"{MODEL}.{role}"
-        run_id = self.api.trigger(dag_id, conf)
-        self.wait(lambda: self.api.runs(dag_id).get(run_id) in {"success", "failed"}, f"{dag_id} {run_id}")
-        return {"run": self.api.runs(dag_id)[run_id], **self.api.tasks(dag_id, run_id)}
-
-    def wait(self, is_done, what: str, seconds: float = 240) -> None:
-        deadline = time.monotonic() + seconds
-        while not is_done():
-            self.stack.check()
-            assert time.monotonic() < deadline, f"{what} is not done after {seconds:.0f} s"
-            time.sleep(0.5)
-
-    def ask(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        answer = self.gateway.post("/predict", json={"rows": rows})
-        assert answer.status_code == 200, answer.text
-        return answer.json()["predictions"]
-
-    @contextmanager
-    def traffic(self, rows: list[dict[str, Any]]) -> Iterator[list[int]]:
-        """Requests in the background, with keys of their own, until the block ends; their status codes."""
-        codes: list[int] = []
-        stop = threading.Event()
-
-        def send() -> None:
-            turn = 0
-            with httpx.Client(base_url=self.site.url("gateway"), timeout=30) as client:
-                while not stop.wait(0.1):
-                    turn += 1
-                    part = [
-                        {**row, "biopsy_id": f"live-{turn}-{number}"} for number, row in enumerate(rows[:25])
-                    ]
-                    codes.append(client.post("/predict", json={"rows": part}).status_code)
-
-        thread = threading.Thread(target=send)
-        thread.start()
-        try:
-            yield codes
-        finally:
-            stop.set()
-            thread.join()
-
-
-@pytest.fixture(scope="module")
-def loop(tmp_path_factory) -> Iterator[Loop]:
-    home = tmp_path_factory.mktemp("loop")
-    repository = home / "repository"
-    for folder in ("dags", "plugins"):
-        shutil.copytree(REPOSITORY / folder, repository / folder)
-    (repository / "configs").mkdir()
-    config = (REPOSITORY / "configs" / f"{MODEL}.yaml").read_text()
-    (repository / "configs" / f"{MODEL}.yaml").write_text(f"{config}\nexecution: {{retries: 0}}\n")
-    (repository / "configs" / "broken.yaml").write_text(BROKEN)
-    site = new_site(
-        repository, home, model=MODEL, key_column="biopsy_id", time_column="taken_at", port_base=None
-    )
-    processes = Processes(home / "running.json")
-    stack = Stack(site, processes)
-    try:
-        stack.start(Narrator([], Console(file=io.StringIO())))
-        loop = Loop(stack)
-        dags = [f"{MODEL}.{role}" for role in ("train", "deploy", "monitor")]
-        loop.wait(lambda: all(loop.api.has_dag(dag) for dag in dags), "parsing the DAGs")
-        for dag in dags:
-            loop.api.pause(dag, paused=False)
-        yield loop
-    finally:
-        processes.stop()
-
-
-@pytest.fixture(scope="module")
-def rows() -> list[dict[str, Any]]:
-    sys.path.insert(0, str(REPOSITORY / "plugins"))
-    try:
-        from breast_cancer.data import biopsies
-    finally:
-        sys.path.remove(str(REPOSITORY / "plugins"))
-    frame = biopsies(datetime(2024, 9, 1, tzinfo=timezone.utc), datetime(2024, 12, 1, tzinfo=timezone.utc))
-    return json.loads(frame.drop(columns="malignant").to_json(orient="records", date_format="iso"))
 
 
 def test_a_broken_yaml_shows_under_its_own_path_and_hides_nobody(loop):
@@ -258,7 +150,7 @@ def test_a_server_away_ends_the_rollout_red_and_the_next_run_undoes_it(loop, row
 
 
 @contextmanager
-def gateway_killed(loop: Loop) -> Iterator[None]:
+def gateway_killed(loop: Any) -> Iterator[None]:
     """The model server as after a power cut, and then started again by whoever looks after it."""
     server, log = loop.stack._processes._children.pop("gateway")
     os.killpg(server.pid, signal.SIGKILL)
@@ -271,7 +163,7 @@ def gateway_killed(loop: Loop) -> Iterator[None]:
         loop.wait(lambda: _is_ready(loop), "the model server's return")
 
 
-def _is_ready(loop: Loop) -> bool:
+def _is_ready(loop: Any) -> bool:
     try:
         return loop.gateway.get("/ready").status_code == 200
     except httpx.HTTPError:
@@ -279,7 +171,7 @@ def _is_ready(loop: Loop) -> bool:
 
 
 @contextmanager
-def frozen(loop: Loop, name: str) -> Iterator[None]:
+def frozen(loop: Any, name: str) -> Iterator[None]:
     """A program of the stack that accepts connections and answers nothing: the worst way to be away."""
     record = json.loads((loop.site.home / "running.json").read_text())
     pid = next(running["pid"] for running in record if running["name"] == name)
@@ -301,3 +193,68 @@ def test_the_log_of_answers_holds_every_row_once(loop):
     log = pd.concat([pd.read_parquet(file) for file in files])
     answered = log[log["role"] != "shadow"]
     assert not answered.duplicated(["request_id", "key"]).any()
+
+
+@pytest.fixture(scope="module")
+def challenger(loop) -> str:
+    """A run of the train DAG, started by ``admin``, whose gates no model passes and a person may override."""
+    loop.rewrite(
+        ("gates:\n", "gates:\n  on_fail: ask\n  review: {four_eyes: true}\n"),
+        ("roc_auc, minimum: 0.9}", "roc_auc, minimum: 0.99999}"),
+        ("deploy:\n", "deploy:\n  approval: {four_eyes: true}\n"),
+    )
+    loop.wait(lambda: loop.has_task("train", "review") and loop.has_task("deploy", "approve"), "the new YAML")
+    return loop.api.trigger(f"{MODEL}.train", {"window_end": "2024-12-01"})
+
+
+def test_a_person_who_started_nothing_overrides_the_gates_and_only_then_it_is_registered(loop, challenger):
+    registered = len(loop.entries("registered"))
+    question = loop.question("review")
+    assert "0.99999" in question["body"] or "1.0000" in question["body"]
+    loop.answer("ada", question, "Override", "the threshold is a typing error")
+    loop.wait(lambda: len(loop.entries("registered")) > registered, "the registration")
+    (entry,) = loop.entries("overridden")
+    assert (entry.actor, entry.data["verdict"]) == ("ada", "fail")
+    assert loop.entries("registered")[-1].data["overridden_by"] == "ada"
+
+
+def test_a_yes_of_who_started_the_training_does_not_count_and_the_question_stands_again(loop, challenger):
+    loop.answer("admin", loop.question("approve"), "Approve", "mine")
+    loop.wait(lambda: loop.entries("answer_refused"), "the answer that does not count")
+    (entry,) = loop.entries("answer_refused")
+    assert entry.actor == "admin"
+    assert loop.question("approve")["responded_at"] is None
+
+
+def test_another_person_reads_the_evidence_in_a_browser_and_approves_with_a_reason(loop, challenger, browser):
+    question = loop.question("approve")
+    browser.open(loop.form_url(question), "grace", loop.password("grace"))
+    form = browser.wait("[name=element_reason]")
+    table = browser.wait("table:has(th)").text
+    assert "challenger champion difference" in table.splitlines()[0]
+    assert any(line.startswith("roc_auc 0.") for line in table.splitlines())
+    page = browser.driver.page_source
+    assert "admin, ada had a hand in this" in page
+    assert "model card" in page
+    form.send_keys("The new clinic's biopsies are in.")
+    browser.keep("approval")
+    browser.wait("[data-testid=hitl-option-Approve]").click()
+    loop.wait(lambda: loop.entries("approved"), "the approval")
+    (entry,) = loop.entries("approved")
+    assert (entry.actor, entry.reasons) == (
+        "grace",
+        ("approved by grace: The new clinic's biopsies are in.",),
+    )
+
+
+def test_a_rollout_that_is_cleared_asks_again_and_a_rejection_by_rest_rolls_it_back(loop, challenger):
+    deploys = f"{MODEL}.deploy"
+    (run_id,) = [run for run, state in loop.api.runs(deploys).items() if state == "running"]
+    whole = {"task_ids": ["approve"], "dag_run_id": run_id, "include_downstream": True}
+    more = {"dry_run": False, "only_failed": False, "reset_dag_runs": True}
+    loop.api._call("POST", f"/dags/{deploys}/clearTaskInstances", json={**whole, **more})
+    loop.answer("ada", loop.question("approve"), "Reject", "the freeze begins today")
+    loop.wait(lambda: loop.api.runs(deploys)[run_id] == "success", "the end of the rollout")
+    (entry,) = loop.entries("declined")
+    assert (entry.actor, entry.reasons) == ("ada", ("rejected by ada: the freeze begins today",))
+    assert loop.entries("rolled_back")[-1].subject == entry.subject

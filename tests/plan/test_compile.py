@@ -59,6 +59,20 @@ def test_a_level_1_model_trains_and_is_deployed_by_hand_with_approval(tmp_path: 
     assert all(dag.trigger.assets == () and dag.trigger.cron is None for dag in plan.dags)
 
 
+@pytest.mark.parametrize("rule", ["on_fail", "on_inconclusive"])
+def test_a_person_may_review_what_the_gates_held_before_it_is_registered(tmp_path: Path, rule: str) -> None:
+    told = "review: {notify: [{type: webhook, conn_id: ops}]}"
+    text = MINIMAL.replace("gates:\n", f"gates:\n  {rule}: ask\n  {told}\n")
+    (tmp_path / "wine.yaml").write_text(text)
+    loaded = load_model(tmp_path / "wine.yaml")
+    train = dag_of(compile_plan(loaded.config, loaded.digest), "train")
+    assert (edges(train)["review"], edges(train)["register"]) == (("gate",), ("review",))
+    (review,) = [task for task in train.tasks if task.step == "review"]
+    assert review.settings == {"notify": [{"type": "webhook", "conn_id": "ops", "endpoint": ""}]}
+    word = {"on_fail": "fails", "on_inconclusive": "is inconclusive"}[rule]
+    assert f"**Asks** a person who may override the gates where one {word}." in train.doc
+
+
 def test_a_level_2_model_is_tried_on_a_sample_and_deployed_by_its_asset(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, "level: 2\n")
     train, deploy, monitor = plan.dags

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, GetJsonSchemaHandler, field_validator
+from pydantic_core import CoreSchema
 
+from airflow_mlops.config.parts.asking import Approval
 from airflow_mlops.config.parts.base import Part, PeriodText, Share
 
 
@@ -62,10 +64,15 @@ class Deploy(Part):
     automatic: bool | None = Field(
         None, description="Start when a challenger is registered (levels 2 and 3), or by hand (1)."
     )
-    approval: bool | None = Field(
-        None, description="A person must approve in Airflow before traffic moves (level 1)."
+    approval: Approval | None = Field(
+        None,
+        description="A person must approve in Airflow before traffic moves (level 1): true, false, or who is "
+        "asked and how.",
     )
-    approval_timeout: PeriodText = Field("7 days", description="No answer for so long is a rejection.")
+    approval_timeout: PeriodText = Field(
+        "7 days",
+        description="No answer for so long is a rejection; approval.timeout goes before it.",
+    )
     shadow: Shadow = Field(default_factory=Shadow)
     canary: Canary = Field(default_factory=Canary)
     poll_interval_seconds: float = Field(
@@ -76,3 +83,10 @@ class Deploy(Part):
         "roll_back",
         description="A stage without a verdict in time: roll back, or go on unless harm is proven.",
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """As the file may spell it: ``approval`` may be a bare true or false."""
+        schema = handler.resolve_ref_schema(handler(core))
+        schema["properties"]["approval"]["anyOf"].insert(0, {"type": "boolean"})
+        return schema

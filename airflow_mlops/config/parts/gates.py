@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from airflow_mlops.config.parts.base import Part
+from airflow_mlops.config.parts.asking import Question
+from airflow_mlops.config.parts.base import Part, PeriodText
 from airflow_mlops.config.parts.gates_groups import FairnessGate
 from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
 from airflow_mlops.config.parts.gates_model import OverfittingGate
@@ -27,6 +28,27 @@ class Gates(Part):
     bootstrap: Literal["thresholds_only", "refuse"] = Field(
         "thresholds_only",
         description="A first model has no champion to beat: judge it by the other gates, or refuse it.",
+    )
+    on_inconclusive: Literal["hold", "collect", "ask"] = Field(
+        "hold",
+        description="What is neither proven good nor bad is held; with collect the next run also holds out "
+        "more rows, with ask a person may override.",
+    )
+    on_fail: Literal["hold", "ask"] = Field(
+        "hold", description="What fails is held; with ask a person may override, and must say why."
+    )
+    review: Question = Field(
+        default_factory=Question, description="Who is asked where on_inconclusive or on_fail says ask."
+    )
+    incompatible_champion: Literal["hold", "first_model"] = Field(
+        "hold",
+        description="A champion that cannot be compared (it cannot be loaded, or not answer these rows): "
+        "hold the challenger, or judge it as a first model.",
+    )
+    evidence_expires: PeriodText | None = Field(
+        None,
+        description="A challenger that was judged longer ago is rejected instead of rolled out; if left out, "
+        "evidence never expires.",
     )
 
     @property

@@ -1,12 +1,14 @@
 """Gates: is a challenger good enough to be registered? Pass, fail or inconclusive, with numbers."""
 
 from airflow_mlops.core.gates.bounds import DecideBy
+from airflow_mlops.core.gates.collect import rows_to_decide
 from airflow_mlops.core.gates.judge import judge, settle
 from airflow_mlops.core.gates.rules import (
     HIGHER_IS_BETTER,
     LOWER_IS_BETTER,
     AgainstChampion,
     Bootstrap,
+    Incompatible,
     Measured,
     Rule,
     Threshold,
@@ -19,10 +21,12 @@ __all__ = [
     "AgainstChampion",
     "Bootstrap",
     "DecideBy",
+    "Incompatible",
     "Measured",
     "Rule",
     "Threshold",
     "judge",
     "loss",
+    "rows_to_decide",
     "settle",
 ]

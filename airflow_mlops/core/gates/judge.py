@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite
 from typing import assert_never
 
@@ -10,6 +11,7 @@ from airflow_mlops.core.gates.bounds import within
 from airflow_mlops.core.gates.rules import (
     AgainstChampion,
     Bootstrap,
+    Incompatible,
     Measured,
     Rule,
     Threshold,
@@ -19,7 +21,12 @@ from airflow_mlops.core.values import Estimate, Evaluation, Finding, Measurement
 
 
 def judge(
-    rules: Sequence[Rule], evaluation: Evaluation, *, minimum_rows: int, bootstrap: Bootstrap
+    rules: Sequence[Rule],
+    evaluation: Evaluation,
+    *,
+    minimum_rows: int,
+    bootstrap: Bootstrap,
+    incompatible: Incompatible = "hold",
 ) -> Verdict:
     """The verdict of all rules on one evaluation; the reasons that decided it come first.
 
@@ -28,7 +35,8 @@ def judge(
     test on the paired interval of the difference: it passes when the whole interval of the loss is within
     the margin, fails when the whole interval is beyond it, and is inconclusive in between (CONSORT, JAMA
     2012;308:2594). Fewer holdout rows than ``minimum_rows`` are inconclusive whatever the numbers. Without a
-    champion ``bootstrap`` decides; a champion that cannot be compared is never taken for an absent one.
+    champion ``bootstrap`` decides; a champion that cannot be compared is taken for an absent one only with
+    ``incompatible="first_model"``, and then the reasons name it.
 
     Raises ``ValueError`` without rules: no gate at all is a mistake, not a pass.
     """
@@ -37,8 +45,12 @@ def judge(
     if evaluation.rows < minimum_rows:
         few = f"{evaluation.rows} of {minimum_rows} holdout rows: too few to judge, whatever the numbers"
         return Verdict("inconclusive", (few,))
+    told = []
+    if evaluation.champion_incompatible and incompatible == "first_model":
+        told = [Verdict("pass", (f"{_incomparable(evaluation)}; judged as a first model",))]
+        evaluation = replace(evaluation, champion=None, champion_problem=None)
     parts = [_judge_rule(rule, evaluation, bootstrap) for rule in rules]
-    return settle([*_first_model(rules, evaluation, bootstrap), *parts])
+    return settle([*told, *_first_model(rules, evaluation, bootstrap), *parts])
 
 
 def settle(parts: Sequence[Verdict]) -> Verdict:
@@ -119,10 +131,9 @@ def _judge_against_champion(rule: AgainstChampion, evaluation: Evaluation, boots
     if not _has_champion(evaluation):
         outcome: Outcome = "pass" if bootstrap == "thresholds_only" else "fail"
         return Verdict(outcome, (f"no champion yet: {rule.metric} has nothing to be compared with",))
-    champion = f"champion version {evaluation.champion.version}" if evaluation.champion else "the champion"
     if evaluation.champion_problem is not None:
-        reason = f"{rule.metric}: {champion} could not be compared: {evaluation.champion_problem}"
-        return Verdict("inconclusive", (reason,))
+        return Verdict("inconclusive", (f"{rule.metric}: {_incomparable(evaluation)}",))
+    champion = _champion(evaluation)
     difference = evaluation.difference.get(rule.metric)
     theirs = evaluation.champion_metrics.get(rule.metric)
     if difference is None or (rule.relative and theirs is None):
@@ -133,6 +144,14 @@ def _judge_against_champion(rule: AgainstChampion, evaluation: Evaluation, boots
     lost = loss(rule.metric, difference)
     fact = f"{rule.metric} is {_worse_or_better(lost)} than {champion}"
     return _compared(rule, lost, fact, rule.most_lost(theirs.value if theirs else 0.0))
+
+
+def _incomparable(evaluation: Evaluation) -> str:
+    return f"{_champion(evaluation)} could not be compared: {evaluation.champion_problem}"
+
+
+def _champion(evaluation: Evaluation) -> str:
+    return f"champion version {evaluation.champion.version}" if evaluation.champion else "the champion"
 
 
 def _compared(rule: AgainstChampion, lost: Estimate, fact: str, most: float) -> Verdict:

@@ -14,6 +14,7 @@ LOWER_IS_BETTER: frozenset[str] = frozenset(
 )
 
 Bootstrap = Literal["thresholds_only", "refuse"]
+Incompatible = Literal["hold", "first_model"]
 Tie = Literal["newer", "champion"]
 
 

@@ -95,6 +95,12 @@ class Endpoint:
 class Registry:
     """The little of a tracking server that a rollout needs."""
 
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def read_file(self, run_id: str, path: str) -> bytes:
+        return self.files[path]
+
     def alias(self, name: str, alias: str) -> ModelRef | None:
         return ModelRef(name, "1") if alias == "champion" else None
 

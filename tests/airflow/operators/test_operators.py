@@ -298,7 +298,8 @@ def test_a_decision_to_retrain_is_announced(make_context):
 
 
 def test_importing_operators_brings_no_heavy_library_and_no_approval_form():
-    light = [name for name in operators.__all__ if name != "ApproveRolloutOperator"]
+    forms = ("ApproveRolloutOperator", "ReviewChallengerOperator")
+    light = [name for name in operators.__all__ if name not in forms]
     heavy = ("pandas", "numpy", "mlflow", "sklearn", "evidently", "great_expectations", "kubernetes")
     code = (
         "import sys; from airflow_mlops import operators, sensors; "

@@ -16,7 +16,6 @@ from airflow.sdk.exceptions import (
     TaskDeferred,
 )
 
-from airflow_mlops.core.ledger import Entry
 from airflow_mlops.operators import (
     CanaryStepOperator,
     ConcludeRolloutOperator,
@@ -24,7 +23,6 @@ from airflow_mlops.operators import (
     ShadowOperator,
     SmokeServeOperator,
 )
-from airflow_mlops.operators.approval import ApproveRolloutOperator
 from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger
 
 UTC = timezone.utc
@@ -313,78 +311,3 @@ def test_a_yaml_that_changed_in_mid_rollout_does_not_keep_the_traffic_from_going
         back.execute(make_context())
     assert backends.serving.state.mode == "none"
     assert backends.entries()[-1].kind == "rolled_back"
-
-
-@pytest.fixture
-def approve(config, rollout):
-    return ApproveRolloutOperator(task_id="approve", model=config, rollout=rollout, after=[PASSED])
-
-
-@pytest.fixture
-def asked(monkeypatch):
-    """What Airflow is told to show; the table it goes to is Airflow's own."""
-    shown = []
-    monkeypatch.setattr(
-        "airflow.providers.standard.operators.hitl.upsert_hitl_detail", lambda **detail: shown.append(detail)
-    )
-    return shown
-
-
-def answered(*options, by="ada"):
-    return {
-        "chosen_options": list(options),
-        "params_input": {},
-        "responded_at": datetime.now(UTC),
-        "responded_by_user": {"id": "1", "name": by} if by else None,
-    }
-
-
-def test_a_person_is_shown_the_evidence_and_given_the_time_of_the_yaml(
-    backends, approve, asked, make_context
-):
-    for kind, subject in (("gated", "run-2"), ("registered", "2")):
-        backends.ledger.append(
-            Entry(
-                model="churn",
-                kind=kind,
-                subject=subject,
-                at=datetime(2026, 3, 1, tzinfo=UTC),
-                dag_id="churn.train",
-                run_id="r0",
-                version="2",
-                reasons=("roc_auc 0.7123 (0.70 to 0.73), at least 0.6",),
-                evidence=("file:///r.html",),
-            )
-        )
-    with pytest.raises(BaseException) as waiting:
-        approve.execute(make_context())
-    # Airflow 3.2 defers, 3.3 waits for input.
-    assert type(waiting.value).__name__ in ("TaskAwaitingInput", "TaskDeferred")
-    (shown,) = asked
-    assert shown["subject"] == "Roll out churn version 2?"
-    assert shown["options"] == ["Approve", "Reject"]
-    assert "[churn version 2](http://mlflow.test/churn/2)" in shown["body"]
-    assert shown["body"].count("roc_auc 0.7123 (0.70 to 0.73), at least 0.6") == 1
-    assert approve.response_timeout == timedelta(days=7)
-
-
-def test_an_approval_and_a_rejection_are_verdicts_with_a_name(backends, approve, make_context):
-    yes = approve.execute_complete(make_context(), answered("Approve"))
-    assert (yes["outcome"], yes["reasons"]) == ("pass", ["approved by ada"])
-    no = approve.execute_complete(make_context(run_id="r2"), answered("Reject"))
-    assert (no["outcome"], no["reasons"]) == ("fail", ["rejected by ada"])
-    assert [entry.actor for entry in backends.entries()] == ["ada", "ada"]
-
-
-def test_no_answer_in_time_is_a_rejection(backends, approve, make_context):
-    verdict = approve.execute_complete(make_context(), answered("Reject", by=None))
-    assert verdict["reasons"] == ["rejected by nobody: no answer within 7 days"]
-
-
-def test_nobody_is_asked_about_a_challenger_that_failed_its_smoke_test(
-    backends, config, rollout, asked, make_context
-):
-    operator = ApproveRolloutOperator(task_id="a", model=config, rollout=rollout, after=[HELD])
-    with pytest.raises(AirflowSkipException, match="150 of 200"):
-        operator.execute(make_context())
-    assert asked == []
