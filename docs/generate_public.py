@@ -26,6 +26,7 @@ MODULES = {
     "airflow_mlops.notifications": "Notifiers",
     "airflow_mlops.hooks": "Hooks",
     "airflow_mlops.bundles": "DAG bundles",
+    "airflow_mlops.gates": "What a gate of your own is given and gives back",
     "airflow_mlops.testing": "What the fixtures give",
     "airflow_mlops.exceptions": "Errors",
 }

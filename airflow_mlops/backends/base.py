@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airflow_mlops.core.ledger import Entry
@@ -134,6 +135,12 @@ class Metrics(Protocol):
         """Challenger minus champion, paired by row."""
 
 
+ANSWERS_FILE = "training_answers.json"
+"""Of a training run: ``rows`` and the ``answers`` to them, before the model was saved."""
+WARNINGS_FILE = "training_warnings.json"
+"""Of a training run: what it warned of not having converged, a list of texts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """What a model's columns are called. ``features`` says of each whether it is numeric or categorical."""
@@ -148,14 +155,16 @@ class Columns:
 class Material:
     """What the measurement of a gate may look at: the evaluation's rows, answers and models.
 
-    ``holdout`` has every column of the snapshot, ``answers`` are the challenger's on it, as ``predict`` gives
-    them, in the same order; ``champion`` and ``champion_answers`` are None where there is nobody to compare
-    with. ``training`` reads the rows that the challenger was trained on. ``former`` loads the version that
-    was champion at a moment, None if there was none. ``seed`` makes what is drawn at random the same on a
-    retry. A binary answer counts as positive from ``decision_threshold`` on.
+    ``run_id`` is the training run. ``holdout`` has every column of the snapshot, ``answers`` are the
+    challenger's on it, as ``predict`` gives them, in the same order; ``champion`` and ``champion_answers``
+    are None where there is nobody to compare with. ``training`` reads the rows that the challenger was
+    trained on. ``former`` loads the version that was champion at a moment, None if there was none. ``seed``
+    makes what is drawn at random the same on a retry. A binary answer counts as positive from
+    ``decision_threshold`` on.
     """
 
     model_name: str
+    run_id: str
     task: TaskKind
     columns: Columns
     confidence: float
@@ -260,9 +269,10 @@ class Tracking(Protocol):
         dataset_uri: str,
         dataset_version: str,
         trusted_types: Sequence[str],
+        files: Mapping[str, bytes] = MappingProxyType({}),
     ) -> RunRef:
-        """Log a model whole; a run that an earlier try with the same ``run_key`` left behind is reused
-        when finished and marked killed when not."""
+        """Log a model whole, with ``files`` beside it under their paths; a run that an earlier try with the
+        same ``run_key`` left behind is reused as it is when finished and marked killed when not."""
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         """Add metrics to a run."""

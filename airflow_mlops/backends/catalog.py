@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -58,7 +58,20 @@ PARTS: Mapping[str, Part] = {
     "trainer.callable": Part(f"{_HERE}.trainer_callable:CallableTrainer", ("pandas",), "data"),
     "trainer.estimator": Part(f"{_HERE}.trainer_sklearn:EstimatorTrainer", ("sklearn",), "training"),
     "metrics.influence": Part(f"{_HERE}.metrics_influence:InfluenceMetrics", _DATA, "data"),
-    "gate.overfitting": Part(f"{_HERE}.gates.overfitting:measure", _DATA, "data"),
+    **{
+        f"gate.{name}": Part(f"{_HERE}.gates.{name}:measure", _DATA, "data")
+        for name in (
+            "baseline",
+            "convergence",
+            "custom",
+            "latency",
+            "memory",
+            "overfitting",
+            "robustness",
+            "size",
+            "skew",
+        )
+    },
     "explainer.permutation": Part(f"{_HERE}.explaining.permutation:explain", _DATA, "data"),
     "explainer.shap": Part(f"{_HERE}.explaining.shap_values:explain", (*_DATA, "shap"), "shap"),
     "gate.fairness": Part(f"{_HERE}.gates.fairness:measure", ("fairlearn",), "fairness"),
@@ -82,7 +95,7 @@ def load_part(name: str) -> Any:
     """
     part = PARTS.get(name)
     if part is None:
-        return _foreign_part(name)
+        return installed_part(name, {one for one in PARTS if one.startswith(f"{_role(name)}.")})
     for library in part.libraries:
         if importlib.util.find_spec(library) is None:
             raise MissingExtra(library, part.extra)
@@ -168,7 +181,7 @@ class ConnectedBackends:
         return metrics
 
     def gate_measure(self, type_: str) -> GateMeasure:
-        """What measures for gates of a type; other packages may bring some."""
+        """What measures for gates of a type."""
         measure: GateMeasure = load_part(f"gate.{type_}")
         return measure
 
@@ -193,17 +206,20 @@ def _store_folder(store: str) -> Path:
     )
 
 
-def _foreign_part(name: str) -> Any:
-    role, _, _ = name.partition(".")
+def installed_part(name: str, ours: Iterable[str] = ()) -> Any:
+    """What the entry point ``name`` of another package loads. Raises ``ConfigError`` with the names there
+    are, ``ours`` among them, where nobody provides it."""
     for found in entry_points(group=ENTRY_POINTS, name=name):
         return found.load()
-    known = sorted(
-        {known for known in PARTS if known.startswith(f"{role}.")}
-        | {found.name for found in entry_points(group=ENTRY_POINTS) if found.name.startswith(f"{role}.")}
-    )
+    theirs = {found.name for found in entry_points(group=ENTRY_POINTS)}
+    known = sorted({*ours, *(one for one in theirs if one.startswith(f"{_role(name)}."))})
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ConfigError(
         f"nobody provides {name!r}: {hint}There are: {', '.join(known) or 'none'}. Other packages add parts "
         f"by entry points of the group {ENTRY_POINTS}"
     )
+
+
+def _role(name: str) -> str:
+    return name.partition(".")[0]

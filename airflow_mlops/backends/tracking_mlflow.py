@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -58,11 +59,13 @@ class MlflowTracking(MlflowRegistry):
         dataset_uri: str,
         dataset_version: str,
         trusted_types: Sequence[str],
+        files: Mapping[str, bytes] = MappingProxyType({}),
     ) -> RunRef:
         """Log a model whole. A finished run of an earlier try with the same ``run_key``, data, config and
         code is returned as it is; an unfinished one is marked killed.
 
-        Only the first five rows of ``input_example`` are kept, beside the model.
+        Only the first five rows of ``input_example`` are kept, beside the model. ``files`` are there before
+        the run is finished, so they are of the fit that was saved, and never of a later try's.
         """
         tags = {
             **tags,
@@ -81,6 +84,8 @@ class MlflowTracking(MlflowRegistry):
             run_id = run["info"]["run_id"]
             self._log_params(run_id, params)
             self._log_dataset(run_id, experiment, dataset_uri, dataset_version)
+            for path, body in files.items():
+                self._files(run).write(path, body)
             model_id = self._log_model(
                 run,
                 estimator,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from airflow_mlops.config.gate_checks import gate_checks
+from airflow_mlops.config.model_gate_checks import model_gate_checks
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.asking import Approval
 from airflow_mlops.config.parts.monitoring import Cause
@@ -73,7 +74,7 @@ def is_preset(path: KeyPath) -> bool:
 
 def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
     """What is wrong between the parts of a file whose parts are each right; presets are filled in."""
-    monitor, retraining, gates = config.monitor, config.retraining, config.gates
+    monitor, retraining = config.monitor, config.retraining
     if retraining.enabled and monitor.cron is None:
         at: KeyPath = ("retraining", "enabled") if config.level < 3 else ("level",)
         yield (
@@ -107,12 +108,7 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
         yield ("monitor", "cron"), "a cron needs schedule.start, the moment the first interval begins"
     yield from _schedule_checks(config)
     yield from gate_checks(config)
-    if gates.bootstrap == "thresholds_only" and all(rule.type != "threshold" for rule in gates.rules):
-        yield (
-            ("gates", "rules"),
-            "no threshold: a first model, which has no champion to beat, would be judged by nothing; "
-            "add a rule of type threshold, or bootstrap: refuse",
-        )
+    yield from model_gate_checks(config)
     for taken in sorted(LOG_COLUMNS & config.data.features.keys()):
         yield ("data", "features", taken), f"the inference log has a column {taken} of its own; rename it"
     window, holdout = config.data.window, config.data.holdout

@@ -68,6 +68,12 @@ class ModelConfig(Part):
             raise Mistakes(*found)
         return self
 
+    @property
+    def columns(self) -> list[str]:
+        """Every column a snapshot holds, once, in a fixed order: the model's own, and what gates read."""
+        gates = (name for rule in self.gates.rules for name in rule.columns)
+        return list(dict.fromkeys([*self.data.columns, *gates]))
+
 
 def _metrics_named(config: ModelConfig) -> Iterator[tuple[tuple[str | int, ...], Metric]]:
     for index, computed in enumerate(config.evaluation.metrics):

@@ -126,6 +126,12 @@ class Measurement:
     p_value: float | None = None
     note: str = ""
 
+    @property
+    def shown(self) -> str:
+        """The number with its interval; what was counted, not estimated, has none to tell of."""
+        one = self.estimate
+        return f"{one.value:.4g}" if one.low == one.value == one.high else str(one)
+
 
 @dataclass(frozen=True, slots=True)
 class Point:

@@ -61,10 +61,14 @@ def _finding(finding: Finding) -> str:
     title = finding.rule[:1].upper() + finding.rule[1:]
     if finding.problem is not None:
         return table(title, ("could not be measured",), [(finding.problem,)])
+    said = ""
     if finding.verdict is not None:
-        return table(title, (finding.verdict.outcome,), [(reason,) for reason in finding.verdict.reasons])
+        said = table(title, (finding.verdict.outcome,), [(reason,) for reason in finding.verdict.reasons])
+        if not finding.measurements:
+            return said
     return (
-        _measurements(title, finding)
+        said
+        + _measurements(title, finding)
         + sentences(*finding.notes)
         + "".join(figure(drawn) for drawn in finding.figures)
     )
@@ -75,7 +79,7 @@ def _measurements(title: str, finding: Finding) -> str:
     unit = f" ({finding.unit})" if finding.unit else ""
     columns = {
         "what": [item.name for item in finding.measurements],
-        f"measured{unit}": [str(item.estimate) for item in finding.measurements],
+        f"measured{unit}": [item.shown for item in finding.measurements],
         "rows": ["" if item.rows is None else str(item.rows) for item in finding.measurements],
         "corrected p": [_p_value(item) for item in finding.measurements],
         "note": [item.note for item in finding.measurements],

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pydantic import TypeAdapter
 
 from airflow_mlops.backends.base import Backends
+from airflow_mlops.config.parts.gate_rule import BoundedGate
 from airflow_mlops.config.parts.gates import Gate, Gates
 from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
 from airflow_mlops.core.gates import AgainstChampion, Measured, Rule, Threshold, judge, rows_to_decide
@@ -88,6 +89,14 @@ def _rule(rule: Gate, label: str) -> Rule:
                 on_tie=rule.on_tie,
                 decide_by=rule.decide_by,
             )
-        case _:
+        case BoundedGate():
             minimum, maximum = rule.bounds
-            return Measured(label, minimum=minimum, maximum=maximum, decide_by=rule.decide_by)
+            return Measured(
+                label,
+                minimum=minimum,
+                maximum=maximum,
+                decide_by=rule.decide_by,
+                judges_first=rule.judges_first,
+            )
+        case _:
+            return Measured(label, judges_first=rule.judges_first)

@@ -33,6 +33,7 @@ def material_of(
     data = config.data
     return Material(
         model_name=config.model,
+        run_id=request.training.run_id,
         task=config.task,
         columns=Columns(data.features, data.label, data.key, data.time_column),
         confidence=config.evaluation.confidence,

@@ -88,7 +88,7 @@ def _freeze(
         )
     window = Window(start, as_of)
     source = backends.data_source(data.source.type, data.source.model_dump(exclude={"type"}))
-    frame = source.read(window, time_column=data.time_column, columns=data.columns)
+    frame = source.read(window, time_column=data.time_column, columns=config.columns)
     frame = _typed(frame, data)
     frame = _labelled(frame, data, window)
     holdout_start, lengthened = holdout(frame[data.time_column], holdout_start, window, config, run, backends)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import Backends, Trainer
+from airflow_mlops.backends.base import ANSWERS_FILE, WARNINGS_FILE, Backends, Trainer
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.values import RunRef, TaskKind
 from airflow_mlops.exceptions import TrainingFailed
@@ -13,6 +15,9 @@ from airflow_mlops.steps.requests import DatasetRequest
 
 if TYPE_CHECKING:
     import pandas as pd
+
+KEPT_ROWS = 200
+"""Training rows, spread over all of them, whose answers are kept to hold the saved model to."""
 
 
 def train(request: DatasetRequest, backends: Backends) -> RunRef:
@@ -25,8 +30,9 @@ def train(request: DatasetRequest, backends: Backends) -> RunRef:
     config, run, dataset = request.config, request.run, request.snapshot.dataset
     rows = backends.datasets.load(dataset, "train")
     features = rows[list(config.data.features)]
-    estimator = fit(config, features, rows[config.data.label], backends)
-    predictions_of(estimator, features.head(20), config.task)
+    estimator, raised = _fit_and_listen(config, features, rows[config.data.label], backends)
+    kept = features.iloc[:: max(len(features) // KEPT_ROWS, 1)].head(KEPT_ROWS)
+    answers = {"rows": _plain(kept), "answers": predictions_of(estimator, kept, config.task)}
     key = run.key
     return backends.tracking.log_training(
         experiment=config.model,
@@ -49,7 +55,32 @@ def train(request: DatasetRequest, backends: Backends) -> RunRef:
         dataset_uri=dataset.uri,
         dataset_version=dataset.version,
         trusted_types=config.training.trusted_types,
+        files={
+            ANSWERS_FILE: json.dumps(answers).encode(),
+            WARNINGS_FILE: json.dumps(raised, indent=1).encode(),
+        },
     )
+
+
+def _fit_and_listen(
+    config: ModelConfig, features: pd.DataFrame, label: pd.Series, backends: Backends
+) -> tuple[Any, list[str]]:
+    """The estimator, and what its training warned of not having converged. All warnings are shown as ever.
+
+    Those of other processes (``n_jobs``) are not heard here.
+    """
+    with warnings.catch_warnings(record=True) as raised:
+        estimator = fit(config, features, label, backends)
+    for one in raised:
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    # scikit-learn's class by its name: heavy libraries are imported in the backends alone.
+    heard = [str(one.message) for one in raised if one.category.__name__ == "ConvergenceWarning"]
+    return estimator, list(dict.fromkeys(heard))
+
+
+def _plain(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON has them. Python's own reads NaN and Infinity too: a number comes back as it was."""
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict(orient="records")]
 
 
 def fit(config: ModelConfig, features: pd.DataFrame, label: pd.Series, backends: Backends) -> Any:

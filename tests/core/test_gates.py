@@ -168,7 +168,7 @@ def test_a_first_model_is_judged_by_its_thresholds() -> None:
 def test_a_first_model_without_any_threshold_fails_and_the_reason_says_what_to_add() -> None:
     answer = verdict(AgainstChampion("roc_auc"), on=evaluation(champion=None))
     assert answer.outcome == "fail"
-    assert answer.reasons[0].endswith("add a threshold rule to the gates")
+    assert answer.reasons[0].endswith("add a rule of type threshold, or a baseline, to the gates")
 
 
 @pytest.mark.parametrize("rules", [(AUC,), (AUC, AgainstChampion("roc_auc"))])

@@ -6,6 +6,7 @@ the real tracking server and the real gateway to the behaviour that these two st
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
@@ -16,7 +17,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_mlops.backends.base import Endpoints
+from airflow_mlops.backends import model_skops
+from airflow_mlops.backends.base import Endpoints, ModelFiles
 from airflow_mlops.backends.catalog import connect
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.models import ModelConfig
@@ -112,8 +114,10 @@ class MemoryTracking:
         self.runs[run_id] = {
             "estimator": estimator,
             "tags": {**tags, **dataset},
-            "files": {},
+            "files": dict(given["files"]),
             "metrics": {},
+            "logged": {key: given[key] for key in ("task", "trusted_types")},
+            "example": given["input_example"],
         }
         return RunRef(run_id=run_id, model_uri=f"runs:/{run_id}/model")
 
@@ -130,6 +134,15 @@ class MemoryTracking:
         kind, _, rest = model_uri.partition(":/")
         run_id = rest.split("/")[0] if kind == "runs" else self.versions[int(rest.split("/")[1]) - 1]
         return _Loaded(self.runs[run_id]["estimator"])
+
+    def files_of(self, model_uri: str) -> ModelFiles:
+        run = self.runs[model_uri.removeprefix("runs:/").removesuffix("/model")]
+        with tempfile.TemporaryDirectory() as parent:
+            folder = Path(parent, "model")
+            model_skops.save(
+                folder, run["estimator"], example=run["example"], run_id="r", model_id="m", **run["logged"]
+            )
+            return ModelFiles((folder / "MLmodel").read_bytes(), (folder / "model.skops").read_bytes())
 
     def register(self, name: str, run: RunRef, tags: Mapping[str, str]) -> ModelRef:
         if run.run_id not in self.versions:

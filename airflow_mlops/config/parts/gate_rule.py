@@ -24,13 +24,23 @@ class GateRule(Part):
         raise NotImplementedError
 
     @property
+    def judges_first(self) -> bool:
+        """Whether it is enough to hold a first model to, which has no champion to beat."""
+        return False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the data that it reads beside the model's own."""
+        return ()
+
+    @property
     def called(self) -> str:
         """What a person calls it."""
         return self.name or self.type.replace("_", " ")
 
 
-class MeasuredGate(GateRule):
-    """A gate on numbers that are measured for it alone: each must lie within the bounds.
+class BoundedGate(GateRule):
+    """A gate on numbers that are measured for it alone: each must lie within the bounds, where there are any.
 
     A subclass gives ``type`` (its measurement is the part ``gate.<type>`` of the backends' catalogue), its
     own settings, and defaults for the bounds.
@@ -45,9 +55,7 @@ class MeasuredGate(GateRule):
     )
 
     @model_validator(mode="after")
-    def _some_bound(self) -> Self:
-        if self.minimum is None and self.maximum is None:
-            raise ValueError("give 'minimum' or 'maximum'")
+    def _bounds_in_order(self) -> Self:
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise Mistakes((("minimum",), "'minimum' is above 'maximum': nothing can pass"))
         return self
@@ -61,6 +69,16 @@ class MeasuredGate(GateRule):
     def in_words(self) -> str:
         """Its name and its bounds."""
         return f"{self.called}: {bounds_in_words(*self.bounds)}"
+
+
+class MeasuredGate(BoundedGate):
+    """A bounded gate that has nothing to judge by but its bounds."""
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Self:
+        if self.minimum is None and self.maximum is None:
+            raise ValueError("give 'minimum' or 'maximum'")
+        return self
 
 
 def bounds_in_words(minimum: float | None, maximum: float | None) -> str:

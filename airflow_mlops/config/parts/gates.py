@@ -8,12 +8,26 @@ from pydantic import Field
 
 from airflow_mlops.config.parts.asking import Question
 from airflow_mlops.config.parts.base import Part, PeriodText
+from airflow_mlops.config.parts.gates_baseline import BaselineGate
+from airflow_mlops.config.parts.gates_custom import CustomGate
 from airflow_mlops.config.parts.gates_groups import FairnessGate
 from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
-from airflow_mlops.config.parts.gates_model import OverfittingGate
+from airflow_mlops.config.parts.gates_model import ConvergenceGate, OverfittingGate, RobustnessGate, SkewGate
+from airflow_mlops.config.parts.gates_resources import LatencyGate, MemoryGate, SizeGate
 
 Gate = Annotated[
-    ThresholdGate | ChampionGate | OverfittingGate | FairnessGate,
+    ThresholdGate
+    | ChampionGate
+    | BaselineGate
+    | OverfittingGate
+    | ConvergenceGate
+    | RobustnessGate
+    | SkewGate
+    | LatencyGate
+    | SizeGate
+    | MemoryGate
+    | FairnessGate
+    | CustomGate,
     Field(discriminator="type"),
 ]
 

@@ -32,6 +32,10 @@ class ThresholdGate(GateRule):
         return self
 
     @property
+    def judges_first(self) -> bool:
+        return True
+
+    @property
     def in_words(self) -> str:
         return f"`{self.metric}` {bounds_in_words(self.minimum, self.maximum)}"
 

@@ -3,6 +3,7 @@
 from airflow_mlops.core.gates.bounds import DecideBy
 from airflow_mlops.core.gates.collect import rows_to_decide
 from airflow_mlops.core.gates.judge import judge, settle
+from airflow_mlops.core.gates.quantile import fewest_for_quantile, quantile
 from airflow_mlops.core.gates.rules import (
     HIGHER_IS_BETTER,
     LOWER_IS_BETTER,
@@ -25,8 +26,10 @@ __all__ = [
     "Measured",
     "Rule",
     "Threshold",
+    "fewest_for_quantile",
     "judge",
     "loss",
+    "quantile",
     "rows_to_decide",
     "settle",
 ]

@@ -73,17 +73,17 @@ def _first_model(rules: Sequence[Rule], evaluation: Evaluation, bootstrap: Boots
         return []
     if bootstrap == "refuse":
         return [Verdict("fail", ("there is no champion yet, and the bootstrap rule is 'refuse'",))]
-    if not any(isinstance(rule, Threshold) for rule in rules):
-        return [
-            Verdict(
-                "fail",
-                (
-                    "there is no champion yet and no threshold to hold a first model to: "
-                    "add a threshold rule to the gates",
-                ),
-            )
-        ]
+    if not any(_judges_first(rule) for rule in rules):
+        missing = (
+            "there is no champion yet and nothing to hold a first model to: add a rule of type threshold, or "
+            "a baseline, to the gates"
+        )
+        return [Verdict("fail", (missing,))]
     return []
+
+
+def _judges_first(rule: Rule) -> bool:
+    return isinstance(rule, Threshold) or (isinstance(rule, Measured) and rule.judges_first)
 
 
 def _has_champion(evaluation: Evaluation) -> bool:
@@ -183,14 +183,17 @@ def _judge_measured(rule: Measured, evaluation: Evaluation) -> Verdict:
         return _missing(rule.label, "what was measured", [item.rule for item in evaluation.findings])
     if finding.problem is not None:
         return Verdict("inconclusive", (f"{rule.label}: could not be measured: {finding.problem}",))
+    parts = []
     if finding.verdict is not None:
         reasons = tuple(f"{rule.label}: {reason}" for reason in finding.verdict.reasons)
-        return Verdict(finding.verdict.outcome, reasons)
-    if (rule.minimum, rule.maximum) == (None, None):
+        parts.append(Verdict(finding.verdict.outcome, reasons))
+    if (rule.minimum, rule.maximum) != (None, None) and finding.measurements:
+        parts.append(_short([_judge_measurement(rule, finding, item) for item in finding.measurements], rule))
+    if parts:
+        return settle(parts)
+    if finding.measurements:
         return Verdict("fail", (f"{rule.label}: it has no bound, and its measurement came with no verdict",))
-    if not finding.measurements:
-        return Verdict("inconclusive", (f"{rule.label}: there was nothing to measure",))
-    return _short([_judge_measurement(rule, finding, item) for item in finding.measurements], rule)
+    return Verdict("inconclusive", (f"{rule.label}: there was nothing to measure",))
 
 
 def _judge_measurement(rule: Measured, finding: Finding, item: Measurement) -> Verdict:
@@ -208,7 +211,9 @@ def _judge_measurement(rule: Measured, finding: Finding, item: Measurement) -> V
         "inconclusive": f"which is neither proven to be {bounds} nor ruled out",
     }[outcome]
     note = f" ({item.note})" if item.note else ""
-    return Verdict(outcome, (f"{rule.label}: {item.name} {item.estimate}{unit}{rows}, {asked}{note}",))
+    return Verdict(
+        outcome, (f"{rule.label}: {item.name} {item.shown}{unit}{rows}, {asked}{note}",)
+    )
 
 
 def _short(parts: Sequence[Verdict], rule: Measured) -> Verdict:

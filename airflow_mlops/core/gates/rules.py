@@ -72,13 +72,16 @@ class AgainstChampion:
 class Measured:
     """Every number that was measured for the rule called ``label`` must lie within the bounds.
 
-    A rule without bounds takes the verdict that was found with the measurement (a gate of the user's own).
+    A verdict that was found with the measurement (a gate of the user's own, training that did not converge)
+    counts as well; a rule without bounds goes by it alone. ``judges_first`` says that the rule is enough to
+    hold a first model to, which has no champion to beat.
     """
 
     label: str
     minimum: float | None = None
     maximum: float | None = None
     decide_by: DecideBy = "interval"
+    judges_first: bool = False
 
     def __post_init__(self) -> None:
         if (self.minimum, self.maximum) != (None, None):
