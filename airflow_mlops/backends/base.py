@@ -164,7 +164,6 @@ class Material:
     """
 
     model_name: str
-    run_id: str
     task: TaskKind
     columns: Columns
     confidence: float
@@ -181,6 +180,7 @@ class Material:
     champion: LoadedModel | None = None
     champion_answers: Any = None
     decision_threshold: float = 0.5
+    run_id: str = ""
 
     @property
     def features(self) -> pd.DataFrame:

@@ -70,7 +70,7 @@ def _finding(finding: Finding) -> Section:
     if finding.verdict is not None:
         return Section(title, finding.verdict.reasons)
     rows = tuple(
-        (item.name, item.estimate, "" if item.rows is None else item.rows, item.note)
+        (item.name, item.shown, "" if item.rows is None else item.rows, item.note)
         for item in finding.measurements
     )
     unit = f" ({finding.unit})" if finding.unit else ""

@@ -211,9 +211,7 @@ def _judge_measurement(rule: Measured, finding: Finding, item: Measurement) -> V
         "inconclusive": f"which is neither proven to be {bounds} nor ruled out",
     }[outcome]
     note = f" ({item.note})" if item.note else ""
-    return Verdict(
-        outcome, (f"{rule.label}: {item.name} {item.shown}{unit}{rows}, {asked}{note}",)
-    )
+    return Verdict(outcome, (f"{rule.label}: {item.name} {item.shown}{unit}{rows}, {asked}{note}",))
 
 
 def _short(parts: Sequence[Verdict], rule: Measured) -> Verdict:
