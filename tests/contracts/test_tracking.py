@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import subprocess
 import sys
@@ -161,6 +162,28 @@ def test_mlflow_itself_shows_the_params_the_dataset_and_the_model(
     theirs = mlflow.pyfunc.load_model(run.model_uri)
     rows = flights.astype({"distance": "float64", "carrier": object}).dropna()
     np.testing.assert_array_equal(theirs.predict(rows), estimator.predict(rows))
+
+
+def test_files_are_there_with_the_model_and_a_retry_leaves_them_as_they_are(
+    tracking: Tracking, log: Callable[..., RunRef]
+) -> None:
+    run = log(files={"training_answers.json": b"[0.5]", "more/notes.txt": b"of the first fit"})
+    assert log(files={"training_answers.json": b"[0.7]"}) == run
+    assert tracking.read_file(run.run_id, "training_answers.json") == b"[0.5]"
+    assert tracking.read_file(run.run_id, "more/notes.txt") == b"of the first fit"
+
+
+def test_a_models_files_are_those_that_were_logged(
+    tracking: Tracking, log: Callable[..., RunRef], server: Server
+) -> None:
+    run = log()
+    files = tracking.files_of(run.model_uri)
+    assert hashlib.sha256(files.body).hexdigest() == run.sha256
+    assert b"serialization_format: skops" in files.description
+    (stored,) = server.files("model.skops", run)
+    stored.write_bytes(files.body + b"!")
+    with pytest.raises(ModelRefused, match="is not the file that was logged"):
+        tracking.files_of(run.model_uri)
 
 
 def test_a_retry_finds_the_finished_run_of_its_key(log: Callable[..., RunRef]) -> None:

@@ -74,6 +74,20 @@ def _unseen_category(
     return values.astype(object).where(rng.random(len(values)) >= strength, name)
 
 
+def _typos(values: pd.Series, training: pd.Series, strength: float, rng: np.random.Generator) -> pd.Series:  # noqa: ARG001 (a typo is one in any language)
+    """Characters that change places with the next one."""
+
+    def mistyped(text: Any) -> Any:
+        if not isinstance(text, str) or len(text) < 2:
+            return text
+        letters = list(text)
+        for place in (rng.random(len(letters) - 1) < strength).nonzero()[0]:
+            letters[place], letters[place + 1] = letters[place + 1], letters[place]
+        return "".join(letters)
+
+    return values.astype(object).map(mistyped)
+
+
 def _is_number(values: pd.Series) -> bool:
     from pandas.api import types
 
@@ -83,11 +97,13 @@ def _is_number(values: pd.Series) -> bool:
 _EVERY: frozenset[Any] = frozenset({"numeric", "categorical"})
 _NUMBERS: frozenset[Any] = frozenset({"numeric"})
 _CATEGORIES: frozenset[Any] = frozenset({"categorical"})
+_TEXTS: frozenset[Any] = frozenset({"text"})
 
 PERTURBATIONS: Mapping[str, tuple[frozenset[Any], Change]] = {
     "noise": (_NUMBERS, _noise),
     "missing": (_EVERY, _missing),
     "out_of_range": (_NUMBERS, _out_of_range),
     "unseen_category": (_CATEGORIES, _unseen_category),
+    "typos": (_TEXTS, _typos),
 }
 """Of each the kinds of columns it is for, and what makes the new values."""

@@ -10,7 +10,7 @@ from airflow_mlops.config.parts.base import Part, Share
 from airflow_mlops.config.parts.gate_rule import GateRule, MeasuredGate, bounds_in_words
 from airflow_mlops.config.parts.metrics import Metric
 
-Perturbation = Literal["noise", "missing", "out_of_range", "unseen_category"]
+Perturbation = Literal["noise", "missing", "out_of_range", "unseen_category", "typos"]
 
 
 class OverfittingGate(MeasuredGate):
@@ -59,6 +59,9 @@ class Strength(Part):
     unseen_category: Share = Field(
         0.1, description="Share of a category's values that become one that training has not seen."
     )
+    typos: Share = Field(
+        0.05, description="Share of a text's characters that change places with the next one."
+    )
 
 
 class RobustnessGate(MeasuredGate):
@@ -70,7 +73,7 @@ class RobustnessGate(MeasuredGate):
         None, description="The largest drop of the metric, in its unit, under any perturbation."
     )
     perturbations: tuple[Perturbation, ...] = Field(
-        ("noise", "missing", "out_of_range", "unseen_category"),
+        ("noise", "missing", "out_of_range", "unseen_category", "typos"),
         min_length=1,
         strict=False,
         description="What is done to the features; those that no feature is fit for are left out.",

@@ -66,6 +66,17 @@ def test_an_unseen_category_is_one_that_training_never_had(training: pd.DataFram
     assert changed.isin(new).mean() == pytest.approx(0.2, abs=0.02)
 
 
+def test_typos_swap_neighbouring_characters_and_leave_the_rest() -> None:
+    texts = pd.DataFrame({"t": ["the quick brown fox jumps over the lazy dog" * 20, "x", "", None]})
+    changed = change(texts, "typos", "t", 0.05)
+    before, after = texts["t"][0], changed[0]
+    assert sorted(before) == sorted(after)
+    moved = sum(one != other for one, other in zip(before, after, strict=True))
+    assert 0.04 * len(before) < moved < 0.14 * len(before)
+    assert changed.iloc[1:3].tolist() == ["x", ""]
+    assert changed.isna().tolist() == [False, False, False, True]
+
+
 def test_a_column_of_one_value_or_none_can_be_perturbed() -> None:
     flat = pd.DataFrame({"n": [3.0] * 20, "none": [np.nan] * 20})
     assert (change(flat, "noise", "n", 1.0) == 3.0).all()
@@ -107,10 +118,12 @@ def test_a_drop_is_scikit_learns_metric_before_minus_after_with_an_interval_arou
 
 
 def test_a_retry_draws_the_same_and_another_seed_draws_otherwise(make_material: Any) -> None:
-    asked = settings(perturbations=["noise"], strength={"noise": 1.0}, rows=100)
-    first = measure(asked, make_material())
-    assert measure(asked, make_material()) == first
-    assert measure(asked, make_material(seed=8)) != first
+    given: dict[str, Any] = {"perturbations": ["noise"], "strength": {"noise": 1.0}, "each_feature": False}
+    whole, part = settings(**given), settings(**given, rows=100)
+    for asked in (whole, part):
+        first = measure(asked, make_material())
+        assert measure(asked, make_material()) == first
+        assert measure(asked, make_material(seed=8)) != first
     assert {item.rows for item in first.measurements} == {100}
 
 
