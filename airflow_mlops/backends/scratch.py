@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends import model_skops
@@ -69,6 +70,7 @@ class ScratchTracking(Tracking):
         dataset_uri: str,
         dataset_version: str,
         trusted_types: Sequence[str],
+        files: Mapping[str, bytes] = MappingProxyType({}),
     ) -> RunRef:
         run_id = f"trial-{len(self.runs) + 1}"
         folder = self.folder / run_id
@@ -83,7 +85,7 @@ class ScratchTracking(Tracking):
             model_id=run_id,
         )
         tags = {**tags, "mlops.dataset_uri": dataset_uri, "mlops.dataset_version": dataset_version}
-        self.runs[run_id] = _Run(estimator, task, folder, tags)
+        self.runs[run_id] = _Run(estimator, task, folder, tags, dict(files))
         return RunRef(run_id=run_id, model_uri=f"runs:/{run_id}/model")
 
     def estimator(self, run: RunRef) -> Any:

@@ -66,6 +66,8 @@ def _check_code(path: str, at: KeyPath, config: ModelConfig) -> None:
         check_call(path, "features", "label", "params", "seed")
     elif at == ("training", "estimator"):
         check_call(path, **config.training.params)
+    elif at[:2] == ("gates", "rules"):
+        check_call(path, "evidence", **getattr(config.gates.rules[int(at[2])], "params", {}))
     elif source is not None:
         check_call(path, **{"start": None, "end": None, **source.params})
     else:

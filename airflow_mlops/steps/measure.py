@@ -10,7 +10,7 @@ from airflow_mlops.backends.base import Backends, Columns, LoadedModel, Material
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
 from airflow_mlops.core.ledger import champion_at
-from airflow_mlops.core.values import Finding, Importance
+from airflow_mlops.core.values import Finding, Importance, ModelRef
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
 from airflow_mlops.steps.requests import EvaluateRequest
 
@@ -46,7 +46,7 @@ def material_of(
         metrics=backends.metrics(config.task),
         tracking=backends.tracking,
         training=lambda: backends.datasets.load(request.snapshot.dataset, "train"),
-        former=lambda moment: _former(config, moment, backends),
+        former=lambda moment: _former(request, moment, backends),
         champion=champion,
         champion_answers=champion_answers,
     )
@@ -83,9 +83,17 @@ def _found(type_: str, settings: dict[str, Any], material: Material, backends: B
         return Finding("", problem=str(error))
 
 
-def _former(config: ModelConfig, moment: datetime, backends: Backends) -> LoadedModel | None:
+def _former(request: EvaluateRequest, moment: datetime, backends: Backends) -> LoadedModel | None:
+    """Raises ``ModelRefused`` where it was trained on rows of this holdout, which would flatter it."""
+    config, tracking, dataset = request.config, backends.tracking, request.snapshot.dataset
     reign = champion_at(backends.ledger.entries(config.model), moment)
     if reign is None or reign.version is None:
         return None
-    uri = f"models:/{config.model}/{reign.version}"
-    return backends.tracking.load(uri, trusted_types=config.training.trusted_types)
+    model = ModelRef(config.model, reign.version)
+    trained_until = tracking.tags_of(tracking.run_of(model).run_id).get("mlops.holdout_start")
+    if trained_until is not None and datetime.fromisoformat(trained_until) > dataset.holdout_start:
+        raise ModelRefused(
+            f"{model} was trained on rows until {trained_until}, and this holdout starts "
+            f"{dataset.holdout_start.isoformat()}; give the baseline a longer age"
+        )
+    return tracking.load(f"models:/{model.name}/{model.version}", trusted_types=config.training.trusted_types)

@@ -172,6 +172,30 @@ def test_a_former_champion_is_asked_for_the_rows_of_today(
     assert gate(request, backends).passed
 
 
+def test_a_former_champion_that_knows_the_holdout_is_nobody_to_compare_with(
+    with_gates: Any, backends: Any, make_run: Any
+) -> None:
+    config = with_gates(
+        "    - {type: threshold, metric: roc_auc, minimum: 0.6}\n"
+        "    - {type: baseline, kind: former, age: 1 day, metric: roc_auc}\n"
+    )
+    newer = evaluated(config, make_run(42, run_id="newer"), backends)
+    version = backends.tracking.register("churn", newer.training, {}).version
+    reign = Entry(
+        model="churn",
+        kind="promoted",
+        subject=version,
+        at=make_run(30).sources.params.end,
+        dag_id="churn.deploy",
+        run_id="newer",
+        version=version,
+    )
+    backends.ledger.append(reign)
+    verdict = gate(evaluated(config, make_run(40), backends), backends)
+    assert verdict.outcome == "inconclusive"
+    assert "churn version 1 was trained on rows until 2024-02-02" in verdict.reasons[0]
+
+
 def test_training_keeps_what_it_answered_and_what_it_warned_of(
     with_gates: Any, config: Any, backends: Any, make_run: Any, recwarn: Any
 ) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from airflow_mlops.config.parts.data import ExpectationConfig, PythonSource
+from airflow_mlops.config.parts.gates_custom import CustomGate
 from airflow_mlops.exceptions import ConfigError, PreflightFailed
 from airflow_mlops.steps.contracts import contracts
 from airflow_mlops.steps.evaluate import evaluate
@@ -264,6 +265,15 @@ def test_code_that_cannot_be_called_as_it_will_be_is_told_with_all_else_that_is_
     assert told.startswith(
         "data.source.callable: own_code:rows is called as (start=..., end=..., region=...)"
     )
+
+
+def test_a_gate_of_ones_own_that_cannot_be_called_is_told(config, backends, request_of, code):
+    code("own_code.py", "def calm(evidence, most):\n    pass\n")
+    gate = CustomGate(type="custom", callable="own_code:calm", params={"least": 1})
+    gates = config.gates.model_copy(update={"rules": (*config.gates.rules, gate)})
+    called = r"own_code:calm is called as \(evidence, least=\.\.\.\), but it takes \(evidence, most\)"
+    with pytest.raises(PreflightFailed, match=rf"gates\.rules\[2\]\.callable: {called}"):
+        contracts(request_of(config.model_copy(update={"gates": gates})), backends)
 
 
 def test_a_trusted_type_that_leads_nowhere_is_told(config, backends, request_of):
