@@ -272,7 +272,7 @@ def test_a_gate_of_ones_own_that_cannot_be_called_is_told(config, backends, requ
     gate = CustomGate(type="custom", callable="own_code:calm", params={"least": 1})
     gates = config.gates.model_copy(update={"rules": (*config.gates.rules, gate)})
     called = r"own_code:calm is called as \(evidence, least=\.\.\.\), but it takes \(evidence, most\)"
-    with pytest.raises(PreflightFailed, match=rf"gates\.rules\[2\]\.callable: {called}"):
+    with pytest.raises(PreflightFailed, match=rf"gates\.rules\.2\.callable: {called}"):
         contracts(request_of(config.model_copy(update={"gates": gates})), backends)
 
 
