@@ -100,7 +100,7 @@ class Loop:
         self.wait(lambda: self.api.runs(dag_id).get(run_id) in {"success", "failed"}, f"{dag_id} {run_id}")
         return {"run": self.api.runs(dag_id)[run_id], **self.api.tasks(dag_id, run_id)}
 
-    def wait(self, is_done, what: str, seconds: float = 240) -> None:
+    def wait(self, is_done, what: str, seconds: float = 480) -> None:
         deadline = time.monotonic() + seconds
         while not is_done():
             self.stack.check()
