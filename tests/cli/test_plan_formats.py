@@ -105,6 +105,7 @@ def test_a_higher_level_shows_new_tasks_a_new_dag_and_the_settings_behind_them(f
         "    + decide  <- data_quality, drift",
         "settings",
         "    ~ level: 1 -> 2",
+        "    ~ preflight.enabled: false -> true",
         "    ~ deploy.automatic: false -> true",
         "    ~ deploy.approval: true -> false",
         "    ~ deploy.canary.steps: [0.1, 0.5] -> [0.2, 0.5]",
