@@ -101,15 +101,15 @@ class AskPersonOperator(StepOperator, HITLOperator):
         """Weigh the answer: hand it on, or ask again until ``deadline``."""
         from airflow_mlops.core.approval import Answer, objection
 
-        reason = str((event.get("params_input") or {}).get("reason") or "").strip()
-        # A client may send more than the form has, or less; Airflow would end the task over it.
+        # A client may send more than the form has, less, or longer text; Airflow would end the task over it.
+        reason = str((event.get("params_input") or {}).get("reason") or "").strip()[:_LONGEST_REASON]
         event = {**event, "params_input": {"reason": reason}}
         given = HITLOperator.execute_complete(self, context, event)
         who = given["responded_by_user"] or {}
         answer = Answer(
             yes=given["chosen_options"] == [self.yes],
             person=who.get("name") or who.get("id"),
-            reason=reason[:_LONGEST_REASON],
+            reason=reason,
             person_id=who.get("id"),
         )
         with airflow_errors():

@@ -224,6 +224,8 @@ def test_a_list_of_users_that_four_eyes_empties_asks_nobody_instead_of_everybody
 def test_what_a_client_sends_beyond_the_form_is_left_aside(approve, make_context):
     event = {**answered("Approve"), "params_input": {"comment": "hello"}}
     assert approve().execute_complete(make_context(), event)["outcome"] == "pass"
+    long = approve().execute_complete(make_context(run_id="r2"), answered("Reject", "no. " * 2_000))
+    assert len(long["reasons"][0]) < 2_100
 
 
 def test_a_notifier_that_fails_neither_takes_the_question_down_nor_keeps_others_from_being_told(
