@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from airflow_mlops.core.folds import CrossValidation
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import (
     CheckedExpectation,
@@ -22,6 +23,7 @@ from airflow_mlops.core.values import (
     ModelRef,
     Observation,
     RunRef,
+    SnapshotPart,
     TaskKind,
     Traffic,
 )
@@ -86,11 +88,15 @@ class Datasets(Protocol):
         window: Window,
         time_column: str,
         holdout_start: datetime,
+        parts: Sequence[SnapshotPart] | None = None,
     ) -> DatasetRef:
-        """Keep a frame; equal content gives the same object and version."""
+        """Keep a frame; equal content gives the same object and version.
 
-    def load(self, dataset: DatasetRef, part: Literal["all", "train", "holdout"]) -> pd.DataFrame:
-        """Rows before ``holdout_start``, from it on, or all, as they were saved.
+        ``parts`` says of each row which part it belongs to. Without it the holdout is what happened at or
+        after ``holdout_start``, and all else is train."""
+
+    def load(self, dataset: DatasetRef, part: Literal["all"] | SnapshotPart) -> pd.DataFrame:
+        """The rows of a part, or all, as they were saved.
         Raises ``DataRefused`` where the object's hash is no longer its version's."""
 
     def schema(self, uri: str) -> Mapping[str, str] | None:
@@ -181,6 +187,7 @@ class Material:
     champion_answers: Any = None
     decision_threshold: float = 0.5
     run_id: str = ""
+    cross_validation: CrossValidation | None = None
 
     @property
     def features(self) -> pd.DataFrame:

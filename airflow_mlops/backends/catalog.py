@@ -63,6 +63,7 @@ PARTS: Mapping[str, Part] = {
         for name in (
             "baseline",
             "convergence",
+            "cross_validation",
             "custom",
             "latency",
             "memory",

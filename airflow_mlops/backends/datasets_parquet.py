@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_mlops.backends import parquet_bytes
 from airflow_mlops.backends.base import ObjectStore
 from airflow_mlops.core.identity import content_hash
-from airflow_mlops.core.values import DatasetRef
+from airflow_mlops.core.values import PART_COLUMN, DatasetRef, SnapshotPart
 from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import DataRefused, StoreUnavailable
 
@@ -24,6 +26,8 @@ class ParquetDatasets:
     The version is the sha256 of the manifest, the manifest holds the sha256 of the bytes: whoever knows
     the version can prove the rows. Equal rows give the equal version with one version of pyarrow; another
     pyarrow may write other bytes for the same rows, and then the version differs although nothing else does.
+
+    Where the time alone does not tell a row's part, a column of our own does, which no reader sees.
     """
 
     def __init__(self, store: ObjectStore) -> None:
@@ -37,15 +41,25 @@ class ParquetDatasets:
         window: Window,
         time_column: str,
         holdout_start: datetime,
+        parts: Sequence[SnapshotPart] | None = None,
     ) -> DatasetRef:
-        """Keep a frame. Raises ``DataRefused`` where its times are missing or are no times."""
+        """Keep a frame. Raises ``DataRefused`` where its times are missing or are no times, and
+        ``ValueError`` where ``parts`` are not as many as its rows."""
+        if PART_COLUMN in frame:
+            raise DataRefused(f"{PART_COLUMN!r} is a snapshot's own column; call yours otherwise")
         table = parquet_bytes.as_table(frame)
-        body = parquet_bytes.to_bytes(table)
+        from_start = _rows_from(table, time_column, holdout_start)
+        if parts is None:
+            body, sizes = parquet_bytes.to_bytes(table), {"holdout_rows": from_start}
+        else:
+            body = parquet_bytes.to_bytes(_with_parts(table, parts))
+            count = Counter(parts)
+            sizes = {"holdout_rows": count["holdout"], "left_out_rows": count["left_out"]}
         manifest = {
             "sha256": hashlib.sha256(body).hexdigest(),
             "size": len(body),
             "rows": table.num_rows,
-            "holdout_rows": _rows_from(table, time_column, holdout_start),
+            **sizes,
             "schema": {field.name: str(field.type) for field in table.schema},
             "schema_hash": parquet_bytes.schema_hash(table),
             "window": [_utc(window.start), _utc(window.end)],
@@ -59,13 +73,14 @@ class ParquetDatasets:
             uri=uri,
             version=version,
             rows=table.num_rows,
-            holdout_rows=manifest["holdout_rows"],
+            holdout_rows=sizes["holdout_rows"],
             window=window,
             holdout_start=holdout_start,
             schema_hash=manifest["schema_hash"],
+            left_out_rows=sizes.get("left_out_rows", 0),
         )
 
-    def load(self, dataset: DatasetRef, part: Literal["all", "train", "holdout"]) -> pd.DataFrame:
+    def load(self, dataset: DatasetRef, part: Literal["all"] | SnapshotPart) -> pd.DataFrame:
         """The rows as they were saved, proven by the version, numbered from 0.
 
         Raises ``DataRefused`` where the object or its manifest was changed or is gone.
@@ -75,10 +90,14 @@ class ParquetDatasets:
         if hashlib.sha256(body).hexdigest() != manifest["sha256"]:
             raise _changed(dataset, "its bytes are not the ones that were saved")
         frame = parquet_bytes.from_bytes(body)
+        parts = frame.pop(PART_COLUMN) if PART_COLUMN in frame else None
         if part == "all":
             return frame
+        if parts is not None:
+            return frame[parts == part].reset_index(drop=True)
         is_holdout = frame[manifest["time_column"]] >= dataset.holdout_start
-        return frame[is_holdout if part == "holdout" else ~is_holdout].reset_index(drop=True)
+        wanted = {"holdout": is_holdout, "train": ~is_holdout}.get(part, is_holdout & False)
+        return frame[wanted].reset_index(drop=True)
 
     def schema(self, uri: str) -> dict[str, str] | None:
         """Column to Arrow type of a snapshot, from its manifest; None where that is gone or no manifest."""
@@ -99,9 +118,12 @@ class ParquetDatasets:
 
         body = self._bytes(uri)
         try:
-            return parquet_bytes.from_bytes(body)
+            frame = parquet_bytes.from_bytes(body)
         except (pa.ArrowInvalid, OSError) as error:
             raise DataRefused(f"{uri} cannot be read as Parquet: {error}") from error
+        if PART_COLUMN in frame:
+            del frame[PART_COLUMN]
+        return frame
 
     def _manifest(self, dataset: DatasetRef) -> dict[str, Any]:
         body = self._bytes(dataset.uri.removesuffix(".parquet") + ".json")
@@ -122,6 +144,14 @@ class ParquetDatasets:
             ) from error
         except OSError as error:
             raise StoreUnavailable(f"{uri} cannot be read: {error}. Is the disk healthy?") from error
+
+
+def _with_parts(table: Any, parts: Sequence[SnapshotPart]) -> Any:
+    import pyarrow as pa
+
+    if len(parts) != table.num_rows:
+        raise ValueError(f"{len(parts)} parts do not fit {table.num_rows} rows")
+    return table.append_column(PART_COLUMN, pa.array(parts, pa.string()))
 
 
 def _rows_from(table: Any, time_column: str, moment: datetime) -> int:

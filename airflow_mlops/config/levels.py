@@ -11,6 +11,7 @@ from airflow_mlops.config.model_gate_checks import model_gate_checks
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.asking import Approval
 from airflow_mlops.config.parts.monitoring import Cause
+from airflow_mlops.config.parts.splits import NewestHoldout
 from airflow_mlops.config.problems import KeyPath
 from airflow_mlops.core.values import LOG_COLUMNS
 from airflow_mlops.core.windows import Period
@@ -111,8 +112,15 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
     yield from model_gate_checks(config)
     for taken in sorted(LOG_COLUMNS & config.data.features.keys()):
         yield ("data", "features", taken), f"the inference log has a column {taken} of its own; rename it"
+    for index, name in enumerate(config.validation.leakage.ignore):
+        if name not in config.data.features:
+            yield ("validation", "leakage", "ignore", index), f"{name!r} is no feature"
     window, holdout = config.data.window, config.data.holdout
-    if window.length is not None and not _shorter(holdout.length, window.length):
+    if (
+        window.length is not None
+        and isinstance(holdout, NewestHoldout)
+        and not _shorter(holdout.length, window.length)
+    ):
         yield (
             ("data", "holdout", "length"),
             f"a holdout of {holdout.length} leaves nothing of the window of {window.length} to train on",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.gates_baseline import BaselineGate
+from airflow_mlops.config.parts.gates_folds import CrossValidationGate
 from airflow_mlops.config.parts.gates_resources import LatencyGate
 from airflow_mlops.config.problems import KeyPath
 from airflow_mlops.core.gates import fewest_for_quantile
@@ -26,6 +27,8 @@ def model_gate_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
             yield from _latency(rule, config.evaluation.confidence, at)
         if isinstance(rule, BaselineGate):
             yield from _baseline(rule, config, at)
+        if isinstance(rule, CrossValidationGate) and config.evaluation.cross_validation is None:
+            yield at, "there are no folds to judge: give evaluation.cross_validation"
 
 
 def _baseline(rule: BaselineGate, config: ModelConfig, at: KeyPath) -> Iterator[tuple[KeyPath, str]]:

@@ -42,8 +42,11 @@ EXAMPLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "time_column": ("departs_at",),
         "key": ("flight_id",),
         "label": ("late",),
+        "group": ("patient_id",),
         "features": ({"carrier": "categorical", "distance": "numeric"},),
+        "known_at": ({"refunds": "refunded_at", "*": "loaded_at"},),
     },
+    "Leakage": {"ignore": (["distance"],)},
     "Validation": {"suite": ("expectations.json",)},
     "ExpectationConfig": {
         "type": ("expect_column_values_to_not_be_null", "expect_column_values_to_be_between"),

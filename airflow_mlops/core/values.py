@@ -14,6 +14,9 @@ RunKind = Literal["scheduled", "manual", "asset", "backfill"]
 Outcome = Literal["pass", "fail", "inconclusive"]
 Severity = Literal["critical", "warning", "info"]
 ColumnKind = Literal["numeric", "categorical"]
+SnapshotPart = Literal["train", "holdout", "left_out"]
+PART_COLUMN = "__part__"
+"""The one name that no column of a snapshot may have: it says there which part a row belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,10 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class DatasetRef:
-    """An immutable snapshot: rows with event time in ``window``; the holdout starts at
-    ``holdout_start``. ``version`` is the sha256 of the snapshot's manifest, ``rows`` counts both parts.
+    """An immutable snapshot: rows with event time in ``window``; no row of the holdout is from before
+    ``holdout_start``. ``version`` is the sha256 of the snapshot's manifest, ``rows`` counts all rows.
+
+    ``left_out_rows`` are neither trained on nor judged by: their group stands in the holdout.
     """
 
     uri: str
@@ -56,6 +61,12 @@ class DatasetRef:
     window: Window
     holdout_start: datetime
     schema_hash: str
+    left_out_rows: int = 0
+
+    @property
+    def training_rows(self) -> int:
+        """How many rows there are to train on."""
+        return self.rows - self.holdout_rows - self.left_out_rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class SnapshotOperator(StepOperator):
 
 
 class ValidateDataOperator(StepOperator):
-    """Checks the snapshot against the model's expectations; a critical one that fails ends the run."""
+    """Checks the snapshot against the model's expectations and for leaks; what is critical ends the run."""
 
     step = "validate"
     inputs = template_fields = ("snapshot",)

@@ -53,12 +53,13 @@ def _train_doc(config: ModelConfig) -> list[str]:
     window = config.data.window
     rows = f"the last {window.length}" if window.start is None else f"all rows since {window.start:%Y-%m-%d}"
     gates = "\n".join(f"- {rule.in_words}" for rule in config.gates.rules)
+    grouped = f", no {config.data.group} on both sides" if config.data.group else ""
     first = {
         "thresholds_only": "A first model is judged without the comparisons.",
         "refuse": "A first model is refused.",
     }[config.gates.bootstrap]
     return [
-        f"**Trains** on {rows}; the newest {config.data.holdout.length} are held out.",
+        f"**Trains** on {rows}; {config.data.holdout.in_words} are held out{grouped}.",
         f"**Gates**, on at least {config.gates.minimum_rows} holdout rows:\n\n{gates}\n\n{first}",
         *_held(config),
     ]

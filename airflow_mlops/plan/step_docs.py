@@ -13,9 +13,10 @@ STEP_DOCS: Mapping[StepName, str] = {
         "serving. Mend the source and clear this task."
     ),
     "validate": (
-        "Holds the snapshot against the file's expectations. A failure names the expectations and the "
-        "rows at fault, and nothing is trained. Mend the data upstream, or the expectation if the world "
-        "has changed; a retry alone will not help."
+        "Holds the snapshot against the file's expectations and looks for leaks: the label among the "
+        "features, values from the future, rows on both sides of the split. A failure names the expectations "
+        "and columns at fault, and nothing is trained. Mend the data upstream, or the expectation if the "
+        "world has changed; a retry alone will not help."
     ),
     "contracts": (
         "Holds the file against the code and the data before time is spent: each import path leads to "
@@ -35,7 +36,7 @@ STEP_DOCS: Mapping[StepName, str] = {
         "retry alone will not help."
     ),
     "train": (
-        "Trains on all rows before the holdout and logs the model whole to MLflow. A failure leaves the "
+        "Trains on all rows that are not held out and logs the model whole to MLflow. A failure leaves the "
         "champion as it is; the log ends with the training code's own error. A retry starts from the same "
         "snapshot."
     ),

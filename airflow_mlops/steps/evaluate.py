@@ -6,17 +6,18 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from airflow_mlops.backends.base import Backends, LoadedModel
-from airflow_mlops.core.values import DatasetRef, Estimate, Evaluation, Importance, ModelRef
+from airflow_mlops.core.values import Estimate, Evaluation, Importance, ModelRef
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
+from airflow_mlops.steps.cross_validate import cross_validate
 from airflow_mlops.steps.evaluation_report import keep_report
 from airflow_mlops.steps.measure import findings, importance, material_of
 from airflow_mlops.steps.requests import EvaluateRequest
+from airflow_mlops.steps.seen import champion_has_seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ SMOKE_ROWS = 20
 
 
 def evaluate(request: EvaluateRequest, backends: Backends) -> Evaluation:
-    """Score the challenger on the newest slice and, where there is a champion, both on the same rows; then
+    """Score the challenger on the holdout and, where there is a champion, both on the same rows; then
     measure what the gates ask for beyond that.
 
     A backfill is not compared: the champion may have been trained on its holdout. Kept with the run: all
@@ -45,7 +46,8 @@ def evaluate(request: EvaluateRequest, backends: Backends) -> Evaluation:
     challenger = backends.metrics(config.task).score(names, label, answers, confidence)
     comparison = Comparison()
     if run.kind != "backfill":
-        comparison = _compared(request, features, label, answers, backends)
+        comparison = _compared(request, rows, answers, backends)
+    folds = cross_validate(request, backends)
     material = material_of(
         request,
         backends,
@@ -54,6 +56,7 @@ def evaluate(request: EvaluateRequest, backends: Backends) -> Evaluation:
         answers=answers,
         champion=comparison.model,
         champion_answers=comparison.answers,
+        cross_validation=folds,
     )
     evaluation = Evaluation(
         rows=len(rows),
@@ -73,7 +76,7 @@ def evaluate(request: EvaluateRequest, backends: Backends) -> Evaluation:
     return replace(
         evaluation,
         findings=tuple(finding.in_short() for finding in evaluation.findings),
-        report=keep_report(request, evaluation, leans_on, backends),
+        report=keep_report(request, evaluation, leans_on, folds, backends),
     )
 
 
@@ -90,17 +93,17 @@ class Comparison:
     incompatible: bool = False
 
 
-def _compared(
-    request: EvaluateRequest, features: pd.DataFrame, label: pd.Series, answers: Any, backends: Backends
-) -> Comparison:
+def _compared(request: EvaluateRequest, rows: pd.DataFrame, answers: Any, backends: Backends) -> Comparison:
     """What is wrong with the champion (it cannot be loaded, or its answers cannot be scored) is a finding
     about it, which the gates weigh; it does not stop the challenger's evaluation."""
     config, tracking = request.config, backends.tracking
+    features, label = rows[list(config.data.features)], rows[config.data.label]
     names, confidence = config.evaluation.metrics, config.evaluation.confidence
     champion = tracking.alias(config.model, "champion")
     if champion is None:
         return Comparison()
-    seen = _champion_has_seen(tracking.tags_of(tracking.run_of(champion).run_id), request.snapshot.dataset)
+    tags = tracking.tags_of(tracking.run_of(champion).run_id)
+    seen = champion_has_seen(tags, config, request.snapshot.dataset, rows, backends)
     if seen is not None:
         return Comparison(champion, problem=seen)
     try:
@@ -118,17 +121,6 @@ def _compared(
         )
     except (ModelRefused, DataRefused, TrainingFailed) as error:
         return Comparison(champion, problem=str(error), incompatible=True)
-
-
-def _champion_has_seen(tags: dict[str, str], dataset: DatasetRef) -> str | None:
-    """Why the comparison would flatter the champion, or None."""
-    trained_until = tags.get("mlops.holdout_start")
-    if trained_until is None or datetime.fromisoformat(trained_until) <= dataset.holdout_start:
-        return None
-    return (
-        f"it was trained on rows until {trained_until}, and this holdout starts "
-        f"{dataset.holdout_start.isoformat()}"
-    )
 
 
 def _keep(

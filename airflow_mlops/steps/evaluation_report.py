@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from airflow_mlops.backends.base import Backends
+from airflow_mlops.core.folds import CrossValidation
 from airflow_mlops.core.values import Evaluation, Finding, Importance, Measurement, Report
+from airflow_mlops.steps.cross_validate import cross_validation_part
 from airflow_mlops.steps.figures import figure
 from airflow_mlops.steps.page import page, sentences, table
 from airflow_mlops.steps.record import report_key
@@ -16,6 +18,7 @@ def keep_report(
     request: EvaluateRequest,
     evaluation: Evaluation,
     leans_on: Sequence[Importance],
+    folds: CrossValidation | None,
     backends: Backends,
 ) -> Report:
     """Write the page and sum it up in the challenger's numbers."""
@@ -25,6 +28,7 @@ def keep_report(
         sentences(
             f"{evaluation.rows} holdout rows from {dataset.holdout_start.isoformat()} to "
             f"{dataset.window.end.isoformat()}; {_against(evaluation)}.",
+            f"Held out: {config.data.holdout.in_words}.{_left_out(request)}",
             f"Intervals at {evaluation.confidence:.0%}.",
         ),
         table(
@@ -41,11 +45,20 @@ def keep_report(
             ],
         ),
         *(_finding(finding) for finding in evaluation.findings),
+        cross_validation_part(folds),
         *_importance(leans_on),
     )
     uri = backends.store.put(report_key(request.run, "evaluation"), body)
     summary = {name: estimate.value for name, estimate in evaluation.challenger.items()}
     return Report(kind="evaluation", uri=uri, summary=summary)
+
+
+def _left_out(request: EvaluateRequest) -> str:
+    rows = request.snapshot.dataset.left_out_rows
+    if not rows:
+        return ""
+    group = request.config.data.group
+    return f" {rows} other rows were left out of training, for their {group} is in the holdout."
 
 
 def _against(evaluation: Evaluation) -> str:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from airflow_mlops.backends.base import Backends, Columns, LoadedModel, Material
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
+from airflow_mlops.core.folds import CrossValidation
 from airflow_mlops.core.ledger import champion_at
 from airflow_mlops.core.values import Finding, Importance, ModelRef
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
 from airflow_mlops.steps.requests import EvaluateRequest
+from airflow_mlops.steps.seen import champion_has_seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +29,7 @@ def material_of(
     answers: Any,
     champion: LoadedModel | None,
     champion_answers: Any,
+    cross_validation: CrossValidation | None,
 ) -> Material:
     """The evaluation's rows, answers and models, as measurements are handed them."""
     config = request.config
@@ -46,9 +49,10 @@ def material_of(
         metrics=backends.metrics(config.task),
         tracking=backends.tracking,
         training=lambda: backends.datasets.load(request.snapshot.dataset, "train"),
-        former=lambda moment: _former(request, moment, backends),
+        former=lambda moment: _former(request, moment, holdout, backends),
         champion=champion,
         champion_answers=champion_answers,
+        cross_validation=cross_validation,
     )
 
 
@@ -83,17 +87,17 @@ def _found(type_: str, settings: dict[str, Any], material: Material, backends: B
         return Finding("", problem=str(error))
 
 
-def _former(request: EvaluateRequest, moment: datetime, backends: Backends) -> LoadedModel | None:
+def _former(
+    request: EvaluateRequest, moment: datetime, holdout: pd.DataFrame, backends: Backends
+) -> LoadedModel | None:
     """Raises ``ModelRefused`` where it was trained on rows of this holdout, which would flatter it."""
     config, tracking, dataset = request.config, backends.tracking, request.snapshot.dataset
     reign = champion_at(backends.ledger.entries(config.model), moment)
     if reign is None or reign.version is None:
         return None
     model = ModelRef(config.model, reign.version)
-    trained_until = tracking.tags_of(tracking.run_of(model).run_id).get("mlops.holdout_start")
-    if trained_until is not None and datetime.fromisoformat(trained_until) > dataset.holdout_start:
-        raise ModelRefused(
-            f"{model} was trained on rows until {trained_until}, and this holdout starts "
-            f"{dataset.holdout_start.isoformat()}; give the baseline a longer age"
-        )
+    tags = tracking.tags_of(tracking.run_of(model).run_id)
+    seen = champion_has_seen(tags, config, dataset, holdout, backends)
+    if seen is not None:
+        raise ModelRefused(f"{model} knows this holdout: {seen}; give the baseline a longer age")
     return tracking.load(f"models:/{model.name}/{model.version}", trusted_types=config.training.trusted_types)

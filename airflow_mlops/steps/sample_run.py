@@ -14,6 +14,7 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.backends.fresh_process import answers_in_fresh_process
 from airflow_mlops.backends.scratch import ScratchBackends, scratch_backends
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.leakage import LabelLeakage, Leakage, TwinLeakage
 from airflow_mlops.core.answers import SAME_ANSWER, largest_difference
 from airflow_mlops.core.values import Report, RunRef, Verdict
 from airflow_mlops.core.windows import Period
@@ -125,26 +126,28 @@ def _on_a_sample(config: ModelConfig) -> ModelConfig:
         for one in config.validation.expectations
         if one.type.startswith(_BY_ROW) and "mostly" not in one.kwargs
     )
+    leakage = Leakage(label=LabelLeakage(enabled=False), twins=TwinLeakage(enabled=False))
     return config.model_copy(
         update={
-            "validation": config.validation.model_copy(update={"expectations": by_row}),
+            "data": config.data.model_copy(update={"group": None}),
+            "validation": config.validation.model_copy(update={"expectations": by_row, "leakage": leakage}),
+            "evaluation": config.evaluation.model_copy(update={"cross_validation": None}),
             "gates": config.gates.model_copy(update={"minimum_rows": 1}),
         }
     )
 
 
 def _saved(request: DatasetRequest, sample: pd.DataFrame, scratch: ScratchBackends) -> Snapshot:
-    """The sample as a snapshot of its own. The part that plays the holdout is moved to the end of time: it is
-    the newest of each class, which need not be the newest of all."""
+    """The sample as a snapshot of its own. What plays the holdout is the newest of each class, which need not
+    be the newest of all."""
     config, whole = request.config, request.snapshot.dataset
-    time_column = config.data.time_column
-    times = sample[time_column].where(~held_out_of(sample, config), whole.holdout_start)
     dataset = scratch.datasets.save(
-        sample.assign(**{time_column: times}),
+        sample,
         model=config.model,
         window=whole.window,
-        time_column=time_column,
+        time_column=config.data.time_column,
         holdout_start=whole.holdout_start,
+        parts=["holdout" if held_out else "train" for held_out in held_out_of(sample, config)],
     )
     return replace(request.snapshot, dataset=dataset)
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.data import Data
+from airflow_mlops.config.parts.splits import NewestHoldout
 from airflow_mlops.core.ledger import Entry, in_order, pending_requests
-from airflow_mlops.core.values import DatasetRef, RunInfo
+from airflow_mlops.core.values import DatasetRef, RunInfo, SnapshotPart
 from airflow_mlops.core.windows import Period, Window, resolve_window
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.steps.columns import as_numbers, as_text
 from airflow_mlops.steps.holdout import holdout
 from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import Snapshot, SnapshotRequest
+from airflow_mlops.steps.split import holdout_start_of, split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,30 +81,46 @@ def _freeze(
     config: ModelConfig, run: RunInfo, run_window: Window, backends: Backends
 ) -> tuple[DatasetRef, str | None]:
     data, as_of = config.data, run_window.end
-    start = data.window.start or Period.parse(data.window.length or "1 day").before(as_of)
-    holdout_start = Period.parse(data.holdout.length).before(as_of)
-    if start >= holdout_start:
-        raise DataRefused(
-            f"no rows to train on: as of {as_of.isoformat()} the window starts {start.isoformat()} and its "
-            f"holdout of {data.holdout.length} starts {holdout_start.isoformat()}; "
-            "choose a later window_end, a longer data.window or a shorter data.holdout"
-        )
-    window = Window(start, as_of)
+    window = _window(data, as_of)
+    holdout_start = holdout_start_of(data, window)
     source = backends.data_source(data.source.type, data.source.model_dump(exclude={"type"}))
     frame = source.read(window, time_column=data.time_column, columns=config.columns)
     frame = _typed(frame, data)
     frame = _labelled(frame, data, window)
-    holdout_start, lengthened = holdout(frame[data.time_column], holdout_start, window, config, run, backends)
-    training = int((frame[data.time_column] < holdout_start).sum())
-    _check_rows(frame, training, config, window)
+    lengthened = None
+    if isinstance(data.holdout, NewestHoldout):
+        holdout_start, lengthened = holdout(
+            frame[data.time_column], holdout_start, window, config, run, backends
+        )
+    parts = split(frame, data, model=config.model, holdout_start=holdout_start)
+    _check_rows(frame, parts, config, window)
+    by_time_alone = isinstance(data.holdout, NewestHoldout) and "left_out" not in parts
     dataset = backends.datasets.save(
         frame,
         model=config.model,
         window=window,
         time_column=data.time_column,
         holdout_start=holdout_start,
+        parts=None if by_time_alone else parts,
     )
     return dataset, lengthened
+
+
+def _window(data: Data, as_of: datetime) -> Window:
+    """From where ``data.window`` says up to the run's end, if that leaves anything before the holdout."""
+    start = data.window.start or Period.parse(data.window.length or "1 day").before(as_of)
+    if isinstance(data.holdout, NewestHoldout):
+        length = data.holdout.length
+        too_late, holdout = Period.parse(length).before(as_of), f"its holdout of {length}"
+    else:
+        too_late, holdout = as_of, "it"
+    if start >= too_late:
+        raise DataRefused(
+            f"no rows to train on: as of {as_of.isoformat()} the window starts {start.isoformat()} and "
+            f"{holdout} {'starts' if too_late < as_of else 'ends'} {too_late.isoformat()}; "
+            "choose a later window_end, a longer data.window or a shorter data.holdout"
+        )
+    return Window(start, as_of)
 
 
 def _typed(frame: pd.DataFrame, data: Data) -> pd.DataFrame:
@@ -146,45 +165,55 @@ def _labelled(frame: pd.DataFrame, data: Data, window: Window) -> pd.DataFrame:
     return labelled
 
 
-def _check_rows(frame: pd.DataFrame, training: int, config: ModelConfig, window: Window) -> None:
-    data, holdout = config.data, len(frame) - training
+def _check_rows(frame: pd.DataFrame, parts: list[SnapshotPart], config: ModelConfig, window: Window) -> None:
+    data, labels = config.data, frame[config.data.label]
+    of_part = {part: labels[[one == part for one in parts]] for part in ("train", "holdout")}
+    training, left_out = len(of_part["train"]), parts.count("left_out")
     if training < data.minimum_rows:
+        without = f" ({left_out} left out, whose {data.group} is in the holdout)" if left_out else ""
         raise DataRefused(
-            f"{training} labelled rows to train on in {window}, "
+            f"{training} labelled rows to train on in {window}{without}, "
             f"data.minimum_rows asks for {data.minimum_rows}"
         )
-    if not holdout:
+    if not len(of_part["holdout"]):
         raise DataRefused(
-            f"no labelled rows in the holdout, the newest {data.holdout.length} of {window}; "
-            "wait for its labels or make data.holdout longer"
+            f"no labelled rows in the holdout, {data.holdout.in_words} of {window}; "
+            "wait for its labels or make data.holdout larger"
         )
-    _check_labels(frame[data.label], training, config, window)
+    _check_labels(of_part["train"], of_part["holdout"], config, window)
 
 
-def _check_labels(label: pd.Series, training: int, config: ModelConfig, window: Window) -> None:
+def _check_labels(training: pd.Series, holdout: pd.Series, config: ModelConfig, window: Window) -> None:
     """Labels that the task cannot be trained or scored on, found before time is spent on them."""
+    label, parts = config.data.label, (("training rows", training), ("holdout", holdout))
     if config.task == "regression":
-        endless = int(label.isin([float("inf"), float("-inf")]).sum())
-        if as_numbers(label) is None or endless:
-            what = f"{endless} of {len(label)} are infinite" if endless else f"these are {_shown(label)}"
-            raise DataRefused(f"the labels of a regression are numbers, but in {label.name} {what}")
+        _check_numbers([labels for _, labels in parts], label)
         return
-    parts = (("training rows", label.iloc[:training]), ("holdout", label.iloc[training:]))
     for part, labels in parts:
         if labels.nunique() < 2:
             raise DataRefused(
-                f"the {part} in {window} have one class only: {label.name} is always {labels.iloc[0]}"
+                f"the {part} in {window} have one class only: {label} is always {labels.iloc[0]}"
             )
-    classes = 2 if config.task == "binary_classification" else parts[0][1].nunique()
+    classes = 2 if config.task == "binary_classification" else training.nunique()
     for part, labels in parts:
         known = set(range(classes))
         if not set(labels.unique()) <= known:
             raise DataRefused(
                 f"the labels of a {config.task} are numbered from 0"
                 + (", so 0 and 1 (or false and true)" if classes == 2 else f", so 0 to {classes - 1} here")
-                + f", but in the {part} {label.name} has {_shown(labels[~labels.isin(known)])}; "
+                + f", but in the {part} {label} has {_shown(labels[~labels.isin(known)])}; "
                 "number the classes where the data is made, and train on rows that have every class"
             )
+
+
+def _check_numbers(parts: list[pd.Series], label: str) -> None:
+    if any(as_numbers(part) is None for part in parts):
+        what = f"these are {_shown(parts[0])}"
+    elif endless := sum(int(part.isin([float("inf"), float("-inf")]).sum()) for part in parts):
+        what = f"{endless} of {sum(map(len, parts))} are infinite"
+    else:
+        return
+    raise DataRefused(f"the labels of a regression are numbers, but in {label} {what}")
 
 
 def _shown(labels: pd.Series) -> str:

@@ -12,6 +12,7 @@ from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.values import RunRef, TaskKind
 from airflow_mlops.exceptions import TrainingFailed
 from airflow_mlops.steps.requests import DatasetRequest
+from airflow_mlops.steps.seen import holdout_tags
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,7 @@ KEPT_ROWS = 200
 
 
 def train(request: DatasetRequest, backends: Backends) -> RunRef:
-    """Fit on rows before the holdout and log the model with data, code and config version. The code's
+    """Fit on the rows that are not held out and log the model with data, code and config version. The code's
     version is the DAG bundle's (a commit) where it has one, else the hash of the training code.
 
     Raises ``TrainingFailed`` where the training code raises or what it returns cannot predict. A retry
@@ -47,7 +48,7 @@ def train(request: DatasetRequest, backends: Backends) -> RunRef:
             "mlops.kind": "backfill" if run.kind == "backfill" else "challenger",
             "mlops.window": str(dataset.window),
             "mlops.window_end": dataset.window.end.isoformat(),
-            "mlops.holdout_start": dataset.holdout_start.isoformat(),
+            **holdout_tags(config.data, dataset),
             "mlops.causes": "; ".join(request.snapshot.causes)[:4_000],
             "mlops.config_digest": run.config_digest or "",
             "mlops.code_version": run.code_version or trainer_of(config, backends).code_version(),
@@ -97,8 +98,10 @@ def trainer_of(config: ModelConfig, backends: Backends) -> Trainer:
     return backends.trainer("estimator", str(training.estimator))
 
 
-def predictions_of(estimator: Any, features: pd.DataFrame, task: TaskKind) -> list[Any]:
-    """The estimator's answers, one finite number (or one list of them) a row.
+def predictions_of(
+    estimator: Any, features: pd.DataFrame, task: TaskKind, of: str = "its own training rows"
+) -> list[Any]:
+    """The estimator's answers, one finite number (or one list of them) a row. ``of``: which rows these are.
 
     Raises ``TrainingFailed`` that says what the estimator lacks or gave instead.
     """
@@ -111,7 +114,7 @@ def predictions_of(estimator: Any, features: pd.DataFrame, task: TaskKind) -> li
         listed: list[Any] = (answers[:, 1] if task == "binary_classification" else answers).tolist()
     except Exception as error:  # the user's estimator may raise anything, or answer anything
         raise TrainingFailed(
-            f"the trained {name} cannot predict its own training rows: {wanted}() raised or answered "
+            f"the trained {name} cannot predict {of}: {wanted}() raised or answered "
             f"something else than an array: {type(error).__name__}: {error}"
         ) from error
     flat = [number for row in listed for number in (row if isinstance(row, list) else [row])]

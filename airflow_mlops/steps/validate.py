@@ -1,4 +1,4 @@
-"""Validate: hold the snapshot against the expectations; nothing is trained on data that fails."""
+"""Validate: hold the snapshot against the expectations and look for leakage, before anything is trained."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.core.values import CheckedExpectation, Expectation, Report, RunInfo
+from airflow_mlops.core.values import CheckedExpectation, DatasetRef, Expectation, Report, RunInfo
 from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.steps.leakage import Leak, leaks_of
 from airflow_mlops.steps.page import page, sentences, table
 from airflow_mlops.steps.record import report_key
 from airflow_mlops.steps.requests import DatasetRequest
@@ -18,22 +19,42 @@ if TYPE_CHECKING:
 
 
 def validate(request: DatasetRequest, backends: Backends) -> Report:
-    """Check every expectation. Raises ``DataRefused`` that lists the critical ones at fault with their
-    counts; sample rows go to the report only, never to the log or XCom.
+    """Check every expectation and look for leakage. Raises ``DataRefused`` that lists what is critical with
+    its counts; sample rows go to the report only, never to the log or XCom.
     """
     config, dataset = request.config, request.snapshot.dataset
     frame = backends.datasets.load(dataset, "all")
     checked = backends.checker().check(frame, expectations_of(config))
-    report = keep_report(config, request.run, "validation", frame, checked, backends)
+    leaks = leaks_of(config, dataset, frame, backends)
+    report = keep_report(config, request.run, "validation", frame, checked, backends, leaks)
     stopped = [item for item in checked if at_fault(item, "critical")]
-    if stopped:
-        lines = "\n".join(f"  - {item}" for item in stopped)
-        raise DataRefused(
-            f"{len(stopped)} of {len(checked)} expectations failed on {dataset.rows} rows in "
-            f"{dataset.window}; nothing was trained, the champion goes on serving:\n{lines}\n"
-            f"Sample rows: {report.uri}"
-        )
+    leaking = [leak for leak in leaks if leak.severity == "critical"]
+    if stopped or leaking:
+        raise _refusal(dataset, checked, stopped, leaking, report)
     return report
+
+
+def _refusal(
+    dataset: DatasetRef,
+    checked: Sequence[CheckedExpectation],
+    stopped: Sequence[CheckedExpectation],
+    leaking: Sequence[Leak],
+    report: Report,
+) -> DataRefused:
+    said, hint = [], ""
+    if stopped:
+        said.append(f"{len(stopped)} of {len(checked)} expectations failed")
+    if leaking:
+        said.append(f"{len(leaking)} leak{'s' * (len(leaking) != 1)} would flatter every model")
+        hint = (
+            "Take what leaks out of the features or the rows; a feature that is right as it is can be "
+            "named in validation.leakage.ignore.\n"
+        )
+    lines = "\n".join(f"  - {item}" for item in [*stopped, *leaking])
+    return DataRefused(
+        f"{' and '.join(said)}, on {dataset.rows} rows in {dataset.window}; "
+        f"nothing was trained, the champion goes on serving:\n{lines}\n{hint}Sample rows: {report.uri}"
+    )
 
 
 def expectations_of(config: ModelConfig) -> list[Expectation]:
@@ -56,6 +77,7 @@ def keep_report(
     frame: pd.DataFrame,
     checked: Sequence[CheckedExpectation],
     backends: Backends,
+    leaks: Sequence[Leak] = (),
 ) -> Report:
     """Write the page of a check and sum it up: counts and names, no raw values."""
     failed = [item for item in checked if not item.success or item.error is not None]
@@ -64,16 +86,30 @@ def keep_report(
         f"{config.model}: {kind.replace('_', ' ')}",
         sentences(f"{len(checked) - len(failed)} of {len(checked)} expectations held, {len(frame)} rows."),
         table("Expectations", ("severity", "outcome", "what"), rows),
+        table("Leakage", ("severity", "what"), [(leak.severity, leak.what) for leak in leaks]),
         *(_samples(item, frame) for item in failed),
+        *(_rows_of(leak) for leak in leaks),
     )
     uri = backends.store.put(report_key(run, kind), body)
     summary: dict[str, Any] = {
-        "success": not any(at_fault(item, "critical") for item in checked),
+        "success": not any(at_fault(item, "critical") for item in checked)
+        and not any(leak.severity == "critical" for leak in leaks),
         "expectations": len(checked),
         "rows": len(frame),
         "failed": [{"severity": item.expectation.severity, "expectation": str(item)} for item in failed],
+        "leakage": [{"severity": leak.severity, "leak": leak.what} for leak in leaks],
     }
     return Report(kind=kind, uri=uri, summary=summary)
+
+
+def _rows_of(leak: Leak) -> str:
+    if leak.rows is None:
+        return ""
+    return table(
+        f"Rows at fault: {leak.what}",
+        [str(name) for name in leak.rows.columns],
+        leak.rows.to_numpy().tolist(),
+    )
 
 
 def _samples(item: CheckedExpectation, frame: pd.DataFrame) -> str:

@@ -52,7 +52,7 @@ BAD: dict[str, tuple[str, str, list[str]]] = {
     "a key that nobody knows lists the known": (
         "length: 30 days",
         "length: 30 days\n    zzz: 1",
-        ["19:5: data.holdout.zzz: unknown key; known here: length"],
+        ["19:5: data.holdout.zzz: unknown key; known here: type, length"],
     ),
     "a missing key points at its part and says what it is for": (
         "  label: is_good\n",
@@ -202,6 +202,26 @@ BAD: dict[str, tuple[str, str, list[str]]] = {
         "    - type: threshold\n      metric: roc_auc\n      minimum: 0.6\n",
         "",
         ["24:3: gates.rules: no threshold: a first model, which has no champion to beat"],
+    ),
+    "a holdout of an unknown kind": (
+        "holdout:\n    length: 30 days",
+        "holdout:\n    type: randm\n    share: 0.2",
+        ["18:11: data.holdout.type: 'randm' is not one of 'newest', 'random'"],
+    ),
+    "a random holdout without its share": (
+        "holdout:\n    length: 30 days",
+        "holdout:\n    type: random\n    length: 30 days",
+        ["17:3: data.holdout.share: missing", "19:5: data.holdout.length: unknown key"],
+    ),
+    "a group that is the label": (
+        "  label: is_good",
+        "  label: is_good\n  group: is_good",
+        ["11:10: data.label: 'is_good' cannot be the label: it is the group"],
+    ),
+    "a time of knowing of what is no feature": (
+        "  label: is_good",
+        "  label: is_good\n  known_at: {shape: seen}",
+        ["12:21: data.known_at.shape: 'shape' is no feature; '*' stands for all of them"],
     ),
     "a holdout as long as the window": (
         "start: 2020-01-01",

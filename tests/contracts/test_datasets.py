@@ -175,3 +175,45 @@ def test_an_empty_frame_is_kept_with_its_columns(datasets: Datasets) -> None:
     ref = save(datasets, flights().iloc[:0])
     assert (ref.rows, ref.holdout_rows) == (0, 0)
     assert datasets.load(ref, "holdout").columns.tolist() == flights().columns.tolist()
+
+
+PARTS = ["train", "holdout", "left_out", "train", "holdout", "train", "train", "train", "train", "holdout"]
+
+
+def test_parts_that_are_said_go_before_the_time_and_no_reader_sees_how_they_are_kept(
+    datasets: Datasets,
+) -> None:
+    ref = save(datasets, flights(), parts=PARTS)
+    assert (ref.rows, ref.holdout_rows, ref.left_out_rows, ref.training_rows) == (10, 3, 1, 6)
+    found = {part: datasets.load(ref, part) for part in ("all", "train", "holdout", "left_out")}
+    assert {part: frame["id"].tolist() for part, frame in found.items()} == {
+        "all": list(range(10)),
+        "train": [0, 3, 5, 6, 7, 8],
+        "holdout": [1, 4, 9],
+        "left_out": [2],
+    }
+    columns = flights().columns.tolist()
+    assert all(frame.columns.tolist() == columns for frame in found.values())
+    assert datasets.load_frame(ref.uri).columns.tolist() == columns
+    assert ref.schema_hash == save(datasets, flights()).schema_hash
+
+
+def test_other_parts_are_another_version(datasets: Datasets) -> None:
+    by_time = save(datasets, flights())
+    said = save(datasets, flights(), parts=PARTS)
+    other = save(datasets, flights(), parts=["train", *PARTS[:-1]])
+    assert len({by_time.version, said.version, other.version}) == 3
+    assert save(datasets, flights(), parts=PARTS) == said
+
+
+def test_by_time_alone_nothing_is_left_out(datasets: Datasets) -> None:
+    ref = save(datasets, flights())
+    assert (ref.left_out_rows, ref.training_rows) == (0, 8)
+    assert datasets.load(ref, "left_out").empty
+
+
+def test_parts_must_be_as_many_as_the_rows_and_their_column_is_the_snapshots_own(datasets: Datasets) -> None:
+    with pytest.raises(ValueError, match="3 parts do not fit 10 rows"):
+        save(datasets, flights(), parts=PARTS[:3])
+    with pytest.raises(DataRefused, match="'__part__' is a snapshot's own column"):
+        save(datasets, flights().assign(__part__=1))

@@ -7,8 +7,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from airflow_mlops.config.parts.base import Column, ImportPath, Mistakes, Moment, Params, Part, PeriodText
+from airflow_mlops.config.parts.leakage import Leakage
 from airflow_mlops.config.parts.row_condition import refused_condition
-from airflow_mlops.core.values import ColumnKind, Severity
+from airflow_mlops.config.parts.splits import Holdout
+from airflow_mlops.core.values import PART_COLUMN, ColumnKind, Severity
 
 
 class PythonSource(Part):
@@ -57,10 +59,7 @@ class TrainingWindow(Part):
         return self
 
 
-class Holdout(Part):
-    """The newest slice of the window, which no model is trained on."""
-
-    length: PeriodText = Field(description="How long the slice is, as in '14 days'.")
+EVERY_FEATURE = "*"
 
 
 class Data(Part):
@@ -72,6 +71,11 @@ class Data(Part):
         description="What names a row; joins predictions with labels, holds a row to one version in a canary."
     )
     label: Column = Field(description="What is predicted.")
+    group: Column | None = Field(
+        None,
+        description="What rows belong together by (a patient, a customer, a query): no group is on both "
+        "sides of any split. No feature unless it is listed as one. A row without a group stands alone.",
+    )
     features: dict[Column, ColumnKind] = Field(
         min_length=1, description="Columns known at prediction time, each numeric or categorical."
     )
@@ -81,12 +85,17 @@ class Data(Part):
         description="Columns that are no features and are read all the same, for gates to compare groups by; "
         "no model ever sees them.",
     )
+    known_at: dict[Column, Column] = Field(
+        default_factory=dict,
+        description="Of a feature the column that says when its value was known; '*' stands for all features "
+        "that have none of their own. A value known after its row's time is from the future.",
+    )
     window: TrainingWindow
     holdout: Holdout
     minimum_rows: int = Field(100, ge=10, description="Fewer rows than this are refused.")
 
     @model_validator(mode="after")
-    def _label_is_no_feature(self) -> Self:
+    def _each_column_has_one_role(self) -> Self:
         found: list[tuple[tuple[str | int, ...], str]] = [
             (("features", name), f"{name!r} cannot be a feature: it is the {word}")
             for word, name in (("label", self.label), ("key", self.key))
@@ -102,9 +111,18 @@ class Data(Part):
         ]
         found += [
             (("label",), f"{name!r} cannot be the label: it is the {word}")
-            for word, name in (("key", self.key), ("time column", self.time_column))
+            for word, name in (("key", self.key), ("time column", self.time_column), ("group", self.group))
             if name == self.label
         ]
+        if self.group == self.key:
+            found.append((("group",), f"{self.key!r} is the key, which names one row: it groups nothing"))
+        found += [
+            (("known_at", name), f"{name!r} is no feature; '*' stands for all of them")
+            for name in self.known_at
+            if name not in self.features and name != EVERY_FEATURE
+        ]
+        if PART_COLUMN in self.columns:
+            found.append(((), f"{PART_COLUMN!r} is a column of the snapshot's own; call yours otherwise"))
         if found:
             raise Mistakes(*found)
         return self
@@ -112,7 +130,17 @@ class Data(Part):
     @property
     def columns(self) -> list[str]:
         """Every column a snapshot holds, once, in a fixed order."""
-        return list(dict.fromkeys([self.key, self.time_column, *self.features, self.label, *self.sensitive]))
+        group = [] if self.group is None else [self.group]
+        named = [self.key, self.time_column, *self.features, self.label, *group, *self.known_at.values()]
+        named += self.sensitive
+        return list(dict.fromkeys(named))
+
+    @property
+    def known_at_of(self) -> dict[str, str]:
+        """Of each feature, where it is said, the column that tells when its value was known."""
+        every = self.known_at.get(EVERY_FEATURE)
+        found = {name: self.known_at.get(name, every) for name in self.features}
+        return {name: column for name, column in found.items() if column is not None}
 
 
 class ExpectationConfig(Part):
@@ -145,3 +173,4 @@ class Validation(Part):
         min_length=1,
         description="A Great Expectations suite, a JSON file beside this YAML; its expectations go first.",
     )
+    leakage: Leakage = Field(default_factory=Leakage)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from airflow_mlops.config.parts.base import Column, Part
 from airflow_mlops.config.parts.metrics import Metric
+from airflow_mlops.config.parts.splits import FoldsConfig
 
 
 class ImportanceConfig(Part):
@@ -36,3 +37,8 @@ class EvaluationConfig(Part):
     )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of every interval.")
     importance: ImportanceConfig = Field(default_factory=lambda: ImportanceConfig())
+    cross_validation: FoldsConfig | None = Field(
+        None,
+        description="Trains anew on folds of the training part and measures each, beside the holdout: how "
+        "much the metrics move from fold to fold.",
+    )

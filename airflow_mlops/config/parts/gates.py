@@ -10,6 +10,7 @@ from airflow_mlops.config.parts.asking import Question
 from airflow_mlops.config.parts.base import Part, PeriodText
 from airflow_mlops.config.parts.gates_baseline import BaselineGate
 from airflow_mlops.config.parts.gates_custom import CustomGate
+from airflow_mlops.config.parts.gates_folds import CrossValidationGate
 from airflow_mlops.config.parts.gates_groups import FairnessGate
 from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
 from airflow_mlops.config.parts.gates_model import ConvergenceGate, OverfittingGate, RobustnessGate, SkewGate
@@ -20,6 +21,7 @@ Gate = Annotated[
     | ChampionGate
     | BaselineGate
     | OverfittingGate
+    | CrossValidationGate
     | ConvergenceGate
     | RobustnessGate
     | SkewGate
