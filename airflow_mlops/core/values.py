@@ -9,11 +9,18 @@ from typing import Any, Literal
 
 from airflow_mlops.core.windows import Window, WindowSources
 
-TaskKind = Literal["binary_classification", "multiclass_classification", "regression"]
+TaskKind = Literal[
+    "binary_classification", "multiclass_classification", "regression", "ranking", "forecasting"
+]  # fmt: skip
 RunKind = Literal["scheduled", "manual", "asset", "backfill"]
 Outcome = Literal["pass", "fail", "inconclusive"]
 Severity = Literal["critical", "warning", "info"]
 ColumnKind = Literal["numeric", "categorical"]
+
+
+def is_classification(task: TaskKind) -> bool:
+    """Whether a prediction is the probability of a class. All other tasks predict one number a row."""
+    return task in ("binary_classification", "multiclass_classification")
 
 
 @dataclass(frozen=True, slots=True)

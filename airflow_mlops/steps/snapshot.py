@@ -10,7 +10,7 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.data import Data
 from airflow_mlops.core.ledger import Entry, in_order, pending_requests
-from airflow_mlops.core.values import DatasetRef, RunInfo
+from airflow_mlops.core.values import DatasetRef, RunInfo, is_classification
 from airflow_mlops.core.windows import Period, Window, resolve_window
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.steps.columns import as_numbers, as_text
@@ -163,11 +163,11 @@ def _check_rows(frame: pd.DataFrame, training: int, config: ModelConfig, window:
 
 def _check_labels(label: pd.Series, training: int, config: ModelConfig, window: Window) -> None:
     """Labels that the task cannot be trained or scored on, found before time is spent on them."""
-    if config.task == "regression":
+    if not is_classification(config.task):
         endless = int(label.isin([float("inf"), float("-inf")]).sum())
         if as_numbers(label) is None or endless:
             what = f"{endless} of {len(label)} are infinite" if endless else f"these are {_shown(label)}"
-            raise DataRefused(f"the labels of a regression are numbers, but in {label.name} {what}")
+            raise DataRefused(f"the labels of a {config.task} are numbers, but in {label.name} {what}")
         return
     parts = (("training rows", label.iloc[:training]), ("holdout", label.iloc[training:]))
     for part, labels in parts:

@@ -72,6 +72,7 @@ class Data(Part):
         description="What names a row; joins predictions with labels, holds a row to one version in a canary."
     )
     label: Column = Field(description="What is predicted.")
+    group: Column | None = Field(None, description="TEMPORARY until the data branch is merged.")
     features: dict[Column, ColumnKind] = Field(
         min_length=1, description="Columns known at prediction time, each numeric or categorical."
     )
