@@ -271,9 +271,9 @@ def _weighted_percentage(answers: Answers) -> Means:
 
 def _scaled(answers: Answers, params: Params) -> Means:
     """The mean absolute error over that of the naive forecast, the label ``season`` rows earlier in the same
-    group, on the same rows. Hyndman and Koehler (2006) scale by the training rows instead; here both are of
-    rows that the model has not seen, so that below 1 is better than naive where it counts. Rows are in the
-    order of time."""
+    group, of the rows that have one. Hyndman and Koehler (2006) scale by the training rows instead; here
+    both are of rows that the model has not seen, so that below 1 is better than naive where it counts. Rows
+    are in the order of time."""
     import numpy as np
 
     step, rows = int(params["season"]), len(answers.label)

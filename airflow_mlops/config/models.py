@@ -74,9 +74,10 @@ class ModelConfig(Part):
 
     @property
     def columns(self) -> list[str]:
-        """Every column a snapshot holds, once, in a fixed order: the model's own, and what gates read."""
+        """Every column a snapshot holds, once, in a fixed order: the model's own, and what metrics and gates
+        read."""
         gates = (name for rule in self.gates.rules for name in rule.columns)
-        return list(dict.fromkeys([*self.data.columns, *gates]))
+        return list(dict.fromkeys([*self.data.columns, *self.evaluation.columns, *gates]))
 
 
 def _metrics_named(config: ModelConfig) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -58,7 +58,18 @@ EXAMPLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "params": ({"max_depth": 3},),
         "trusted_types": (["lightgbm.sklearn.LGBMClassifier"],),
     },
-    "EvaluationConfig": {"metrics": (["roc_auc", "log_loss"], ["root_mean_squared_error", "r2"])},
+    "EvaluationConfig": {
+        "metrics": (
+            ["roc_auc", "log_loss"],
+            ["root_mean_squared_error", {"metric": "mean_pinball_loss", "params": {"alpha": 0.9}}],
+        )
+    },
+    "MetricItem": {
+        "name": ("ndcg_at_10", "cost"),
+        "params": ({"k": 10},),
+        "callable": ("flight_delay.metrics:minutes_lost",),
+        "cost": ({"false_positive": 10, "false_negative": "amount"},),
+    },
     "Gates": {
         "rules": (
             [

@@ -113,7 +113,9 @@ class Data(Part):
     @property
     def columns(self) -> list[str]:
         """Every column a snapshot holds, once, in a fixed order."""
-        return list(dict.fromkeys([self.key, self.time_column, *self.features, self.label, *self.sensitive]))
+        group = [] if self.group is None else [self.group]
+        named = [self.key, self.time_column, *self.features, self.label, *self.sensitive, *group]
+        return list(dict.fromkeys(named))
 
 
 class ExpectationConfig(Part):

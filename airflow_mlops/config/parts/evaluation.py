@@ -79,6 +79,12 @@ class EvaluationConfig(Part):
             self.intervals.resamples,
         )
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that costs and values are read from, each once."""
+        read = (column for item in self.metrics for column in item.columns)
+        return tuple(dict.fromkeys(read))
+
     def item(self, name: str) -> MetricItem | None:
         """The metric of a name, or None."""
         return next((item for item in self.metrics if item.called == name), None)

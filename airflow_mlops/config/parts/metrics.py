@@ -143,6 +143,12 @@ class MetricItem(Part):
         )
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is known to read."""
+        table = self.cost or self.value
+        return table.outcomes.columns if table else ()
+
+    @property
     def tasks(self) -> tuple[TaskKind, ...] | None:
         """The tasks it is for; None for any."""
         if self.metric is not None:
