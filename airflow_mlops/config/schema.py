@@ -208,7 +208,8 @@ def _with_references(schema: dict[str, Any]) -> dict[str, Any]:
         for key, field in part.get("properties", {}).items():
             if key not in _LITERAL and _is_bound(field):
                 told = {name: field.pop(name) for name in _ANNOTATIONS if name in field}
-                if _is_bound(field.get("items", {"$ref": ""})):
+                items = field.get("items", {"$ref": ""})
+                if _is_bound(items) or any("enum" in kind for kind in items.get("anyOf", ())):
                     field["items"] = {"anyOf": [field["items"], {"$ref": "#/$defs/Reference"}]}
                 kinds = field.get("anyOf") if list(field) == ["anyOf"] else [field]
                 part["properties"][key] = {**told, "anyOf": [*kinds, {"$ref": "#/$defs/Reference"}]}

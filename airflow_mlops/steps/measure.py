@@ -38,6 +38,7 @@ def material_of(
         columns=Columns(data.features, data.label, data.key, data.time_column, data.group),
         confidence=config.evaluation.confidence,
         seed=config.training.seed,
+        decision_threshold=config.evaluation.decision_threshold,
         holdout=holdout,
         answers=answers,
         model=model,

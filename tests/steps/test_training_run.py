@@ -336,13 +336,13 @@ def test_an_evaluation_with_an_infinite_metric_can_be_read_again(config, backend
     endless = {"roc_auc": Estimate(float("nan"), float("-inf"), float("inf"))}
 
     class Scored:
-        def score(self, *given):
+        def score(self, *given, **about):
             return endless
 
-        def difference(self, *given):
+        def difference(self, *given, **about):
             return endless
 
-    backends.metrics = lambda task: Scored()
+    backends.metrics = lambda task, scoring: Scored()
     evaluate(EvaluateRequest(config, run, request.snapshot, request.training), backends)
     kept = backends.tracking.read_file(request.training.run_id, "evaluation.json")
     assert TypeAdapter(Evaluation).validate_json(kept).challenger["roc_auc"].high == float("inf")
