@@ -30,7 +30,8 @@ def gate(request: GateRequest, backends: Backends) -> Verdict:
     )
     wanted = None
     if verdict.outcome == "inconclusive" and config.gates.on_inconclusive == "collect":
-        wanted = rows_to_decide(rules_of(config.gates), evaluation, minimum_rows=config.gates.minimum_rows)
+        rules = rules_of(config.gates, config.evaluation)
+        wanted = rows_to_decide(rules, evaluation, minimum_rows=config.gates.minimum_rows)
         verdict = replace(verdict, reasons=(*verdict.reasons, _wanted(wanted, evaluation.rows)))
     report = evaluation.report
     backends.ledger.append(

@@ -13,6 +13,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from airflow_mlops.config.parts.data import ExpectationConfig
+from airflow_mlops.config.parts.evaluation import EvaluationConfig
+from airflow_mlops.config.parts.gates import Gates
+from airflow_mlops.config.parts.training import Training
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import Estimate, Evaluation
 from airflow_mlops.core.windows import Window
@@ -357,7 +360,9 @@ def test_gates_judge_what_decisions_cost_by_a_column_that_is_no_feature(config, 
                 metrics=["roc_auc", {"name": "cost", "cost": {"false_negative": "amount"}}],
                 decision_threshold=0.3,
             ),
-            "gates": Gates(rules=[rule, {"type": "champion", "metric": "cost", "margin": 1.0}], minimum_rows=50),
+            "gates": Gates(
+                rules=[rule, {"type": "champion", "metric": "cost", "margin": 1.0}], minimum_rows=50
+            ),
         }
     )
     request = whole_run(config, make_run(40), backends)
