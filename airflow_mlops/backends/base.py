@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airflow_mlops.core.folds import CrossValidation
 from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.metrics import AS_IT_IS, Direction, Scoring
+from airflow_mlops.core.proportions import Sided
 from airflow_mlops.core.values import (
     CheckedExpectation,
     ColumnDrift,
@@ -127,18 +129,70 @@ class Trainer(Protocol):
         """What identifies the training code: other code, another version."""
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is known of scored rows beside label and prediction: ``rows`` for the metrics that read columns,
+    and ``groups``, of which rows of one are not independent (and one query, in a ranking). Both line by line.
+    """
+
+    rows: pd.DataFrame | None = None
+    groups: Any = None
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, group: str | None) -> Beside:
+        """The rows, and their groups where the column is there."""
+        return cls(rows, rows[group] if group is not None and group in rows else None)
+
+
+NOTHING = Beside()
+
+
 class Metrics(Protocol):
-    """Scores predictions, with confidence intervals."""
+    """Scores predictions, with confidence intervals. A metric is named as in ``evaluation.metrics``.
+
+    Equal input gives equal output, intervals included. All raise ``DataRefused`` where a metric is undefined
+    (one class only, a column that is not there), and ``TrainingFailed`` where a user's metric raises.
+    """
 
     def score(
-        self, metrics: Sequence[str], label: Any, prediction: Any, confidence: float
+        self,
+        metrics: Sequence[str],
+        label: Any,
+        prediction: Any,
+        confidence: float,
+        *,
+        beside: Beside = NOTHING,
     ) -> dict[str, Estimate]:
-        """Each metric's estimate. Raises ``DataRefused`` where a metric is undefined (one class only)."""
+        """Each metric's estimate."""
 
     def difference(
-        self, metrics: Sequence[str], label: Any, challenger: Any, champion: Any, confidence: float
+        self,
+        metrics: Sequence[str],
+        label: Any,
+        challenger: Any,
+        champion: Any,
+        confidence: float,
+        *,
+        beside: Beside = NOTHING,
     ) -> dict[str, Estimate]:
         """Challenger minus champion, paired by row."""
+
+    def direction(self, metric: str) -> Direction:
+        """Whether more or less of it is better."""
+
+    def test(
+        self,
+        metric: str,
+        label: Any,
+        prediction: Any,
+        bound: float,
+        *,
+        against: Any = None,
+        beside: Beside = NOTHING,
+    ) -> Sided:
+        """One-sided p-values of the metric's true value and ``bound`` or, with ``against``, of the true
+        difference (prediction minus against) and ``bound``. They belong to the intervals above: an end beyond
+        the bound at 95 % goes with a p-value under 0.025."""
 
 
 ANSWERS_FILE = "training_answers.json"
@@ -149,12 +203,14 @@ WARNINGS_FILE = "training_warnings.json"
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What a model's columns are called. ``features`` says of each whether it is numeric or categorical."""
+    """What a model's columns are called. ``features`` says of each whether it is numeric or categorical,
+    ``group`` names what rows belong together by, if anything."""
 
     features: Mapping[str, ColumnKind]
     label: str
     key: str
     time: str
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +303,7 @@ class LoadedModel(Protocol):
 
     def predict(self, features: pd.DataFrame) -> Any:
         """Per row: the probability of the positive class (binary), the class probabilities as an array
-        (multiclass), or the value (regression)."""
+        (multiclass), or the value (all other tasks)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,7 +447,7 @@ class Backends(Protocol):
 
     def checker(self) -> Checker: ...
 
-    def metrics(self, task: TaskKind) -> Metrics: ...
+    def metrics(self, task: TaskKind, scoring: Scoring = AS_IT_IS) -> Metrics: ...
 
     def gate_measure(self, type_: str) -> GateMeasure: ...
 

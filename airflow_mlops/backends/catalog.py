@@ -30,6 +30,7 @@ from airflow_mlops.backends.base import (
     Trainer,
 )
 from airflow_mlops.backends.import_path import load_object
+from airflow_mlops.core.metrics import AS_IT_IS, Scoring
 from airflow_mlops.core.values import TaskKind
 from airflow_mlops.exceptions import ConfigError, MissingExtra
 
@@ -177,8 +178,8 @@ class ConnectedBackends:
         checker: Checker = load_part("checker.great_expectations")()
         return checker
 
-    def metrics(self, task: TaskKind) -> Metrics:
-        metrics: Metrics = load_part("metrics.influence")(task)
+    def metrics(self, task: TaskKind, scoring: Scoring = AS_IT_IS) -> Metrics:
+        metrics: Metrics = load_part("metrics.influence")(task, scoring)
         return metrics
 
     def gate_measure(self, type_: str) -> GateMeasure:

@@ -2,212 +2,220 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from statistics import NormalDist
+from dataclasses import dataclass
 from typing import Any
 
-from airflow_mlops.backends.influence import INFLUENCE_OF
-from airflow_mlops.core.values import Estimate, TaskKind
-from airflow_mlops.exceptions import DataRefused
-
-_SHARES = frozenset({"roc_auc", "average_precision", "accuracy", "f1"})
-_NEEDS_TWO_OF_EACH = frozenset({"roc_auc", "average_precision"})
-_LOWEST = {"brier_score": 0.0, "log_loss": 0.0, "mean_absolute_error": 0.0, "root_mean_squared_error": 0.0}
-_HIGHEST = {"brier_score": 1.0, "r2": 1.0}
+from airflow_mlops.backends.base import NOTHING, Beside
+from airflow_mlops.backends.bootstrap import deviations
+from airflow_mlops.backends.intervals import (
+    Judged,
+    from_deviations,
+    paired,
+    paired_test,
+    single,
+    single_test,
+    tail_shares,
+)
+from airflow_mlops.backends.metric_forms import Answers, statistic
+from airflow_mlops.backends.metric_inputs import checked, checked_scores, numbered_groups
+from airflow_mlops.backends.metric_own import from_function, from_outcomes
+from airflow_mlops.backends.statistic import Statistic, Units
+from airflow_mlops.backends.statistic_other import Maximum
+from airflow_mlops.core.metrics import AS_IT_IS, METRICS, Direction, MetricSpec, Scoring, direction_of
+from airflow_mlops.core.proportions import Sided, certain, quantile
+from airflow_mlops.core.values import Estimate, TaskKind, is_classification
+from airflow_mlops.exceptions import ConfigError, DataRefused
 
 
 class InfluenceMetrics:
-    """Values are scikit-learn's; intervals come from the rows' influences (see ``influence``).
+    """Values are scikit-learn's; intervals come from the rows' influences, a score test or a bootstrap.
 
-    Binary labels are booleans, 0 or 1, and the prediction is the probability of 1; it counts as 1 from 0.5
-    on. Multiclass predictions have one column per class in the order of the sorted labels. Rows are taken as
-    independent: where they come in groups (flights of one storm) the intervals are too narrow.
+    Binary labels are booleans, 0 or 1, and the prediction is the probability of 1; it counts as 1 from the
+    decision threshold on. Multiclass predictions have one column per class in the order of the sorted labels.
+    Without groups, rows are taken as independent: where they come in groups all the same (flights of one
+    storm) the intervals are too narrow.
     """
 
-    def __init__(self, task: TaskKind) -> None:
+    def __init__(self, task: TaskKind, scoring: Scoring = AS_IT_IS) -> None:
         self._task = task
+        self._scoring = scoring
 
     def score(
-        self, metrics: Sequence[str], label: Any, prediction: Any, confidence: float
+        self,
+        metrics: Sequence[str],
+        label: Any,
+        prediction: Any,
+        confidence: float,
+        *,
+        beside: Beside = NOTHING,
     ) -> dict[str, Estimate]:
-        """Each metric's estimate. An interval of a share (AUC, accuracy...) is symmetric on the logit scale,
-        so that it stays between 0 and 1. Raises ``DataRefused`` where a metric is undefined."""
-        labels, scores = self._checked(metrics, label, prediction)
-        z = _quantile(confidence)
-        return {name: _estimate(name, labels, scores, z) for name in metrics}
+        """Each metric's estimate. An interval of a share (AUC, F1...) is symmetric on the logit scale, or
+        Wilson's where the share is one of independent rows, so that it stays between 0 and 1."""
+        sample = self._sample(metrics, label, beside)
+        own = sample.of(prediction)
+        z = quantile(confidence)
+        drawn = self._drawn(sample, [(one,) for one in own])
+        return {
+            spec.name: single(judged, z)
+            if spec.name not in drawn
+            else from_deviations(judged, drawn[spec.name], confidence)
+            for spec, judged in sample.judged(own)
+        }
 
     def difference(
-        self, metrics: Sequence[str], label: Any, challenger: Any, champion: Any, confidence: float
+        self,
+        metrics: Sequence[str],
+        label: Any,
+        challenger: Any,
+        champion: Any,
+        confidence: float,
+        *,
+        beside: Beside = NOTHING,
     ) -> dict[str, Estimate]:
         """Challenger minus champion, paired by row. Two models that answer alike differ by exactly 0."""
-        labels, ours = self._checked(metrics, label, challenger)
-        _, theirs = self._checked(metrics, label, champion)
-        z = _quantile(confidence)
-        estimates = {}
-        for name in metrics:
-            one, of_one = INFLUENCE_OF[name](labels, ours)
-            other, of_other = INFLUENCE_OF[name](labels, theirs)
-            value, margin = one - other, z * _standard_error(of_one - of_other)
-            estimates[name] = Estimate(value, value - margin, value + margin)
-        return estimates
+        sample = self._sample(metrics, label, beside)
+        ours, theirs = sample.of(challenger), sample.of(champion)
+        if sample.equal(challenger, champion):
+            return {name: Estimate(0.0, 0.0, 0.0) for name in metrics}
+        z = quantile(confidence)
+        drawn = self._drawn(sample, list(zip(ours, theirs, strict=True)))
+        found = {}
+        for (spec, one), other in zip(sample.judged(ours), theirs, strict=True):
+            if spec.name in drawn:
+                found[spec.name] = from_deviations(one, drawn[spec.name], confidence, against=other)
+            else:
+                found[spec.name] = paired(one, other, z)
+        return found
 
-    def _checked(self, metrics: Sequence[str], label: Any, prediction: Any) -> tuple[Any, Any]:
+    def direction(self, metric: str) -> Direction:
+        spec = self._spec(metric)
+        return direction_of(spec.metric or spec.name, spec.direction)
+
+    def test(
+        self,
+        metric: str,
+        label: Any,
+        prediction: Any,
+        bound: float,
+        *,
+        against: Any = None,
+        beside: Beside = NOTHING,
+    ) -> Sided:
+        """Both one-sided p-values, by the test that the interval inverts; of a bootstrap, the resamples'
+        share on the other side of the bound."""
+        sample = self._sample([metric], label, beside)
+        own = sample.of(prediction)
+        other = None if against is None else sample.of(against)
+        if other is not None and sample.equal(prediction, against):
+            return certain(0.0, bound)
+        drawn = self._drawn(sample, [(own[0],) if other is None else (own[0], other[0])])
+        ((_, judged),) = sample.judged(own)
+        gap = own[0].value - (0.0 if other is None else other[0].value)
+        if metric in drawn:
+            return tail_shares(gap, drawn[metric], bound)
+        return single_test(judged, bound) if other is None else paired_test(judged, other[0], bound)
+
+    def _sample(self, metrics: Sequence[str], label: Any, beside: Beside) -> _Sample:
         import numpy as np
 
-        unknown = [name for name in metrics if name not in INFLUENCE_OF]
-        if unknown:
-            raise DataRefused(f"no metric {unknown[0]!r}; there are: {', '.join(INFLUENCE_OF)}")
-        try:
-            scores = np.asarray(prediction, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise DataRefused(f"the predictions are no numbers: {error}") from error
+        specs = [self._spec(name) for name in metrics]
         labels = np.asarray(label)
-        if len(labels) != len(scores):
-            raise DataRefused(f"{len(labels)} labels do not fit {len(scores)} predictions")
-        if not len(labels):
-            raise DataRefused("there are no rows to score")
-        bad = int((~np.isfinite(scores.reshape(len(scores), -1)).all(axis=1)).sum())
-        if bad:
-            raise DataRefused(f"{bad} of {len(scores)} predictions are null or not finite")
-        match self._task:
-            case "binary_classification":
-                classes = _binary(labels)
-                _refuse_lonely_row(classes, metrics)
-                return classes, _one_column(scores)
-            case "multiclass_classification":
-                return _numbered(labels, scores), scores
-            case "regression":
-                return _numbers(labels, metrics), _one_column(scores)
+        group = numbered_groups(beside.groups, len(labels), self._task)
+        return _Sample(self._task, self._scoring, specs, labels, label, beside, group)
 
+    def _spec(self, name: str) -> MetricSpec:
+        spec = self._scoring.spec(name)
+        if spec is None:
+            own = [one.name for one in self._scoring.metrics]
+            raise DataRefused(f"no metric {name!r}; there are: {', '.join(dict.fromkeys([*METRICS, *own]))}")
+        if spec.known is not None and self._task not in spec.known.tasks:
+            raise DataRefused(f"the metric {spec.metric!r} is not for {self._task}")
+        return spec
 
-def _estimate(name: str, labels: Any, scores: Any, z: float) -> Estimate:
-    value, influence = INFLUENCE_OF[name](labels, scores)
-    error = _standard_error(influence)
-    if name in _SHARES:
-        return _share(value, error, z, _rarest(labels) if name != "accuracy" else len(labels))
-    low, high = value - z * error, value + z * error
-    return Estimate(value, max(low, _LOWEST.get(name, low)), min(high, _HIGHEST.get(name, high)))
-
-
-def _share(value: float, error: float, z: float, rows: int) -> Estimate:
-    """At exactly 0 or 1 the rows show no spread, although more rows might: then the bound is that of
-    Clopper and Pearson for as many hits as the rarest class has rows."""
-    unseen = (1 - NormalDist().cdf(z)) ** (1 / rows)
-    if value >= 1:
-        return Estimate(1.0, unseen, 1.0)
-    if value <= 0:
-        return Estimate(0.0, 0.0, 1 - unseen)
-    middle, margin = math.log(value / (1 - value)), z * error / (value * (1 - value))
-    return Estimate(value, _logistic(middle - margin), _logistic(middle + margin))
-
-
-def _logistic(number: float) -> float:
-    if number < -700:
-        return 0.0
-    return 1 / (1 + math.exp(-number))
-
-
-def _standard_error(influence: Any) -> float:
-    return float((influence**2).sum() ** 0.5 / len(influence))
-
-
-def _quantile(confidence: float) -> float:
-    return NormalDist().inv_cdf((1 + confidence) / 2)
-
-
-def _rarest(labels: Any) -> int:
-    import numpy as np
-
-    return int(np.unique(labels, return_counts=True)[1].min())
-
-
-def _binary(labels: Any) -> Any:
-    import numpy as np
-
-    classes = _sorted_classes(labels)
-    if not set(classes.tolist()) <= {0, 1}:
-        raise DataRefused(
-            "the labels of a binary classification are 0 and 1, or false and true; "
-            f"these are {_shown(classes)}"
+    def _drawn(self, sample: _Sample, models: Sequence[tuple[Statistic, ...]]) -> dict[str, Any]:
+        """The resampled deviations (of the difference, where there are two models) of the metrics that are to
+        be resampled, by name."""
+        method, wanted = self._scoring.method, {}
+        for spec, statistics in zip(sample.specs, models, strict=True):
+            if isinstance(statistics[0], Maximum):
+                continue
+            has_influence = statistics[0].has_influence
+            if method == "influence" and not has_influence:
+                raise ConfigError(
+                    f"{spec.name} has no influence function; give evaluation.intervals.method auto or "
+                    "bootstrap"
+                )
+            if method == "bootstrap" or not has_influence:
+                wanted[spec.name] = statistics
+        if not wanted:
+            return {}
+        flat = [one for statistics in wanted.values() for one in statistics]
+        found = deviations(
+            flat,
+            sample.units,
+            resamples=self._scoring.resamples,
+            seed=self._scoring.seed,
+            rarest=sample.rarest,
         )
-    _refuse_one_class(classes, len(labels))
-    return labels.astype(np.float64)
+        drawn, at = {}, 0
+        for name, statistics in wanted.items():
+            own = found[:, at : at + len(statistics)]
+            drawn[name] = own[:, 0] if len(statistics) == 1 else own[:, 0] - own[:, 1]
+            at += len(statistics)
+        return drawn
 
 
-def _numbered(labels: Any, scores: Any) -> Any:
-    import numpy as np
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """The rows on which models are scored. ``label`` is as it was given, for functions of the user's."""
 
-    if scores.ndim != 2:
-        raise DataRefused("a multiclass prediction has one column of probabilities per class")
-    classes = _sorted_classes(labels)
-    _refuse_one_class(classes, len(labels))
-    width = scores.shape[1]
-    if classes.dtype.kind in "iub" and classes.min() >= 0 and classes.max() < width:
-        return labels.astype(np.float64)
-    if len(classes) != width:
-        raise DataRefused(
-            f"the labels have {len(classes)} classes ({_shown(classes)}), the predictions {width} columns; "
-            "number the classes from 0, or score rows that have every class"
-        )
-    return np.searchsorted(classes, labels).astype(np.float64)
+    task: TaskKind
+    scoring: Scoring
+    specs: Sequence[MetricSpec]
+    labels: Any
+    label: Any
+    beside: Beside
+    group: Any
 
+    @property
+    def units(self) -> Units:
+        """Queries count one by one, as their metrics do; all else by row or group."""
+        return Units(len(self.labels), self.group)
 
-def _numbers(labels: Any, metrics: Sequence[str]) -> Any:
-    import numpy as np
+    @property
+    def rarest(self) -> int:
+        """Rows of the rarest class, or all."""
+        import numpy as np
 
-    try:
-        numbers = _without_null(labels).astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataRefused(f"the labels of a regression are numbers: {error}") from error
-    if "r2" in metrics and numbers.min() == numbers.max():
-        raise DataRefused(f"r2 is undefined: all {len(numbers)} labels are {numbers[0]:g}")
-    return numbers
+        if not is_classification(self.task):
+            return len(self.labels)
+        return int(np.unique(self.labels, return_counts=True)[1].min())
 
+    def of(self, prediction: Any) -> list[Statistic]:
+        """One statistic for each metric."""
+        scores = checked_scores(prediction, self.labels)
+        labels, scores = checked(self.task, self.specs, self.labels, scores, self.group)
+        answers = Answers(labels, scores, self.scoring.decision_threshold, self.group)
+        return [self._statistic(spec, answers, prediction) for spec in self.specs]
 
-def _one_column(scores: Any) -> Any:
-    if scores.ndim == 2 and scores.shape[1] == 1:
-        return scores[:, 0]
-    if scores.ndim != 1:
-        raise DataRefused(f"a prediction is one number a row, these have {scores.shape[1]} columns")
-    return scores
+    def judged(self, statistics: Sequence[Statistic]) -> list[tuple[MetricSpec, Judged]]:
+        units, rarest = self.units, self.rarest
+        return [
+            (spec, Judged(one, spec.known, units, min(rarest, units.count)))
+            for spec, one in zip(self.specs, statistics, strict=True)
+        ]
 
+    def equal(self, one: Any, other: Any) -> bool:
+        import numpy as np
 
-def _without_null(labels: Any) -> Any:
-    import pandas as pd
+        return bool(np.array_equal(np.asarray(one), np.asarray(other)))
 
-    nulls = int(pd.isna(labels).sum())
-    if nulls:
-        raise DataRefused(f"{nulls} of {len(labels)} labels are null; score only rows whose label has landed")
-    return labels
-
-
-def _sorted_classes(labels: Any) -> Any:
-    import numpy as np
-
-    try:
-        return np.unique(_without_null(labels))
-    except TypeError as error:
-        raise DataRefused(f"the labels mix types that have no order: {error}") from error
-
-
-def _refuse_one_class(classes: Any, rows: int) -> None:
-    if len(classes) < 2:
-        raise DataRefused(
-            f"all {rows} labels are {classes[0]}: with one class only, no classification metric says anything"
-        )
-
-
-def _refuse_lonely_row(labels: Any, metrics: Sequence[str]) -> None:
-    """One row of a class has no spread of its own: the interval would show that of the other class alone."""
-    positives = int(labels.sum())
-    wanted = [name for name in metrics if name in _NEEDS_TWO_OF_EACH]
-    if wanted and min(positives, len(labels) - positives) < 2:
-        raise DataRefused(
-            f"of {len(labels)} labels {positives} are 1: an interval of {wanted[0]} needs two of each class"
-        )
-
-
-def _shown(classes: Any) -> str:
-    shown = ", ".join(str(value) for value in classes[:5])
-    return shown + (", ..." if len(classes) > 5 else "")
+    def _statistic(self, spec: MetricSpec, answers: Answers, prediction: Any) -> Statistic:
+        if spec.callable is not None:
+            return from_function(spec.callable, spec.params, self.label, prediction, self.beside.rows)
+        if spec.outcomes is not None:
+            return from_outcomes(spec.name, spec.outcomes, answers, self.beside.rows)
+        if spec.known is None or spec.metric is None:
+            raise ConfigError(f"{spec.name} says neither metric, nor callable, nor outcomes")
+        return statistic(spec.metric, answers, {**spec.known.params, **spec.params})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.core.values import ColumnKind, TaskKind
+from airflow_mlops.core.values import ColumnKind, TaskKind, is_classification
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def prediction(estimator: Any, task: TaskKind, features: pd.DataFrame) -> np.nda
     """Ask an estimator what its task promises. Raises ``TrainingFailed`` where it cannot answer."""
     import numpy as np
 
-    if task == "regression":
+    if not is_classification(task):
         return np.asarray(estimator.predict(features), dtype="float64")
     if not hasattr(estimator, "predict_proba"):
         raise TrainingFailed(

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
 from airflow_mlops.backends import model_skops
@@ -37,7 +37,7 @@ _MOST_METRICS = 1000
 # A run is found again by its key, and used again only if these say that it is the same training: a task
 # that is cleared after its code or YAML was changed has the key of the earlier run.
 _SAME_TRAINING = ("mlops.dataset_version", "mlops.config_digest", "mlops.code_version", "mlops.task")
-_TASKS: tuple[TaskKind, ...] = ("binary_classification", "multiclass_classification", "regression")
+_TASKS: tuple[TaskKind, ...] = get_args(TaskKind)
 # The names MLflow's own dataset sources go by; a URI of any other scheme is kept all the same.
 _SOURCE_TYPES = {"": "local", "file": "local", "s3": "s3", "gs": "gs", "http": "http", "https": "http"}
 

@@ -105,6 +105,7 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
             "cannot be judged for a multiclass_classification: the inference log keeps an answer's most "
             "probable class, not its probabilities; leave it out",
         )
+    yield from _metric_checks(config)
     if monitor.cron is not None and config.schedule.start is None:
         yield ("monitor", "cron"), "a cron needs schedule.start, the moment the first interval begins"
     yield from _schedule_checks(config)
@@ -125,6 +126,24 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
             ("data", "holdout", "length"),
             f"a holdout of {holdout.length} leaves nothing of the window of {window.length} to train on",
         )
+
+
+def _metric_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
+    """The columns that metrics need, in the snapshot and in the inference log."""
+    data, watched = config.data, config.monitor.performance
+    if config.task == "ranking" and data.group is None:
+        yield ("task",), "ranking needs data.group, the column that says which query a row belongs to"
+    if watched is None:
+        return
+    item = config.evaluation.item(watched.metric)
+    needed = [*(item.columns if item else ()), *([data.group] if config.task == "ranking" else [])]
+    for column in needed:
+        if column is not None and column not in data.features:
+            yield (
+                ("monitor", "performance", "metric"),
+                f"{watched.metric} needs the column {column}, which the inference log does not keep, for it "
+                "is no feature; watch another metric",
+            )
 
 
 def _schedule_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:

@@ -13,13 +13,14 @@ from airflow_mlops.config.parts.data import Data, Validation
 from airflow_mlops.config.parts.delivery import Deploy, TrackingConfig
 from airflow_mlops.config.parts.evaluation import EvaluationConfig
 from airflow_mlops.config.parts.gates import Gates
-from airflow_mlops.config.parts.metrics import METRICS_OF, Metric
+from airflow_mlops.config.parts.metrics import METRICS_OF
 from airflow_mlops.config.parts.model_card import ModelCardConfig
 from airflow_mlops.config.parts.monitoring import Monitor, Retraining
 from airflow_mlops.config.parts.preflight import Preflight
 from airflow_mlops.config.parts.running import Compute, Execution
 from airflow_mlops.config.parts.schedule import Schedule
 from airflow_mlops.config.parts.training import Training
+from airflow_mlops.core.metrics import METRICS
 from airflow_mlops.core.values import TaskKind
 
 API_VERSION = "airflow-mlops/v1"
@@ -40,7 +41,10 @@ class ModelConfig(Part):
     level: Annotated[Literal[1, 2, 3], BeforeValidator(whole)] = Field(
         1, description="1 continuous training, 2 automatic delivery, 3 retraining by policy."
     )
-    task: TaskKind = Field(description="What is predicted: two classes, several, or a number.")
+    task: TaskKind = Field(
+        description="What is predicted: two classes, several, a number, an order within each query, or a "
+        "number of a later time."
+    )
     schedule: Schedule = Field(default_factory=Schedule)
     data: Data
     validation: Validation = Field(default_factory=Validation)
@@ -70,13 +74,14 @@ class ModelConfig(Part):
 
     @property
     def columns(self) -> list[str]:
-        """Every column a snapshot holds, once, in a fixed order: the model's own, and what gates read."""
+        """Every column a snapshot holds, once, in a fixed order: the model's own, and what metrics and gates
+        read."""
         gates = (name for rule in self.gates.rules for name in rule.columns)
-        return list(dict.fromkeys([*self.data.columns, *gates]))
+        return list(dict.fromkeys([*self.data.columns, *self.evaluation.columns, *gates]))
 
 
-def _metrics_named(config: ModelConfig) -> Iterator[tuple[tuple[str | int, ...], Metric]]:
-    for index, computed in enumerate(config.evaluation.metrics):
+def _metrics_named(config: ModelConfig) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for index, computed in enumerate(config.evaluation.names):
         yield ("evaluation", "metrics", index), computed
     for index, rule in enumerate(config.gates.rules):
         metric = getattr(rule, "metric", None)
@@ -88,10 +93,11 @@ def _metrics_named(config: ModelConfig) -> Iterator[tuple[tuple[str | int, ...],
         yield ("monitor", "performance", "metric"), config.monitor.performance.metric
 
 
-def _metric_problem(metric: Metric, path: tuple[str | int, ...], config: ModelConfig) -> str | None:
-    allowed = METRICS_OF[config.task]
-    if metric not in allowed:
+def _metric_problem(metric: str, path: tuple[str | int, ...], config: ModelConfig) -> str | None:
+    allowed, item = METRICS_OF[config.task], config.evaluation.item(metric)
+    tasks = item.tasks if item is not None else METRICS[metric].tasks if metric in METRICS else None
+    if tasks is not None and config.task not in tasks:
         return f"metric {metric!r} does not fit task {config.task}; use one of {', '.join(sorted(allowed))}"
-    if metric not in config.evaluation.metrics:
+    if item is None:
         return f"{path[0]} needs {metric!r}, which evaluation.metrics does not compute; add it there"
     return None

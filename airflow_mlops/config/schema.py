@@ -61,7 +61,18 @@ EXAMPLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "params": ({"max_depth": 3},),
         "trusted_types": (["lightgbm.sklearn.LGBMClassifier"],),
     },
-    "EvaluationConfig": {"metrics": (["roc_auc", "log_loss"], ["root_mean_squared_error", "r2"])},
+    "EvaluationConfig": {
+        "metrics": (
+            ["roc_auc", "log_loss"],
+            ["root_mean_squared_error", {"metric": "mean_pinball_loss", "params": {"alpha": 0.9}}],
+        )
+    },
+    "MetricItem": {
+        "name": ("ndcg_at_10", "cost"),
+        "params": ({"k": 10},),
+        "callable": ("flight_delay.metrics:minutes_lost",),
+        "cost": ({"false_positive": 10, "false_negative": "amount"},),
+    },
     "Gates": {
         "rules": (
             [
@@ -200,7 +211,8 @@ def _with_references(schema: dict[str, Any]) -> dict[str, Any]:
         for key, field in part.get("properties", {}).items():
             if key not in _LITERAL and _is_bound(field):
                 told = {name: field.pop(name) for name in _ANNOTATIONS if name in field}
-                if _is_bound(field.get("items", {"$ref": ""})):
+                items = field.get("items", {"$ref": ""})
+                if _is_bound(items) or any("enum" in kind for kind in items.get("anyOf", ())):
                     field["items"] = {"anyOf": [field["items"], {"$ref": "#/$defs/Reference"}]}
                 kinds = field.get("anyOf") if list(field) == ["anyOf"] else [field]
                 part["properties"][key] = {**told, "anyOf": [*kinds, {"$ref": "#/$defs/Reference"}]}

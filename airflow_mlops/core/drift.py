@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from airflow_mlops.core.gates import HIGHER_IS_BETTER, loss
+from airflow_mlops.core.gates import loss
+from airflow_mlops.core.metrics import Direction, direction_of
 from airflow_mlops.core.values import ColumnDrift, Estimate, Verdict
 
 COLUMNS_NAMED = 20
@@ -57,6 +58,7 @@ def decay_verdict(
     tolerance: float,
     labels: int,
     minimum_labels: int,
+    direction: Direction | None = None,
 ) -> Verdict:
     """Is the metric on landed labels worse than promised at promotion by more than ``tolerance``?
 
@@ -64,15 +66,16 @@ def decay_verdict(
     Inconclusive: only the point does, or there are fewer than ``minimum_labels``. The promise is taken
     at its point value; its own interval is not weighed, the tolerance stands for it.
 
-    Raises ``ValueError`` for a metric whose direction is unknown.
+    ``direction`` is that of a metric of somebody's own. Raises ``ValueError`` where it is unknown.
     """
     gap = Estimate(
         observed.value - promise.value, observed.low - promise.value, observed.high - promise.value
     )
-    lost = loss(metric, gap)
+    better = direction_of(metric, direction)
+    lost = loss(metric, gap, better)
     if labels < minimum_labels:
         return Verdict("inconclusive", (f"{labels} of {minimum_labels} labels have landed",))
-    limit = promise.value + (-tolerance if metric in HIGHER_IS_BETTER else tolerance)
+    limit = promise.value + (-tolerance if better == "higher" else tolerance)
     fact = f"{metric} {observed} on {labels} labels; {promise.value:z.4f} was promised"
     beyond = f"the limit {limit:z.4f} (tolerance {tolerance:.4f})"
     if lost.low > tolerance:

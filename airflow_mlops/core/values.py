@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from airflow_mlops.core.windows import Window, WindowSources
 
-TaskKind = Literal["binary_classification", "multiclass_classification", "regression"]
+TaskKind = Literal[
+    "binary_classification", "multiclass_classification", "regression", "ranking", "forecasting"
+]  # fmt: skip
 RunKind = Literal["scheduled", "manual", "asset", "backfill"]
 Outcome = Literal["pass", "fail", "inconclusive"]
 Severity = Literal["critical", "warning", "info"]
@@ -17,6 +19,11 @@ ColumnKind = Literal["numeric", "categorical"]
 SnapshotPart = Literal["train", "holdout", "left_out"]
 PART_COLUMN = "__part__"
 """The one name that no column of a snapshot may have: it says there which part a row belongs to."""
+
+
+def is_classification(task: TaskKind) -> bool:
+    """Whether a prediction is the probability of a class. All other tasks predict one number a row."""
+    return task in ("binary_classification", "multiclass_classification")
 
 
 @dataclass(frozen=True, slots=True)

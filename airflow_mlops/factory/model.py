@@ -30,7 +30,9 @@ class ModelKeys(TypedDict, total=False):
     owner: str
     tags: Sequence[str]
     level: Literal[1, 2, 3]
-    task: Required[Literal["binary_classification", "multiclass_classification", "regression"]]
+    task: Required[
+        Literal["binary_classification", "multiclass_classification", "regression", "ranking", "forecasting"]
+    ]
     schedule: Mapping[str, Any]
     data: Mapping[str, Any]
     validation: Mapping[str, Any]

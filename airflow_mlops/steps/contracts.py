@@ -68,6 +68,9 @@ def _check_code(path: str, at: KeyPath, config: ModelConfig) -> None:
         check_call(path, **config.training.params)
     elif at[:2] == ("gates", "rules"):
         check_call(path, "evidence", **getattr(config.gates.rules[int(at[2])], "params", {}))
+    elif at[:2] == ("evaluation", "metrics"):
+        params = config.evaluation.metrics[int(at[2])].params
+        check_call(path, "label", "prediction", "rows", **params)
     elif source is not None:
         check_call(path, **{"start": None, "end": None, **source.params})
     else:
@@ -93,7 +96,7 @@ def _asked(config: ModelConfig, backends: Backends) -> Iterator[tuple[str, Calla
         f"data.source {source.type}",
         lambda: backends.data_source(source.type, source.model_dump(exclude={"type"})),
     )
-    yield "metrics", lambda: backends.metrics(config.task)
+    yield "metrics", lambda: backends.metrics(config.task, config.evaluation.scoring)
     if config.validation.expectations:
         yield "validation", backends.checker
     if config.level > 1 or config.monitor.cron is not None:

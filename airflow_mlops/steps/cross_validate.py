@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.base import Backends, Beside
 from airflow_mlops.backends.splits import Fold, mean_of_folds, split_rows
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.folds import CrossValidation, FoldScore
+from airflow_mlops.core.values import is_classification
 from airflow_mlops.exceptions import DataRefused, TrainingFailed
 from airflow_mlops.steps.page import sentences, table
 from airflow_mlops.steps.requests import EvaluateRequest
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CROSS_VALIDATION_FILE = "cross_validation.json"
-CLASSIFICATIONS = ("binary_classification", "multiclass_classification")
 
 
 def cross_validate(request: EvaluateRequest, backends: Backends) -> CrossValidation | None:
@@ -40,7 +40,7 @@ def cross_validate(request: EvaluateRequest, backends: Backends) -> CrossValidat
         time_column=data.time_column,
         label=data.label,
         group=data.group,
-        classes=config.task in CLASSIFICATIONS,
+        classes=is_classification(config.task),
         seed=config.training.seed,
     )
     scores = tuple(_score(config, rows, fold, backends) for fold in made)
@@ -79,8 +79,12 @@ def _score(config: ModelConfig, rows: pd.DataFrame, fold: Fold, backends: Backen
     try:
         estimator = fit(config, train[features], train[label], backends)
         answers = predictions_of(estimator, test[features], config.task, of="rows it was not trained on")
-        scored = backends.metrics(config.task).score(
-            evaluation.metrics, test[label], answers, evaluation.confidence
+        scored = backends.metrics(config.task, evaluation.scoring).score(
+            evaluation.names,
+            test[label],
+            answers,
+            evaluation.confidence,
+            beside=Beside.of(test, config.data.group),
         )
     except (DataRefused, TrainingFailed) as error:
         return FoldScore(fold.name, len(train), len(test), problem=str(error))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.core.values import DatasetRef
+from airflow_mlops.core.values import DatasetRef, is_classification
 from airflow_mlops.exceptions import ModelRefused, TrackingRefused
 from airflow_mlops.steps.columns import as_numbers
 from airflow_mlops.steps.finding import Finding
@@ -25,14 +25,14 @@ def data_contract(request: DatasetRequest, backends: Backends) -> Iterator[Findi
     """Every finding about the snapshot's training rows; the holdout is not looked at."""
     config, dataset = request.config, request.snapshot.dataset
     rows = backends.datasets.load(dataset, "train")
-    missing = [name for name in config.data.columns if name not in rows]
+    missing = [name for name in config.columns if name not in rows]
     if missing:
         there = ", ".join(map(str, rows.columns))
         yield Finding("the snapshot", "broken", f"it lacks {', '.join(missing)}; there are: {there}")
     for name, kind in config.data.features.items():
         if name in rows:
             yield _column(rows[name], kind)
-    if config.data.label in rows and config.task.endswith("_classification"):
+    if config.data.label in rows and is_classification(config.task):
         yield _classes(rows[config.data.label])
     yield _against_champion(config, dataset, backends)
 

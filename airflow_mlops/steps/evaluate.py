@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from airflow_mlops.backends.base import Backends, LoadedModel
+from airflow_mlops.backends.base import Backends, Beside, LoadedModel
 from airflow_mlops.core.values import Estimate, Evaluation, Importance, ModelRef
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
 from airflow_mlops.steps.cross_validate import cross_validate
@@ -42,8 +42,10 @@ def evaluate(request: EvaluateRequest, backends: Backends) -> Evaluation:
     features, label = rows[list(config.data.features)], rows[config.data.label]
     model = backends.tracking.load(request.training.model_uri, trusted_types=config.training.trusted_types)
     answers = model.predict(features)
-    names, confidence = config.evaluation.metrics, config.evaluation.confidence
-    challenger = backends.metrics(config.task).score(names, label, answers, confidence)
+    names, confidence = config.evaluation.names, config.evaluation.confidence
+    metrics = backends.metrics(config.task, config.evaluation.scoring)
+    beside = Beside.of(rows, config.data.group)
+    challenger = metrics.score(names, label, answers, confidence, beside=beside)
     comparison = Comparison()
     if run.kind != "backfill":
         comparison = _compared(request, rows, answers, backends)
@@ -97,8 +99,8 @@ def _compared(request: EvaluateRequest, rows: pd.DataFrame, answers: Any, backen
     """What is wrong with the champion (it cannot be loaded, or its answers cannot be scored) is a finding
     about it, which the gates weigh; it does not stop the challenger's evaluation."""
     config, tracking = request.config, backends.tracking
-    features, label = rows[list(config.data.features)], rows[config.data.label]
-    names, confidence = config.evaluation.metrics, config.evaluation.confidence
+    names, confidence = config.evaluation.names, config.evaluation.confidence
+    label, beside = rows[config.data.label], Beside.of(rows, config.data.group)
     champion = tracking.alias(config.model, "champion")
     if champion is None:
         return Comparison()
@@ -110,14 +112,14 @@ def _compared(request: EvaluateRequest, rows: pd.DataFrame, answers: Any, backen
         model = tracking.load(
             f"models:/{champion.name}/{champion.version}", trusted_types=config.training.trusted_types
         )
-        theirs = model.predict(features)
-        metrics = backends.metrics(config.task)
+        theirs = model.predict(rows[list(config.data.features)])
+        metrics = backends.metrics(config.task, config.evaluation.scoring)
         return Comparison(
             champion,
             model=model,
             answers=theirs,
-            metrics=metrics.score(names, label, theirs, confidence),
-            difference=metrics.difference(names, label, answers, theirs, confidence),
+            metrics=metrics.score(names, label, theirs, confidence, beside=beside),
+            difference=metrics.difference(names, label, answers, theirs, confidence, beside=beside),
         )
     except (ModelRefused, DataRefused, TrainingFailed) as error:
         return Comparison(champion, problem=str(error), incompatible=True)

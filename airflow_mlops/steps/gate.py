@@ -7,6 +7,7 @@ from dataclasses import replace
 from pydantic import TypeAdapter
 
 from airflow_mlops.backends.base import Backends
+from airflow_mlops.config.parts.evaluation import EvaluationConfig
 from airflow_mlops.config.parts.gate_rule import BoundedGate
 from airflow_mlops.config.parts.gates import Gate, Gates
 from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
@@ -21,7 +22,7 @@ def gate(request: GateRequest, backends: Backends) -> Verdict:
     """Judge the evaluation by the YAML's rules and record the verdict, whatever it is."""
     config, evaluation = request.config, request.evaluation
     verdict = judge(
-        rules_of(config.gates),
+        rules_of(config.gates, config.evaluation),
         evaluation,
         minimum_rows=config.gates.minimum_rows,
         bootstrap=config.gates.bootstrap,
@@ -29,7 +30,8 @@ def gate(request: GateRequest, backends: Backends) -> Verdict:
     )
     wanted = None
     if verdict.outcome == "inconclusive" and config.gates.on_inconclusive == "collect":
-        wanted = rows_to_decide(rules_of(config.gates), evaluation, minimum_rows=config.gates.minimum_rows)
+        rules = rules_of(config.gates, config.evaluation)
+        wanted = rows_to_decide(rules, evaluation, minimum_rows=config.gates.minimum_rows)
         verdict = replace(verdict, reasons=(*verdict.reasons, _wanted(wanted, evaluation.rows)))
     report = evaluation.report
     backends.ledger.append(
@@ -69,12 +71,12 @@ def _digest(verdict: Verdict, evaluation: Evaluation) -> str:
     return content_hash(judged.decode())[:8]
 
 
-def rules_of(gates: Gates) -> list[Rule]:
+def rules_of(gates: Gates, evaluation: EvaluationConfig) -> list[Rule]:
     """The YAML's gates as the rules that judge."""
-    return [_rule(rule, label) for rule, label in zip(gates.rules, gates.labels, strict=True)]
+    return [_rule(rule, label, evaluation) for rule, label in zip(gates.rules, gates.labels, strict=True)]
 
 
-def _rule(rule: Gate, label: str) -> Rule:
+def _rule(rule: Gate, label: str, evaluation: EvaluationConfig) -> Rule:
     match rule:
         case ThresholdGate():
             return Threshold(
@@ -88,6 +90,7 @@ def _rule(rule: Gate, label: str) -> Rule:
                 relative=rule.relative,
                 on_tie=rule.on_tie,
                 decide_by=rule.decide_by,
+                direction=evaluation.direction(rule.metric),
             )
         case BoundedGate():
             minimum, maximum = rule.bounds

@@ -13,14 +13,13 @@ from airflow_mlops.backends.twins import twins_of
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.leakage import LeakageSeverity
 from airflow_mlops.config.parts.splits import NewestHoldout
-from airflow_mlops.core.values import DatasetRef, TaskKind
+from airflow_mlops.core.values import DatasetRef, TaskKind, is_classification
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.steps.columns import as_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CLASSIFICATIONS = ("binary_classification", "multiclass_classification")
 SHOWN_ROWS = 10
 
 
@@ -64,7 +63,7 @@ def _label_in_features(config: ModelConfig, frame: pd.DataFrame) -> Iterator[Lea
     for name, kind in data.features.items():
         if name in config.validation.leakage.ignore or name == data.group:
             continue
-        told = told_by(rows[name], kind, rows[data.label], half, classes=config.task in CLASSIFICATIONS)
+        told = told_by(rows[name], kind, rows[data.label], half, classes=is_classification(config.task))
         if told is not None and told.explained >= threshold:
             said = _said(
                 name, data.label, told, bool((as_text(rows[name]) == as_text(rows[data.label])).all())
@@ -74,7 +73,7 @@ def _label_in_features(config: ModelConfig, frame: pd.DataFrame) -> Iterator[Lea
 
 
 def _threshold(task: TaskKind) -> float:
-    if task in CLASSIFICATIONS:
+    if is_classification(task):
         return 0.98
     return 0.999 if task == "regression" else 0.9999
 

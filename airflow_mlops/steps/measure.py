@@ -38,15 +38,16 @@ def material_of(
         model_name=config.model,
         run_id=request.training.run_id,
         task=config.task,
-        columns=Columns(data.features, data.label, data.key, data.time_column),
+        columns=Columns(data.features, data.label, data.key, data.time_column, data.group),
         confidence=config.evaluation.confidence,
         seed=config.training.seed,
+        decision_threshold=config.evaluation.decision_threshold,
         holdout=holdout,
         answers=answers,
         model=model,
         model_uri=request.training.model_uri,
         trusted_types=config.training.trusted_types,
-        metrics=backends.metrics(config.task),
+        metrics=backends.metrics(config.task, config.evaluation.scoring),
         tracking=backends.tracking,
         training=lambda: backends.datasets.load(request.snapshot.dataset, "train"),
         former=lambda moment: _former(request, moment, holdout, backends),
@@ -73,7 +74,7 @@ def importance(config: ModelConfig, material: Material, backends: Backends) -> t
     asked = config.evaluation.importance
     if asked.method == "none":
         return ()
-    settings = {**asked.model_dump(), "metric": asked.metric or config.evaluation.metrics[0]}
+    settings = {**asked.model_dump(), "metric": asked.metric or config.evaluation.names[0]}
     try:
         return backends.explainer(asked.method)(settings, material)
     except DataRefused:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.base import Backends, Beside
 from airflow_mlops.config.parts.monitoring import Performance
 from airflow_mlops.core.drift import decay_verdict
 from airflow_mlops.core.values import Estimate, Evaluation, ModelRef, Report, Verdict
@@ -40,7 +40,7 @@ def performance(request: CollectedRequest, backends: Backends) -> Report | None:
     landed = labels.assign(key=as_text(labels[data.key]), label=labels[data.label])[["key", "label"]]
     champion = request.collected.champion
     # A window may hold answers of the champion before this one, or of a challenger in its canary.
-    own = answers.loc[answers["version"] == champion.version, ["key", "prediction"]].drop_duplicates("key")
+    own = answers.loc[answers["version"] == champion.version].drop_duplicates("key")
     joined = own.merge(landed.drop_duplicates("key"), on="key")
     promise = _promise(champion, monitor.performance, backends)
     observed: Estimate | None = None
@@ -77,12 +77,16 @@ def _judged(
     config, settings = request.config, request.config.monitor.performance
     if settings is None:
         raise ValueError("performance is judged only where monitor.performance is set")
-    scored = backends.metrics(config.task)
+    scored = backends.metrics(config.task, config.evaluation.scoring)
     label, answer = joined["label"], joined["prediction"]
     try:
-        observed = scored.score([settings.metric], label, answer, config.evaluation.confidence)[
-            settings.metric
-        ]
+        observed = scored.score(
+            [settings.metric],
+            label,
+            answer,
+            config.evaluation.confidence,
+            beside=Beside.of(joined, config.data.group),
+        )[settings.metric]
     except DataRefused as error:
         return None, Verdict("inconclusive", (str(error),))
     return observed, decay_verdict(
@@ -92,6 +96,7 @@ def _judged(
         tolerance=settings.tolerance,
         labels=len(joined),
         minimum_labels=settings.minimum_labels,
+        direction=config.evaluation.direction(settings.metric),
     )
 
 

@@ -12,7 +12,7 @@ from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.data import Data
 from airflow_mlops.config.parts.splits import NewestHoldout
 from airflow_mlops.core.ledger import Entry, in_order, pending_requests
-from airflow_mlops.core.values import DatasetRef, RunInfo, SnapshotPart
+from airflow_mlops.core.values import DatasetRef, RunInfo, SnapshotPart, is_classification
 from airflow_mlops.core.windows import Period, Window, resolve_window
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.steps.columns import as_numbers, as_text
@@ -186,8 +186,8 @@ def _check_rows(frame: pd.DataFrame, parts: list[SnapshotPart], config: ModelCon
 def _check_labels(training: pd.Series, holdout: pd.Series, config: ModelConfig, window: Window) -> None:
     """Labels that the task cannot be trained or scored on, found before time is spent on them."""
     label, parts = config.data.label, (("training rows", training), ("holdout", holdout))
-    if config.task == "regression":
-        _check_numbers([labels for _, labels in parts], label)
+    if not is_classification(config.task):
+        _check_numbers([labels for _, labels in parts], config)
         return
     for part, labels in parts:
         if labels.nunique() < 2:
@@ -206,14 +206,14 @@ def _check_labels(training: pd.Series, holdout: pd.Series, config: ModelConfig, 
             )
 
 
-def _check_numbers(parts: list[pd.Series], label: str) -> None:
+def _check_numbers(parts: list[pd.Series], config: ModelConfig) -> None:
     if any(as_numbers(part) is None for part in parts):
         what = f"these are {_shown(parts[0])}"
     elif endless := sum(int(part.isin([float("inf"), float("-inf")]).sum()) for part in parts):
         what = f"{endless} of {sum(map(len, parts))} are infinite"
     else:
         return
-    raise DataRefused(f"the labels of a regression are numbers, but in {label} {what}")
+    raise DataRefused(f"the labels of a {config.task} are numbers, but in {config.data.label} {what}")
 
 
 def _shown(labels: pd.Series) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.base import ANSWERS_FILE, WARNINGS_FILE, Backends, Trainer
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.core.values import RunRef, TaskKind
+from airflow_mlops.core.values import RunRef, TaskKind, is_classification
 from airflow_mlops.exceptions import TrainingFailed
 from airflow_mlops.steps.requests import DatasetRequest
 from airflow_mlops.steps.seen import holdout_tags
@@ -106,7 +106,7 @@ def predictions_of(
     Raises ``TrainingFailed`` that says what the estimator lacks or gave instead.
     """
     name = type(estimator).__name__
-    wanted = "predict" if task == "regression" else "predict_proba"
+    wanted = "predict_proba" if is_classification(task) else "predict"
     if not hasattr(estimator, wanted):
         raise TrainingFailed(f"training returned {name}, which has no {wanted}(); a {task} model needs it")
     try:

@@ -622,7 +622,7 @@ def test_what_a_bundle_says_elsewhere_is_named_at_its_line(tmp_path: Path) -> No
     assert places["training_data_path of the task Train"] == (training, 25)
     assert places["email_notifications of the training job"] == (training, 58)
     assert places["job batch_inference_job"] == ("batch-inference-workflow-resource.yml", 3)
-    assert places["threshold of max_error"] == ("validation.py", 10)
+    assert places["threshold of mean_on_target"] == ("validation.py", 10)
     assert "from now on the gates hold back" in left(model)["run_mode of the validation (dry_run)"]
     wanted = {one["key"]: one["wanted"] for one in model["to_fill_in"]}
     assert "the bundle reads /Volumes/main/fares/rides" in wanted["data.source.callable"]

@@ -16,7 +16,7 @@ from airflow_mlops.cli.main import main
 from airflow_mlops.config.load import load_model
 from airflow_mlops.plan.compile import compile_plan
 
-TASKS = ["binary_classification", "multiclass_classification", "regression"]
+TASKS = ["binary_classification", "multiclass_classification", "regression", "ranking", "forecasting"]
 PROGRAM = [sys.executable, "-m", "airflow_mlops"]
 
 

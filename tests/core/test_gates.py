@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from airflow_mlops.config.parts.metrics import METRICS_OF
 from airflow_mlops.core.gates import (
-    HIGHER_IS_BETTER,
-    LOWER_IS_BETTER,
     AgainstChampion,
     Rule,
     Threshold,
@@ -20,6 +18,7 @@ from airflow_mlops.core.gates import (
     loss,
     settle,
 )
+from airflow_mlops.core.metrics import HIGHER_IS_BETTER, LOWER_IS_BETTER
 from airflow_mlops.core.values import Estimate, Evaluation, ModelRef, Verdict
 
 CHAMPION = ModelRef("flight_delay", "3")

@@ -68,7 +68,7 @@ class Flights:
         """The gates' answer on the newest slice before ``as_of``."""
         config = self.config
         rows = self.rows(Period.parse(config.data.holdout.length).before(as_of), as_of)
-        label, names = rows[config.data.label], config.evaluation.metrics
+        label, names = rows[config.data.label], config.evaluation.names
         ours, theirs = self.answers(challenger, rows), self.answers(champion, rows)
         metrics, confidence = self.backends.metrics(config.task), config.evaluation.confidence
         evaluation = Evaluation(
@@ -81,7 +81,7 @@ class Flights:
         )
         gates = config.gates
         return judge(
-            rules_of(gates),
+            rules_of(gates, config.evaluation),
             evaluation,
             minimum_rows=gates.minimum_rows,
             bootstrap=gates.bootstrap,

@@ -13,6 +13,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from airflow_mlops.config.parts.data import ExpectationConfig
+from airflow_mlops.config.parts.evaluation import EvaluationConfig
+from airflow_mlops.config.parts.gates import Gates
+from airflow_mlops.config.parts.training import Training
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import Estimate, Evaluation
 from airflow_mlops.core.windows import Window
@@ -336,16 +339,58 @@ def test_an_evaluation_with_an_infinite_metric_can_be_read_again(config, backend
     endless = {"roc_auc": Estimate(float("nan"), float("-inf"), float("inf"))}
 
     class Scored:
-        def score(self, *given):
+        def score(self, *given, **about):
             return endless
 
-        def difference(self, *given):
+        def difference(self, *given, **about):
             return endless
 
-    backends.metrics = lambda task: Scored()
+    backends.metrics = lambda task, scoring: Scored()
     evaluate(EvaluateRequest(config, run, request.snapshot, request.training), backends)
     kept = backends.tracking.read_file(request.training.run_id, "evaluation.json")
     assert TypeAdapter(Evaluation).validate_json(kept).challenger["roc_auc"].high == float("inf")
+
+
+def test_gates_judge_what_decisions_cost_by_a_column_that_is_no_feature(config, backends, make_run, root):
+    change_rows(root, lambda rows: rows.assign(amount=10.0))
+    rule = {"type": "threshold", "metric": "cost", "maximum": 10.0}
+    config = config.model_copy(
+        update={
+            "evaluation": EvaluationConfig(
+                metrics=["roc_auc", {"name": "cost", "cost": {"false_negative": "amount"}}],
+                decision_threshold=0.3,
+            ),
+            "gates": Gates(
+                rules=[rule, {"type": "champion", "metric": "cost", "margin": 1.0}], minimum_rows=50
+            ),
+        }
+    )
+    request = whole_run(config, make_run(40), backends)
+    assert request.verdict.outcome == "pass", request.verdict.reasons
+    found, rows = request.evaluation.challenger["cost"], request.evaluation.rows
+    missed = found.value * rows / 10
+    assert 0 < found.low < found.value < found.high < 10
+    assert missed == pytest.approx(round(missed)), "each positive that was missed costs its amount"
+
+
+@pytest.mark.parametrize(("task", "metric"), [("ranking", "ndcg"), ("forecasting", "mean_absolute_error")])
+def test_a_number_a_row_is_trained_and_scored_whatever_it_is_for(
+    config, backends, make_run, root, task, metric
+):
+    change_rows(root, lambda rows: rows.assign(query=[f"q{index // 5}" for index in range(len(rows))]))
+    config = config.model_copy(
+        update={
+            "task": task,
+            "data": config.data.model_copy(update={"group": "query"}),
+            "training": Training(estimator="sklearn.linear_model.LinearRegression"),
+            "evaluation": EvaluationConfig(metrics=[metric]),
+            "gates": Gates(rules=[{"type": "threshold", "metric": metric, "minimum": 0.1}], minimum_rows=50),
+        }
+    )
+    request = whole_run(config, make_run(40), backends)
+    assert request.verdict.outcome == "pass", request.verdict.reasons
+    found = request.evaluation.challenger[metric]
+    assert found.low < found.value < found.high
 
 
 def labels(*values):

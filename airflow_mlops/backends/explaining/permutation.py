@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import Material
+from airflow_mlops.backends.base import Beside, Material
 from airflow_mlops.backends.explaining.rows import parts
 from airflow_mlops.core.gates import loss
 from airflow_mlops.core.values import Estimate, Importance
@@ -37,6 +37,7 @@ def _of(name: str, rows: pd.DataFrame, settings: Mapping[str, Any], material: Ma
     random = np.random.default_rng(material.seed)
     features, label = rows[list(material.columns.features)], rows[material.columns.label]
     answers, metric = material.model.predict(features), settings["metric"]
+    beside = Beside.of(rows, material.columns.group)
     found = []
     for feature in features:
         lost = []
@@ -44,14 +45,10 @@ def _of(name: str, rows: pd.DataFrame, settings: Mapping[str, Any], material: Ma
             order = random.permutation(len(features))
             shuffled = features.assign(**{feature: features[feature].to_numpy()[order]})
             without = material.model.predict(shuffled)
-            lost.append(
-                loss(
-                    metric,
-                    material.metrics.difference([metric], label, without, answers, material.confidence)[
-                        metric
-                    ],
-                )
+            gap = material.metrics.difference(
+                [metric], label, without, answers, material.confidence, beside=beside
             )
+            lost.append(loss(metric, gap[metric], material.metrics.direction(metric)))
         found.append(Importance(str(feature), _mean(lost), name))
     return sorted(found, key=lambda item: -item.estimate.value)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_mlops.backends.base import Material
+from airflow_mlops.backends.base import Beside, Material
 from airflow_mlops.core.gates import loss
 from airflow_mlops.core.values import Estimate, Finding, Measurement, Verdict
 from airflow_mlops.core.windows import Period
@@ -32,12 +32,15 @@ def measure(settings: Mapping[str, Any], material: Material) -> Finding:
     else:
         theirs, said = _constant(metric, material)
         rival = f"the constant {said}"
+    beside = Beside.of(material.holdout, material.columns.group)
     difference = material.metrics.difference(
-        [metric], material.label, material.answers, theirs, material.confidence
+        [metric], material.label, material.answers, theirs, material.confidence, beside=beside
     )[metric]
-    lost = loss(metric, difference)
+    lost = loss(metric, difference, material.metrics.direction(metric))
     gain = Estimate(-lost.value, -lost.high, -lost.low)
-    score = material.metrics.score([metric], material.label, theirs, material.confidence)[metric]
+    score = material.metrics.score([metric], material.label, theirs, material.confidence, beside=beside)[
+        metric
+    ]
     note = f"the rival has {score}"
     name = f"gain of {metric} over {rival}"
     return Finding("", (Measurement(name, gain, rows=len(material.holdout), note=note),))

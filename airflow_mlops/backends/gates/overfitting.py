@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_mlops.backends.base import Material
+from airflow_mlops.backends.base import Beside, Material
 from airflow_mlops.core.gates import loss
 from airflow_mlops.core.values import Estimate, Finding, Measurement
 
@@ -21,10 +21,16 @@ def measure(settings: Mapping[str, Any], material: Material) -> Finding:
         rows = rows.sample(settings["rows"], random_state=material.seed)
     answers = material.model.predict(rows[list(columns.features)])
     seen, unseen = (
-        material.metrics.score([metric], label, answered, material.confidence)[metric]
-        for label, answered in ((rows[columns.label], answers), (material.label, material.answers))
+        material.metrics.score(
+            [metric],
+            frame[columns.label],
+            answered,
+            material.confidence,
+            beside=Beside.of(frame, columns.group),
+        )[metric]
+        for frame, answered in ((rows, answers), (material.holdout, material.answers))
     )
-    gap = loss(metric, _minus(unseen, seen))
+    gap = loss(metric, _minus(unseen, seen), material.metrics.direction(metric))
     note = f"training {seen}, holdout {unseen}"
     return Finding("", (Measurement(f"gap of {metric}", gap, rows=len(rows), note=note),))
 

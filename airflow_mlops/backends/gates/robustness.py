@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import Material
+from airflow_mlops.backends.base import Beside, Material
 from airflow_mlops.backends.gates.perturbations import fitting, perturbed
 from airflow_mlops.core.gates import loss
 from airflow_mlops.core.values import Estimate, Finding, Measurement, Verdict
@@ -58,15 +58,16 @@ class _Trial:
 
         metric, material = self.settings["metric"], self.material
         strength = self.settings["strength"][perturbation]
+        beside = Beside.of(material.holdout.loc[self.features.index], material.columns.group)
         drops = []
         for repeat in range(self.settings["repeats"]):
             rng = np.random.default_rng([material.seed, repeat, *"|".join([perturbation, *names]).encode()])
             rows = perturbed(perturbation, self.features, names, self.training, strength, rng)
             answers = self._answers(rows)
             change = material.metrics.difference(
-                [metric], self.label, answers, self.answers, material.confidence
+                [metric], self.label, answers, self.answers, material.confidence, beside=beside
             )[metric]
-            drops.append(loss(metric, change))
+            drops.append(loss(metric, change, material.metrics.direction(metric)))
         value, low, high = (
             float(np.mean([getattr(one, end) for one in drops])) for end in ("value", "low", "high")
         )

@@ -12,7 +12,7 @@ from airflow_mlops.cli.convert.reading import Node, Place
 # What every model says, with what to write where the source does not know it. A placeholder is an empty
 # value, which lint names at its line (a key left out would be named at the part above it).
 REQUIRED: Mapping[str, str] = {
-    "task": "binary_classification, multiclass_classification or regression",
+    "task": "binary_classification, multiclass_classification, regression, ranking or forecasting",
     "data.source.callable": "package.module:function, called as load(start, end, **params) -> DataFrame",
     "data.time_column": "the column that says when a row happened",
     "data.key": "the column that names a row",

@@ -13,6 +13,7 @@ from typing import Any
 from airflow_mlops.cli.convert.reading import Place
 from airflow_mlops.config.parts.metrics import METRICS_OF
 from airflow_mlops.config.source import MAX_BYTES
+from airflow_mlops.core.metrics import LOWER_IS_BETTER
 
 # MLflow's and Databricks' names of metrics that we have under another; ours are taken as they are.
 _METRICS: Mapping[str, str] = {
@@ -21,9 +22,12 @@ _METRICS: Mapping[str, str] = {
     "f1_score": "f1",
     "rmse": "root_mean_squared_error",
     "mae": "mean_absolute_error",
+    "mse": "mean_squared_error",
+    "mape": "mean_absolute_percentage_error",
+    "precision_score": "precision",
+    "recall_score": "recall",
 }
 _KNOWN = frozenset(metric for metrics in METRICS_OF.values() for metric in metrics)
-_LOWER_IS_BETTER = frozenset({"log_loss", "brier_score", "mean_absolute_error", "root_mean_squared_error"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ def _rule(place: Place, what: str, name: str, given: Mapping[str, Any]) -> list[
     metric = metric_of(name)
     if metric is None:
         return [Threshold(place, what, None, "not a metric that evaluation.metrics can compute")]
-    side = "maximum" if metric in _LOWER_IS_BETTER else "minimum"
+    side = "maximum" if metric in LOWER_IS_BETTER else "minimum"
     said = given.get("greater_is_better", given.get("higher_is_better"))
     if isinstance(said, bool) and said == (side == "maximum"):
         return [

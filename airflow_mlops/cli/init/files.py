@@ -63,10 +63,10 @@ class Files:
 def files_of(start: Start, folder: Path) -> Files:
     """Path to text, for each file of a new model below a folder."""
     words = {"model": start.model, "task": start.task, "level": str(start.level), "year": str(start.year)}
-    words |= {"api_version": API_VERSION, **_OF_TASK[start.task]}
+    words |= {"api_version": API_VERSION, "group": "", "query": "", **_OF_TASK[start.task]}
     words["dags"] = ", ".join(f'"{start.model}.{role}"' for role in _roles(start.level))
     monitor = "" if start.level == 1 else _filled("monitor.yaml", words)
-    if start.level > 1 and start.task != "multiclass_classification":
+    if start.level > 1 and start.task not in _NOT_IN_THE_LOG:
         monitor += _filled("performance.yaml", words)
     if start.level == 3:
         monitor += _filled("retraining.yaml", words)
@@ -132,4 +132,30 @@ _OF_TASK: Mapping[TaskKind, Mapping[str, str]] = {
         "champion": "{type: champion, metric: mean_absolute_error, margin: 0.2}",
         "tolerance": "0.2",
     },
+    "ranking": {
+        "question": "Which of ten will be taken?",
+        "label_means": "0 for passed over, 1 for looked at, 2 for taken",
+        "outcome": "np.digitize(score + random.normal(0, 0.5, len(rows)), [-1, 1])",
+        "group": "  # Rows are ranked within each query.\n  group: query_id\n",
+        "query": '    rows["query_id"] = [f"{day:%Y%m%d}-{n // 10}" for n in range(len(rows))]\n',
+        "estimator": "RandomForestRegressor",
+        "metrics": "[ndcg, mean_reciprocal_rank]",
+        "metric": "ndcg",
+        "threshold": "{type: threshold, metric: ndcg, minimum: 0.7}",
+        "champion": "{type: champion, metric: ndcg, margin: 0.02}",
+        "tolerance": "0.02",
+    },
+    "forecasting": {
+        "question": "How much will it be?",
+        "label_means": "a number of a later time",
+        "outcome": "50 + 10 * score + random.normal(0, 2, len(rows))",
+        "estimator": "RandomForestRegressor",
+        "metrics": "[mean_absolute_error, mean_absolute_scaled_error]",
+        "metric": "mean_absolute_error",
+        "threshold": "{type: threshold, metric: mean_absolute_scaled_error, maximum: 1}",
+        "champion": "{type: champion, metric: mean_absolute_error, margin: 0.2}",
+        "tolerance": "0.2",
+    },
 }
+# The log keeps one number a row: no probabilities of several classes, and no query.
+_NOT_IN_THE_LOG: frozenset[TaskKind] = frozenset({"multiclass_classification", "ranking"})

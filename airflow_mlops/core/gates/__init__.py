@@ -5,8 +5,6 @@ from airflow_mlops.core.gates.collect import rows_to_decide
 from airflow_mlops.core.gates.judge import judge, settle
 from airflow_mlops.core.gates.quantile import fewest_for_quantile, quantile
 from airflow_mlops.core.gates.rules import (
-    HIGHER_IS_BETTER,
-    LOWER_IS_BETTER,
     AgainstChampion,
     Bootstrap,
     Incompatible,
@@ -17,8 +15,6 @@ from airflow_mlops.core.gates.rules import (
 )
 
 __all__ = [
-    "HIGHER_IS_BETTER",
-    "LOWER_IS_BETTER",
     "AgainstChampion",
     "Bootstrap",
     "DecideBy",

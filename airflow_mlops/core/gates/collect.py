@@ -45,7 +45,8 @@ def _open(rule: Rule, evaluation: Evaluation) -> Iterator[float]:
             elif difference is not None:
                 theirs = evaluation.champion_metrics.get(rule.metric)
                 most = rule.most_lost(theirs.value if theirs else 0.0)
-                yield from _growth(loss(rule.metric, difference), None, most, rule.decide_by, confidence)
+                lost = loss(rule.metric, difference, rule.direction)
+                yield from _growth(lost, None, most, rule.decide_by, confidence)
         case Measured():
             for finding in evaluation.findings:
                 if finding.rule != rule.label:

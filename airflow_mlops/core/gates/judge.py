@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import isfinite
+from math import isfinite, isnan
 from typing import assert_never
 
 from airflow_mlops.core.gates.bounds import within
@@ -138,10 +138,10 @@ def _judge_against_champion(rule: AgainstChampion, evaluation: Evaluation, boots
     theirs = evaluation.champion_metrics.get(rule.metric)
     if difference is None or (rule.relative and theirs is None):
         return _missing(rule.metric, f"the differences from {champion}", list(evaluation.difference))
-    if not all(isfinite(end) for end in (difference.low, difference.value, difference.high)):
+    if not isfinite(difference.value) or isnan(difference.low) or isnan(difference.high):
         reason = f"{rule.metric}: the difference from {champion} is {difference}, not finite numbers"
         return Verdict("fail", (reason,))
-    lost = loss(rule.metric, difference)
+    lost = loss(rule.metric, difference, rule.direction)
     fact = f"{rule.metric} is {_worse_or_better(lost)} than {champion}"
     return _compared(rule, lost, fact, rule.most_lost(theirs.value if theirs else 0.0))
 

@@ -6,12 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from airflow_mlops.core.gates.bounds import DecideBy
+from airflow_mlops.core.metrics import Direction, direction_of
 from airflow_mlops.core.values import Estimate
-
-HIGHER_IS_BETTER: frozenset[str] = frozenset({"roc_auc", "average_precision", "accuracy", "f1", "r2"})
-LOWER_IS_BETTER: frozenset[str] = frozenset(
-    {"log_loss", "brier_score", "mean_absolute_error", "root_mean_squared_error"}
-)
 
 Bootstrap = Literal["thresholds_only", "refuse"]
 Incompatible = Literal["hold", "first_model"]
@@ -39,7 +35,8 @@ class AgainstChampion:
     Both are in the metric's unit, or with ``relative`` a share of the champion's value. A margin of 0 asks
     for proof of no loss at all: an equally good challenger is then held nearly always, because the interval
     of a difference of zero straddles zero. ``on_tie`` says who stays where the challenger is proven no worse
-    but not proven better: the newer model, which has seen newer data, or the champion.
+    but not proven better: the newer model, which has seen newer data, or the champion. ``direction`` is that
+    of a metric of somebody's own.
     """
 
     metric: str
@@ -48,13 +45,10 @@ class AgainstChampion:
     relative: bool = False
     on_tie: Tie = "newer"
     decide_by: DecideBy = "interval"
+    direction: Direction | None = None
 
     def __post_init__(self) -> None:
-        if self.metric not in HIGHER_IS_BETTER | LOWER_IS_BETTER:
-            known = ", ".join(sorted(HIGHER_IS_BETTER | LOWER_IS_BETTER))
-            raise ValueError(
-                f"nobody knows whether more or less {self.metric!r} is better; use one of {known}"
-            )
+        direction_of(self.metric, self.direction)
         if not self.margin >= 0:
             raise ValueError(f"the margin on {self.metric} is {self.margin}; it must be zero or more")
         if self.improvement is not None and not self.improvement >= 0:
@@ -91,16 +85,14 @@ class Measured:
 Rule = Threshold | AgainstChampion | Measured
 
 
-def loss(metric: str, difference: Estimate) -> Estimate:
+def loss(metric: str, difference: Estimate, direction: Direction | None = None) -> Estimate:
     """How much worse, in the metric's unit, a difference (new minus old) is; below zero is better.
 
-    Raises ``ValueError`` for a metric whose direction is unknown.
+    ``direction`` is that of a metric of somebody's own. Raises ``ValueError`` where it is unknown.
     """
-    if metric in HIGHER_IS_BETTER:
+    if direction_of(metric, direction) == "higher":
         return Estimate(-difference.value, -difference.high, -difference.low)
-    if metric in LOWER_IS_BETTER:
-        return difference
-    raise ValueError(f"nobody knows whether more or less {metric!r} is better")
+    return difference
 
 
 def _check_bounds(what: str, minimum: float | None, maximum: float | None) -> None:

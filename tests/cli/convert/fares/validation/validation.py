@@ -7,7 +7,7 @@ def custom_metrics():
 
 def validation_thresholds():
     return {
-        "max_error": MetricThreshold(threshold=500, higher_is_better=False),
+        "mean_on_target": MetricThreshold(threshold=500, higher_is_better=False),
         "mean_squared_error": MetricThreshold(
             threshold=400, min_absolute_change=0.01, greater_is_better=False
         ),
