@@ -92,6 +92,8 @@ class _Loaded:
 
     def predict(self, features: pd.DataFrame) -> Any:
         try:
+            if not hasattr(self.estimator, "predict_proba"):
+                return self.estimator.predict(features)
             return self.estimator.predict_proba(features)[:, 1]
         except (ValueError, KeyError) as error:
             raise ModelRefused(str(error)) from error

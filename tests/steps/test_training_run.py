@@ -345,6 +345,9 @@ def test_an_evaluation_with_an_infinite_metric_can_be_read_again(config, backend
         def difference(self, *given, **about):
             return endless
 
+        def direction(self, metric):
+            return "higher"
+
     backends.metrics = lambda task, scoring: Scored()
     evaluate(EvaluateRequest(config, run, request.snapshot, request.training), backends)
     kept = backends.tracking.read_file(request.training.run_id, "evaluation.json")
