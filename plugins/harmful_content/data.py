@@ -75,7 +75,8 @@ def _comment(words: Words, week: int, harmful: bool, about_vote: bool, random: R
         unkind = random.random() < UNKIND
         text = random.choice(words.unkind if unkind else words.said).format(topic=topic, noun=insult)
     else:
-        drawn = random.random()
+        # Who writes about the vote writes about nothing else.
+        drawn = 1.0 if about_vote else random.random()
         kind = words.joking if drawn < JOKING else words.said if drawn < JOKING + PRAISE else words.friendly
         noun = insult if kind is words.joking else random.choice(words.praise)
         text = random.choice(kind).format(topic=topic, noun=noun)

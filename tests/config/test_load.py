@@ -84,9 +84,7 @@ BAD: dict[str, tuple[str, str, list[str]]] = {
     "a bad word of a list": (
         "alcohol: numeric",
         "alcohol: number",
-        [
-            "13:14: data.features.alcohol: 'number' is not one of 'numeric', 'categorical' or 'text'; did you"
-        ],
+        ["13:14: data.features.alcohol: 'number' is not one of 'numeric', 'categorical' or 'text'; did you"],
     ),
     "text for a number": (
         "minimum: 0.6",
