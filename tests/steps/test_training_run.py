@@ -34,6 +34,7 @@ from airflow_mlops.steps.requests import (
     SnapshotRequest,
     TakeChallengerRequest,
 )
+from airflow_mlops.steps.sample_run import sample_run
 from airflow_mlops.steps.snapshot import snapshot
 from airflow_mlops.steps.take_challenger import take_challenger
 from airflow_mlops.steps.train import predictions_of, train
@@ -490,4 +491,4 @@ def test_a_text_is_never_missing_and_its_model_answers_rows_without_one(config, 
     rows = backends.datasets.load(done.snapshot.dataset, "all")
     assert not rows["comment"].isna().any()
     assert (rows["comment"] == "").any()
-    preflight(DatasetRequest(config, make_run(40), done.snapshot), backends)
+    sample_run(DatasetRequest(config, make_run(40), done.snapshot), backends)
