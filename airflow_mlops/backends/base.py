@@ -121,8 +121,17 @@ class Checker(Protocol):
 class Trainer(Protocol):
     """Turns rows into a fitted estimator."""
 
-    def fit(self, features: pd.DataFrame, label: pd.Series, params: Mapping[str, Any], seed: int) -> Any:
-        """A fitted estimator with ``predict`` (and ``predict_proba`` for classification).
+    def fit(
+        self,
+        features: pd.DataFrame,
+        label: pd.Series,
+        params: Mapping[str, Any],
+        seed: int,
+        *,
+        texts: Sequence[str] = (),
+    ) -> Any:
+        """A fitted estimator with ``predict`` (and ``predict_proba`` for classification). ``texts`` names
+        the columns that hold prose, not categories; they have no missing values.
         Raises ``TrainingFailed`` with the cause."""
 
     def code_version(self) -> str:
@@ -333,9 +342,11 @@ class Tracking(Protocol):
         dataset_version: str,
         trusted_types: Sequence[str],
         files: Mapping[str, bytes] = MappingProxyType({}),
+        texts: Sequence[str] = (),
     ) -> RunRef:
         """Log a model whole, with ``files`` beside it under their paths; a run that an earlier try with the
-        same ``run_key`` left behind is reused as it is when finished and marked killed when not."""
+        same ``run_key`` left behind is reused as it is when finished and marked killed when not. ``texts``
+        are the columns that hold prose: the model's signature tells them from categories."""
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         """Add metrics to a run."""
@@ -372,7 +383,8 @@ class Tracking(Protocol):
         """A run's tags."""
 
     def set_tags(self, model: ModelRef, tags: Mapping[str, str]) -> None:
-        """Set tags on a version."""
+        """Set tags on a version; nothing happens if there is none: a rollout does not fail for a note on a
+        version that was deleted."""
 
     def describe(self, model: ModelRef, text: str) -> None:
         """Write a version's description (Markdown), replacing what was there; too long a one is cut."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.base import DriftResult
+from airflow_mlops.backends.drift_text import measured, measured_kinds, of_text
 from airflow_mlops.core.values import ColumnDrift, ColumnKind
 from airflow_mlops.exceptions import DataRefused
 
@@ -22,6 +23,8 @@ class EvidentlyDriftDetector:
     """Scores are effect sizes, not p-values, which fire on any big sample: ``psi`` (population stability
     index), ``jensenshannon`` (distance, 0 to 1) or ``wasserstein`` (in standard deviations of the
     reference; categorical columns, which have no distances, are scored by Jensen-Shannon).
+
+    Text is not compared value by value: see ``drift_text``.
 
     A column that has values in one frame only has drifted as far as it can, and one that has none in
     either has not; Evidently can compute neither, so both are settled here and named so in ``method``.
@@ -44,22 +47,24 @@ class EvidentlyDriftDetector:
             if missing or not len(frame):
                 what = f"lacks {', '.join(missing)}" if missing else "has no rows"
                 raise DataRefused(f"the {name} data {what}: drift cannot be scored")
-        reference, current = (
-            _typed(_sampled(frame[list(columns)], sample_rows), columns) for frame in (reference, current)
-        )
+        reference, current = (_sampled(frame[list(columns)], sample_rows) for frame in (reference, current))
+        texts, kinds = [name for name in columns if columns[name] == "text"], measured_kinds(columns)
+        reference, current = (_typed(frame, kinds) for frame in measured(reference, current, texts))
         settled = {
             column: found
-            for column in columns
+            for column in kinds
             if (found := _settled(column, reference, current, threshold)) is not None
         }
-        comparable = {column: kind for column, kind in columns.items() if column not in settled}
-        if not comparable:
-            return DriftResult(
-                tuple(settled.values()), b"<html><p>No column has values to compare.</p></html>"
-            )
-        scores, html = _evidently(reference, current, comparable, method, threshold, share)
+        comparable = {column: kind for column, kind in kinds.items() if column not in settled}
+        scores, html = (
+            _evidently(reference, current, comparable, method, threshold, share)
+            if comparable
+            else ({}, b"<html><p>No column has values to compare.</p></html>")
+        )
         scores.update(settled)
-        return DriftResult(tuple(scores[column] for column in columns), html)
+        return DriftResult(
+            tuple(of_text(name, scores) if name in texts else scores[name] for name in columns), html
+        )
 
 
 def _sampled(frame: pd.DataFrame, rows: int) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.core.values import ColumnKind, TaskKind, is_classification
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def column_kinds(features: pd.DataFrame) -> dict[str, ColumnKind]:
-    """Numbers and flags are numeric, text is categorical. Raises ``DataRefused`` for dates and
-    other types that would not survive the way through JSON to the endpoint.
+def column_kinds(features: pd.DataFrame, texts: Collection[str] = ()) -> dict[str, ColumnKind]:
+    """Numbers and flags are numeric, strings are categories, or text where ``texts`` names the column.
+    Raises ``DataRefused`` for dates and other types that would not survive the way through JSON to the
+    endpoint, and for a text that holds numbers.
     """
     import pandas as pd
     from pandas.api import types
@@ -27,9 +28,10 @@ def column_kinds(features: pd.DataFrame) -> dict[str, ColumnKind]:
         if types.is_numeric_dtype(values) and not types.is_complex_dtype(values):
             kinds[str(name)] = "numeric"
         elif types.is_string_dtype(values) or types.is_object_dtype(values):
-            kinds[str(name)] = "categorical"
+            kinds[str(name)] = "text" if name in texts else "categorical"
         else:
             refused.append(f"{name} ({dtype})")
+    refused += [f"{name} (numbers, not text)" for name in texts if kinds.get(name) == "numeric"]
     if refused:
         raise DataRefused(
             f"features must be numbers, text or categories, but these are not: {', '.join(refused)}. "
@@ -39,7 +41,8 @@ def column_kinds(features: pd.DataFrame) -> dict[str, ColumnKind]:
 
 
 def conformed(features: pd.DataFrame, columns: Mapping[str, ColumnKind]) -> pd.DataFrame:
-    """These columns in this order: numeric as float64, categorical as text, all missing values NaN.
+    """These columns in this order: numeric as float64, categorical as text, all missing values NaN, but a
+    missing text is an empty one.
 
     Raises ``ModelRefused`` that names columns which are missing or of the other kind: rows that an encoder
     would take for unknown, one and all, must not pass for predictions.
@@ -54,7 +57,7 @@ def conformed(features: pd.DataFrame, columns: Mapping[str, ColumnKind]) -> pd.D
         )
     return pd.DataFrame(
         {
-            name: _numbers(features[name]) if kind == "numeric" else _objects(features[name])
+            name: _numbers(features[name]) if kind == "numeric" else _objects(features[name], kind)
             for name, kind in columns.items()
         },
         index=features.index,
@@ -70,7 +73,7 @@ def _numbers(values: pd.Series) -> np.ndarray[Any, Any]:
         raise ModelRefused(f"the model needs numbers in column {values.name}: {error}") from error
 
 
-def _objects(values: pd.Series) -> pd.Series:
+def _objects(values: pd.Series, kind: ColumnKind) -> pd.Series:
     """None, NaN and NA are one missing value to scikit-learn's encoders only when all are NaN.
 
     A series, since a frame made of a bare array is text in pandas 3 and objects in pandas 2.
@@ -87,7 +90,7 @@ def _objects(values: pd.Series) -> pd.Series:
     # A client may send 7 or true where training has seen the text: an encoder would know neither.
     if any(isinstance(value, (bool, int)) for value in objects):
         objects = np.array([str(value) for value in objects], dtype=object)
-    objects[missing] = np.nan
+    objects[missing] = "" if kind == "text" else np.nan
     return pd.Series(objects, dtype=object, index=values.index)
 
 

@@ -13,7 +13,7 @@ import logging
 import os
 import warnings
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MODEL_FILE = "model.skops"
 DESCRIPTION_FILE = "MLmodel"
+TEXTS = "mlops.texts"
 
 # What scikit-learn's own estimators hold besides the types that skops trusts already. Exact names only.
 TRUSTED_TYPES = (
@@ -102,8 +103,10 @@ def save(
     trusted_types: Sequence[str],
     run_id: str,
     model_id: str,
+    texts: Sequence[str] = (),
 ) -> None:
-    """Write a model as MLflow's scikit-learn flavour in skops format, with signature and example.
+    """Write a model as MLflow's scikit-learn flavour in skops format, with signature and example. ``texts``
+    are the columns that hold prose.
 
     Raises ``ModelRefused`` that names types which nobody trusts, ``TrainingFailed`` where the estimator
     cannot predict the example or cannot be written.
@@ -116,7 +119,7 @@ def save(
     from mlflow.types import ColSpec, Schema
 
     _quiet_skops()
-    kinds = column_kinds(example)
+    kinds = column_kinds(example, texts)
     rows = conformed(example, kinds)
     prediction(estimator, task, rows)
     inputs = Schema(
@@ -126,7 +129,10 @@ def save(
         mlflow.sklearn.save_model(
             estimator,
             str(folder),
-            mlflow_model=Model(run_id=run_id, model_uuid=model_id, model_id=model_id),
+            # MLflow's signature has one type for every string: which of them are prose stands beside it.
+            mlflow_model=Model(
+                run_id=run_id, model_uuid=model_id, model_id=model_id, metadata={TEXTS: list(texts)}
+            ),
             serialization_format="skops",
             skops_trusted_types=[*TRUSTED_TYPES, *TRUSTED_IF_UNCHANGED, *trusted_types],
             signature=ModelSignature(inputs=inputs),
@@ -206,10 +212,8 @@ def _described(description: bytes) -> dict[str, ColumnKind]:
         told = yaml.load(description, Loader=yaml.CSafeLoader)
         flavor = told["flavors"]["sklearn"]
         inputs = json.loads(told["signature"]["inputs"])
-        columns: dict[str, ColumnKind] = {
-            str(column["name"]): "categorical" if column["type"] == "string" else "numeric"
-            for column in inputs
-        }
+        texts = set((told.get("metadata") or {}).get(TEXTS) or ())
+        columns = {str(column["name"]): _kind(column, texts) for column in inputs}
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise ModelRefused(
             f"the model's {DESCRIPTION_FILE} file does not describe a scikit-learn model with a signature of "
@@ -222,6 +226,12 @@ def _described(description: bytes) -> dict[str, ColumnKind]:
         )
     _mention_other_version(str(flavor.get("sklearn_version")))
     return columns
+
+
+def _kind(column: Mapping[str, Any], texts: Collection[str]) -> ColumnKind:
+    if column["type"] != "string":
+        return "numeric"
+    return "text" if column["name"] in texts else "categorical"
 
 
 def _mention_other_version(trained_with: str) -> None:

@@ -88,11 +88,14 @@ class MlflowRegistry:
                 raise
 
     def set_tags(self, model: ModelRef, tags: Mapping[str, str]) -> None:
-        """Set tags on a version."""
+        """Set tags on a version; nothing happens if somebody has deleted it."""
         for tag in pairs(tags):
-            self._rest.send(
-                "POST", "model-versions/set-tag", {"name": model.name, "version": model.version, **tag}
-            )
+            body = {"name": model.name, "version": model.version, **tag}
+            try:
+                self._rest.send("POST", "model-versions/set-tag", body)
+            except MlflowAnswer as error:
+                if not error.is_missing:
+                    raise
 
     def describe(self, model: ModelRef, text: str) -> None:
         """Write a version's description, as its page in MLflow shows it; too long a one is cut at a line."""

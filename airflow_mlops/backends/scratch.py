@@ -71,6 +71,7 @@ class ScratchTracking(Tracking):
         dataset_version: str,
         trusted_types: Sequence[str],
         files: Mapping[str, bytes] = MappingProxyType({}),
+        texts: Sequence[str] = (),
     ) -> RunRef:
         run_id = f"trial-{len(self.runs) + 1}"
         folder = self.folder / run_id
@@ -81,6 +82,7 @@ class ScratchTracking(Tracking):
             example=input_example.head(5),
             task=task,
             trusted_types=trusted_types,
+            texts=texts,
             run_id=run_id,
             model_id=run_id,
         )

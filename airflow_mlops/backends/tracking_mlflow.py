@@ -60,6 +60,7 @@ class MlflowTracking(MlflowRegistry):
         dataset_version: str,
         trusted_types: Sequence[str],
         files: Mapping[str, bytes] = MappingProxyType({}),
+        texts: Sequence[str] = (),
     ) -> RunRef:
         """Log a model whole. A finished run of an earlier try with the same ``run_key``, data, config and
         code is returned as it is; an unfinished one is marked killed.
@@ -92,6 +93,7 @@ class MlflowTracking(MlflowRegistry):
                 example=input_example.head(_EXAMPLE_ROWS),
                 task=task,
                 trusted_types=trusted_types,
+                texts=texts,
             )
         return self.run_ref(self.run(run_id), f"models:/{model_id}")
 
@@ -263,6 +265,7 @@ class MlflowTracking(MlflowRegistry):
         example: pd.DataFrame,
         task: TaskKind,
         trusted_types: Sequence[str],
+        texts: Sequence[str],
     ) -> str:
         """Save, hash and hand over the model's files; the logged model's id."""
         info = run["info"]
@@ -278,6 +281,7 @@ class MlflowTracking(MlflowRegistry):
                 example=example,
                 task=task,
                 trusted_types=trusted_types,
+                texts=texts,
                 run_id=info["run_id"],
                 model_id=model_id,
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.import_path import load_object, source_version
@@ -19,7 +19,15 @@ class CallableTrainer:
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def fit(self, features: pd.DataFrame, label: pd.Series, params: Mapping[str, Any], seed: int) -> Any:
+    def fit(
+        self,
+        features: pd.DataFrame,
+        label: pd.Series,
+        params: Mapping[str, Any],
+        seed: int,
+        *,
+        texts: Sequence[str] = (),  # noqa: ARG002 - the function knows its own columns
+    ) -> Any:
         """What the function returned. Raises ``TrainingFailed`` with the function's own error as its cause,
         or where the result cannot predict. The function gets copies: it may change what it is given.
         """

@@ -1,9 +1,10 @@
-"""Training by a scikit-learn estimator named in the YAML, with encoders for categories in front of it."""
+"""Training by a scikit-learn estimator named in the YAML, with encoders for categories and text before it."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -16,17 +17,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _HISTOGRAM_BINS = 255
+_WORD = r"(?u)\b\w\w+\b"
+_SPARSE_WORDS, _DENSE_WORDS = 20_000, 300
 
 
 class EstimatorTrainer:
     """Makes ``Pipeline(encoders, estimator)``, so that raw rows can be served and saved as one model.
 
-    Columns of text or pandas categories are encoded, all others pass as numbers:
+    Columns of strings or pandas categories are encoded, all others pass as numbers:
 
     * histogram gradient boosting splits on categories itself: they are numbered (the rarest share one number
       beyond ``max_bins``), and what training has not seen counts as missing;
     * any other estimator gets one column for each of the 1,000 most frequent categories (what training has
-      not seen is none of them), and missing numbers are the median, since most estimators refuse them.
+      not seen is none of them), and missing numbers are the median, since most estimators refuse them;
+    * a column of prose is its words and pairs of neighbouring words, weighed by how rare they are (tf-idf,
+      with the logarithm of the count, rows scaled to length one): the 20,000 most frequent in training where
+      the estimator takes sparse matrices, the 300 most frequent where it does not, since each of them is
+      then a full column of numbers. Case is ignored; words have two letters or more, of any alphabet.
 
     ``random_state`` is the seed unless ``params`` says otherwise.
     """
@@ -34,7 +41,15 @@ class EstimatorTrainer:
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def fit(self, features: pd.DataFrame, label: pd.Series, params: Mapping[str, Any], seed: int) -> Any:
+    def fit(
+        self,
+        features: pd.DataFrame,
+        label: pd.Series,
+        params: Mapping[str, Any],
+        seed: int,
+        *,
+        texts: Sequence[str] = (),
+    ) -> Any:
         """The fitted pipeline. Raises ``DataRefused`` for labels or columns it cannot learn from, and
         ``TrainingFailed`` that names the parameter at fault."""
         from sklearn.base import is_classifier
@@ -48,8 +63,9 @@ class EstimatorTrainer:
                     f"{self._path} gives no probabilities with these params; use a classifier that has "
                     "predict_proba"
                 )
-        categorical, numeric = _split(features)
-        pipeline = _pipeline(estimator, categorical, numeric)
+        _refuse_wordless(features, texts)
+        categorical, numeric = _split(features.drop(columns=list(texts)))
+        pipeline = _pipeline(estimator, categorical, numeric, texts)
         try:
             pipeline.fit(_one_kind_of_missing(features, categorical), label)
         except Exception as error:  # scikit-learn raises ValueError, TypeError and its own; the cause is kept
@@ -113,7 +129,18 @@ def _split(features: pd.DataFrame) -> tuple[list[str], list[str]]:
     return categorical, numeric
 
 
-def _pipeline(estimator: Any, categorical: Sequence[str], numeric: Sequence[str]) -> Any:
+def _refuse_wordless(features: pd.DataFrame, texts: Sequence[str]) -> None:
+    for name in texts:
+        if not any(re.search(_WORD, text) for text in features[name]):
+            raise DataRefused(
+                f"no row has a word of two letters or more in the text column {name!r}, so nothing can be "
+                "learnt from it; look at where its text comes from, or leave it out of data.features"
+            )
+
+
+def _pipeline(
+    estimator: Any, categorical: Sequence[str], numeric: Sequence[str], texts: Sequence[str]
+) -> Any:
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
     from sklearn.utils import get_tags
@@ -125,8 +152,13 @@ def _pipeline(estimator: Any, categorical: Sequence[str], numeric: Sequence[str]
             estimator.set_params(categorical_features=list(range(len(categorical))))
     else:
         categories, numbers = _one_column_each(), _filled()
-    parts = [("categories", categories, list(categorical)), ("numbers", numbers, list(numeric))]
     takes_sparse = get_tags(estimator).input_tags.sparse
+    parts: list[tuple[str, Any, Any]] = [
+        ("categories", categories, list(categorical)),
+        ("numbers", numbers, list(numeric)),
+        # A name alone, not a list of one: a vectorizer takes one column, not a frame.
+        *((f"words of {name}", _words(takes_sparse), name) for name in texts),
+    ]
     encoders = ColumnTransformer(
         [part for part in parts if part[2]], sparse_threshold=0.3 if takes_sparse else 0.0
     )
@@ -150,6 +182,20 @@ def _one_column_each() -> Any:
     from sklearn.preprocessing import OneHotEncoder
 
     return OneHotEncoder(handle_unknown="ignore", max_categories=1_000)
+
+
+def _words(takes_sparse: bool) -> Any:
+    """Single precision: half the memory, and weights need no more."""
+    import numpy as np
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(
+        token_pattern=_WORD,
+        ngram_range=(1, 2),
+        max_features=_SPARSE_WORDS if takes_sparse else _DENSE_WORDS,
+        sublinear_tf=True,
+        dtype=np.float32,
+    )
 
 
 def _filled() -> Any:

@@ -35,6 +35,8 @@ def _column_problems(
         for name in cut:
             if name in outcome:
                 yield (*at, index), f"{name!r} is {outcome[name]}: it makes no groups"
+            elif name in data.texts:
+                yield (*at, index), f"{name!r} is text: nearly every row would be a group of its own"
             elif name not in config.columns:
                 hint = nearest(name, config.columns) or "list it there"
                 yield (*at, index), f"{name!r} is neither in data.features nor in data.sensitive; {hint}"

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from airflow_mlops.config.parts.alerts import Alerts
 from airflow_mlops.config.parts.base import Mistakes, Name, Part, whole
-from airflow_mlops.config.parts.data import Data, Validation
+from airflow_mlops.config.parts.data import Data, ExpectationConfig, Validation
 from airflow_mlops.config.parts.delivery import Deploy, TrackingConfig
 from airflow_mlops.config.parts.evaluation import EvaluationConfig
 from airflow_mlops.config.parts.gates import Gates
@@ -72,12 +72,34 @@ class ModelConfig(Part):
             raise Mistakes(*found)
         return self
 
+    @model_validator(mode="after")
+    def _expectations_can_fail(self) -> Self:
+        found: list[tuple[tuple[str | int, ...], str]] = [
+            (("validation", "expectations", index, "type"), problem)
+            for index, expectation in enumerate(self.validation.expectations)
+            if (problem := never_null(expectation, self.data)) is not None
+        ]
+        if found:
+            raise Mistakes(*found)
+        return self
+
     @property
     def columns(self) -> list[str]:
         """Every column a snapshot holds, once, in a fixed order: the model's own, and what metrics and gates
         read."""
         gates = (name for rule in self.gates.rules for name in rule.columns)
         return list(dict.fromkeys([*self.data.columns, *self.evaluation.columns, *gates]))
+
+
+def never_null(expectation: ExpectationConfig, data: Data) -> str | None:
+    """Why an expectation of a text would always hold, or None: a missing text is an empty one."""
+    column = expectation.kwargs.get("column")
+    if expectation.type != "expect_column_values_to_not_be_null" or column not in data.texts:
+        return None
+    return (
+        f"{column!r} is text, and a missing text is an empty one, never null; ask for "
+        "expect_column_value_lengths_to_be_between with min_value: 1"
+    )
 
 
 def _metrics_named(config: ModelConfig) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from airflow_mlops.config.layers import Dependency
-from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.models import ModelConfig, never_null
 from airflow_mlops.config.parts.data import ExpectationConfig
 from airflow_mlops.config.source import MAX_BYTES, unfit
 from airflow_mlops.config.text import regular_bytes
@@ -31,7 +31,11 @@ def with_suite(config: ModelConfig, suite: str, yaml_path: Path) -> tuple[ModelC
     if not file.is_relative_to(folder):
         raise ValueError("must lie in the YAML's own folder or below it")
     body = _bytes(file)
-    expectations = (*_expectations(body), *config.validation.expectations)
+    listed = _expectations(body)
+    for index, expectation in enumerate(listed):
+        if (problem := never_null(expectation, config.data)) is not None:
+            raise ValueError(f"expectation {index}: {problem}")
+    expectations = (*listed, *config.validation.expectations)
     validation = config.validation.model_copy(update={"expectations": expectations})
     dependency = Dependency(yaml_path.parent / suite, hashlib.sha256(body).hexdigest())
     return config.model_copy(update={"validation": validation}), dependency

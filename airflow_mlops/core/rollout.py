@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from math import exp, fsum, inf, log, log1p
 from typing import Literal
 
 from airflow_mlops.core.gates import settle
 from airflow_mlops.core.ledger import Entry, EntryKind, in_order
 from airflow_mlops.core.values import ArmObservation, Observation, RolloutMode, Verdict
+from airflow_mlops.core.windows import Period
 
 HARM_EVIDENCE = 20.0
 """Evidence at which errors count as proven: a harmless challenger reaches it with probability 1/20."""
@@ -28,12 +30,15 @@ class StageLimits:
     ``minimum_requests`` are rows the challenger must have answered; ``max_error_rate`` is errors per
     row; ``max_latency_ratio`` is its p99 over the champion's; ``max_disagreement`` is the share of
     shadowed rows that may be answered differently (None: not judged; it is never judged in a canary).
+    ``minimum_duration`` is how long the stage must have been open, however many rows it has seen: a busy
+    hour is not a day.
     """
 
     minimum_requests: int
     max_error_rate: float
     max_latency_ratio: float
     max_disagreement: float | None = None
+    minimum_duration: Period | None = None
 
     def __post_init__(self) -> None:
         if self.minimum_requests < 1:
@@ -48,15 +53,17 @@ def judge_stage(
     *,
     mode: RolloutMode | None = None,
     weight: float | None = None,
+    now: datetime | None = None,
 ) -> Verdict:
-    """One look at a stage; inconclusive means look again.
+    """One look at a stage, at ``now``; inconclusive means look again.
 
     ``mode`` and ``weight`` name the stage that was asked for. An endpoint found in another one fails
     it, since somebody else moved the traffic and the numbers are not of this stage.
 
-    Proven errors fail at once, however few rows there are; all else waits for ``minimum_requests``. The
-    proof may be looked for after every row: see ``error_evidence``. A pass is a plain comparison of the
-    observed rate with the limit and proves no more than that.
+    Proven errors fail at once, however few rows there are; all else waits for ``minimum_requests`` and for
+    ``minimum_duration`` (without ``now`` no time has passed). The proof may be looked for after every row:
+    see ``error_evidence``. A pass is a plain comparison of the observed rate with the limit and proves no
+    more than that.
 
     The latency test is a plain ratio of the arms' p99, without a bound for repeated looks; it needs
     ``minimum_requests`` rows in both arms and a challenger slower than ``LATENCY_FLOOR_SECONDS``.
@@ -72,6 +79,8 @@ def judge_stage(
         return errors
     if challenger.rows < limits.minimum_requests:
         return Verdict("inconclusive", (f"{challenger.rows} of {limits.minimum_requests} rows",))
+    if (early := _too_early(observation.since, limits.minimum_duration, now)) is not None:
+        return Verdict("inconclusive", (early, *errors.reasons))
     parts = [errors, _judge_latency(challenger, observation.champion, limits)]
     if observation.mode == "shadow" and limits.max_disagreement is not None:
         parts.append(_judge_disagreement(observation.disagreements, challenger.rows, limits.max_disagreement))
@@ -159,6 +168,14 @@ def _routing_fault(observation: Observation, mode: RolloutMode | None, weight: f
     if weight is not None and abs(observation.weight - weight) > 1e-9:
         return f"the endpoint is in {seen}, not at {weight:g}: somebody else moved the traffic"
     return None
+
+
+def _too_early(since: datetime, minimum: Period | None, now: datetime | None) -> str | None:
+    """Why it is too early for a verdict, or None."""
+    passed = max(timedelta(0), (now or since) - since)
+    if minimum is None or since + passed >= minimum.after(since):
+        return None
+    return f"open for {timedelta(seconds=int(passed.total_seconds()))} (h:mm:ss) of at least {minimum}"
 
 
 def _judge_errors(

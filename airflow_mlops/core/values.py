@@ -15,7 +15,8 @@ TaskKind = Literal[
 RunKind = Literal["scheduled", "manual", "asset", "backfill"]
 Outcome = Literal["pass", "fail", "inconclusive"]
 Severity = Literal["critical", "warning", "info"]
-ColumnKind = Literal["numeric", "categorical"]
+ColumnKind = Literal["numeric", "categorical", "text"]
+"""``text`` is prose, whose words are features; a category is compared as a whole."""
 SnapshotPart = Literal["train", "holdout", "left_out"]
 PART_COLUMN = "__part__"
 """The one name that no column of a snapshot may have: it says there which part a row belongs to."""

@@ -119,6 +119,7 @@ def _warm_up(served: ServedModel) -> None:
     empty: dict[ColumnKind, Any] = {
         "numeric": np.zeros(1, dtype=np.float64),
         "categorical": np.array([None], dtype=object),
+        "text": np.array([""], dtype=object),
     }
     row = Rows(["warm-up"], [None], {name: empty[kind] for name, kind in served.columns.items()})
     try:

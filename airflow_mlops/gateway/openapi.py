@@ -9,6 +9,7 @@ from airflow_mlops.gateway.validation import Signature
 _KINDS: dict[str, list[str]] = {
     "numeric": ["number", "boolean", "null"],
     "categorical": ["string", "integer", "boolean", "null"],
+    "text": ["string", "null"],
 }
 _ROLLOUT = {"name": "rollout_id", "in": "path", "required": True, "schema": {"type": "string"}}
 

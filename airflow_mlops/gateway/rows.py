@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Checked rows. ``columns`` has one array per feature: float64 with NaN for a missing number, or
-    object with None for a missing category. ``event_times`` is None where the row did not say.
+    object with None for a missing category and "" for a missing text. ``event_times`` is None where the
+    row did not say.
     """
 
     keys: Sequence[str]

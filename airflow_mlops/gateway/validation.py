@@ -16,8 +16,16 @@ from airflow_mlops.core.values import ColumnKind
 from airflow_mlops.gateway.rows import Rows
 
 MAX_PROBLEMS = 100
-_NUMBERS = frozenset({int, float, bool, type(None)})
-_CATEGORIES = frozenset({str, int, bool, type(None)})
+_ACCEPTED: Mapping[ColumnKind, frozenset[type]] = {
+    "numeric": frozenset({int, float, bool, type(None)}),
+    "categorical": frozenset({str, int, bool, type(None)}),
+    "text": frozenset({str, type(None)}),
+}
+_EXPECTED: Mapping[ColumnKind, str] = {
+    "numeric": "a number or null",
+    "categorical": "a string, whole number, boolean or null",
+    "text": "a string or null",
+}
 _MISSING = object()
 
 
@@ -143,11 +151,10 @@ def _unknown_fields(rows: Sequence[Mapping[str, Any]], signature: Signature) -> 
 
 
 def _feature_problems(name: str, kind: ColumnKind, values: Sequence[Any]) -> Iterable[Problem]:
-    accepted = _NUMBERS if kind == "numeric" else _CATEGORIES
+    accepted, expected = _ACCEPTED[kind], _EXPECTED[kind]
     # The types of a whole column in one pass of C; the slow walk is only for a column at fault.
     if accepted.issuperset(map(type, values)):
         return
-    expected = "a number or null" if kind == "numeric" else "a string, whole number, boolean or null"
     for number, value in enumerate(values):
         if value is _MISSING:
             yield Problem(("body", "rows", number, name), f"missing; expected {expected}")
@@ -158,9 +165,10 @@ def _feature_problems(name: str, kind: ColumnKind, values: Sequence[Any]) -> Ite
 def _array(name: str, kind: ColumnKind, values: Sequence[Any], problems: list[Problem]) -> Any:
     import numpy as np
 
-    if kind == "categorical":
+    if kind != "numeric":
         array = np.empty(len(values), dtype=object)
-        array[:] = values
+        # A missing text is an empty one, as in training; the log says so too.
+        array[:] = ["" if value is None else value for value in values] if kind == "text" else values
         return array
     try:
         numbers = np.array(values, dtype=np.float64)

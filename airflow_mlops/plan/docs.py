@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.delivery import Canary, Shadow
 from airflow_mlops.plan.graph import DagRole, Trigger
 from airflow_mlops.plan.trigger_words import trigger_in_words
 
@@ -87,9 +88,14 @@ def _deploy_doc(config: ModelConfig) -> list[str]:
     asked = "after a person has approved" if deploy.approval else "without asking anybody"
     late = "rolls back" if deploy.on_deadline == "roll_back" else "promotes if nothing bad was seen"
     return [
-        f"**Rolls out** {asked}: shadow, then {steps} of the rows, then all. "
+        f"**Rolls out** {asked}: shadow{_at_least(deploy.shadow)}, then {steps} of the rows"
+        f"{_at_least(deploy.canary)}, then all. "
         f"A stage without a verdict after {deploy.deadline} {late}."
     ]
+
+
+def _at_least(stage: Shadow | Canary) -> str:
+    return f" (at least {stage.minimum_duration})" if stage.minimum_duration else ""
 
 
 def _monitor_doc(config: ModelConfig) -> list[str]:

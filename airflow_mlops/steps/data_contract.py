@@ -47,6 +47,8 @@ def _column(column: pd.Series, kind: str) -> Finding:
             return Finding(subject, "broken", f"is declared numeric, but the snapshot holds {column.dtype}")
     elif kind == "categorical":
         return _categories(subject, values)
+    elif kind == "text" and not (values != "").any():
+        return Finding(subject, "warning", f"is empty in all {len(column)} training rows")
     return Finding(subject, "held")
 
 
@@ -58,7 +60,7 @@ def _categories(subject: str, values: pd.Series) -> Finding:
             subject,
             "broken",
             f"is declared categorical, but {distinct} of {len(values)} values are different, as in a column "
-            "that names its row; leave it out, or make groups of its values",
+            "that names its row; leave it out, make groups of its values, or declare prose as text",
         )
     if distinct > MANY_CATEGORIES:
         return Finding(subject, "warning", f"has {distinct} categories; the rarest will be taken together")

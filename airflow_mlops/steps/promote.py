@@ -14,8 +14,8 @@ from airflow_mlops.steps.roll_back import roll_back
 
 
 def promote(request: RolloutRequest, backends: Backends) -> ModelRef:
-    """Make the candidate the champion. A crash after the intent is finished by the next run, since alias
-    and traffic are then set again to the same version.
+    """Make the candidate the champion, and tag both as such. A crash after the intent is finished by the
+    next run, since alias and traffic are then set again to the same version.
 
     Raises ``RolloutRefused`` where the rollout has ended otherwise since, or another champion has followed:
     an old task that is cleared undoes nothing. So it does where the challenger's evidence expired under way
@@ -41,6 +41,9 @@ def promote(request: RolloutRequest, backends: Backends) -> ModelRef:
     challenger = tracking.alias(config.model, "challenger")
     if challenger is not None and challenger.version == version:
         tracking.drop_alias(config.model, "challenger")
+    if rollout.champion is not None and rollout.champion.version != version:
+        tracking.set_tags(rollout.champion, config.tracking.version_tags.replaced)
+    tracking.set_tags(rollout.candidate, config.tracking.version_tags.champion)
     registered = _registered(request, backends)
     backends.ledger.append(
         entry(

@@ -12,7 +12,7 @@ from airflow_mlops.steps.requests import Registered, RegisterRequest
 
 def register(request: RegisterRequest, backends: Backends) -> Registered:
     """Version, lineage tags, model card, alias ``challenger``, ledger entry; a backfill gets neither alias
-    nor rollout.
+    nor rollout, nor the tags of a challenger.
 
     Every call finds what an earlier try did. Raises ``ModelRefused`` without a passed verdict, unless the
     ledger says that a person overrode it.
@@ -31,6 +31,7 @@ def register(request: RegisterRequest, backends: Backends) -> Registered:
         config.model,
         request.training,
         {
+            **(config.tracking.version_tags.challenger if role == "challenger" else {}),
             "mlops.kind": role,
             "mlops.dataset_version": dataset.version,
             "mlops.dataset_uri": dataset.uri,

@@ -124,12 +124,15 @@ def _window(data: Data, as_of: datetime) -> Window:
 
 
 def _typed(frame: pd.DataFrame, data: Data) -> pd.DataFrame:
-    """Numeric features as floats, categories as text, so that training and serving see the same types."""
+    """Numeric features as floats, categories and texts as text, so that training and serving see the same
+    types. A missing text is an empty one, in the endpoint's log too: no vectorizer takes a hole."""
     changed = {}
     wrong = []
     for name, kind in data.features.items():
         column = frame[name]
-        typed = as_text(column) if kind == "categorical" else as_numbers(column)
+        typed = as_numbers(column) if kind == "numeric" else as_text(column)
+        if typed is not None and kind == "text":
+            typed = typed.where(typed.notna(), "")
         if typed is not None:
             changed[name] = typed
         else:

@@ -6,6 +6,7 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.core import rollout as rules
 from airflow_mlops.core.ledger import EntryKind
 from airflow_mlops.core.values import Verdict
+from airflow_mlops.core.windows import Period
 from airflow_mlops.steps.record import entry
 from airflow_mlops.steps.requests import StageOpened, StageRequest
 
@@ -21,7 +22,9 @@ def open_stage(request: StageRequest, backends: Backends) -> StageOpened:
 def judge_stage(request: StageRequest, backends: Backends) -> Verdict:
     """One look at what the endpoint saw; a final verdict is recorded. Inconclusive means look again."""
     observation = backends.serving.observe(request.rollout.id)
-    verdict = rules.judge_stage(observation, _limits(request), mode=request.mode, weight=request.weight)
+    verdict = rules.judge_stage(
+        observation, _limits(request), mode=request.mode, weight=request.weight, now=request.run.now
+    )
     if verdict.outcome != "inconclusive":
         record_stage(request, verdict, backends)
     return verdict
@@ -53,4 +56,5 @@ def _limits(request: StageRequest) -> rules.StageLimits:
         max_error_rate=deploy.canary.max_error_rate,
         max_latency_ratio=deploy.canary.max_latency_ratio,
         max_disagreement=deploy.shadow.max_disagreement,
+        minimum_duration=Period.parse(stage.minimum_duration) if stage.minimum_duration else None,
     )

@@ -47,6 +47,7 @@ def _reject(request: TakeChallengerRequest, version: str, reason: str, backends:
     config, run = request.config, request.run
     rejected = entry(config, run, "rejected", version, version=version, reasons=(reason,))
     backends.ledger.append(rejected)
+    backends.tracking.set_tags(ModelRef(config.model, version), config.tracking.version_tags.rejected)
     backends.ledger.append(entry(config, run, "rollout_taken", version, version=version))
 
 

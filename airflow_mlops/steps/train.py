@@ -56,6 +56,7 @@ def train(request: DatasetRequest, backends: Backends) -> RunRef:
         dataset_uri=dataset.uri,
         dataset_version=dataset.version,
         trusted_types=config.training.trusted_types,
+        texts=config.data.texts,
         files={
             ANSWERS_FILE: json.dumps(answers).encode(),
             WARNINGS_FILE: json.dumps(raised, indent=1).encode(),
@@ -87,7 +88,8 @@ def _plain(rows: pd.DataFrame) -> list[dict[str, Any]]:
 def fit(config: ModelConfig, features: pd.DataFrame, label: pd.Series, backends: Backends) -> Any:
     """The estimator that the YAML's training section makes of these rows."""
     trainer = trainer_of(config, backends)
-    return trainer.fit(features, label, config.training.params, config.training.seed)
+    training = config.training
+    return trainer.fit(features, label, training.params, training.seed, texts=config.data.texts)
 
 
 def trainer_of(config: ModelConfig, backends: Backends) -> Trainer:

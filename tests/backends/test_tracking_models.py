@@ -251,3 +251,15 @@ def test_a_category_sent_as_a_number_or_a_flag_is_the_category_that_was_trained_
     rows = conformed(pd.DataFrame({"store": as_sent}), {"store": "categorical"})
     assert rows["store"].tolist()[0] == str(sent)
     assert rows["store"].isna().tolist() == [False, True]
+
+
+def test_a_text_is_told_from_a_category_by_its_name_alone() -> None:
+    frame = pd.DataFrame({"plan": ["free"], "comment": ["so so"], "age": [3.0]}).astype({"age": float})
+    assert column_kinds(frame, ["comment"]) == {"plan": "categorical", "comment": "text", "age": "numeric"}
+    with pytest.raises(DataRefused, match=r"age \(numbers, not text\)"):
+        column_kinds(frame, ["age"])
+
+
+def test_a_missing_text_is_an_empty_one() -> None:
+    rows = conformed(pd.DataFrame({"comment": ["so so", None, float("nan")]}), {"comment": "text"})
+    assert rows["comment"].tolist() == ["so so", "", ""]

@@ -53,6 +53,15 @@ def test_a_sensitive_column_is_read_and_is_no_feature(tmp_path: Path) -> None:
     assert "region" not in config.data.features
 
 
+def test_a_text_makes_no_groups(tmp_path: Path) -> None:
+    path = tmp_path / "wine.yaml"
+    rule = f"    - {{{FAIR}, sensitive: colour}}\n"
+    path.write_text(MINIMAL.replace("colour: categorical", "colour: text") + rule)
+    with pytest.raises(InvalidConfig) as caught:
+        load_model(path)
+    assert "'colour' is text: nearly every row would be a group of its own" in str(caught.value.problems)
+
+
 def test_the_page_of_the_dag_says_what_is_compared(tmp_path: Path) -> None:
     rule = loaded(tmp_path, f"{FAIR}, sensitive: [colour, [colour, alcohol]]").gates.rules[-1]
     assert rule.in_words == "demographic parity difference by colour and colour x alcohol at most 0.1"

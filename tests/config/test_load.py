@@ -84,7 +84,7 @@ BAD: dict[str, tuple[str, str, list[str]]] = {
     "a bad word of a list": (
         "alcohol: numeric",
         "alcohol: number",
-        ["13:14: data.features.alcohol: 'number' is not one of 'numeric' or 'categorical'; did you mean"],
+        ["13:14: data.features.alcohol: 'number' is not one of 'numeric', 'categorical' or 'text'; did you"],
     ),
     "text for a number": (
         "minimum: 0.6",
@@ -187,6 +187,30 @@ BAD: dict[str, tuple[str, str, list[str]]] = {
         "[roc_auc, log_loss]",
         "[roc_auc]",
         ["29:15: gates.rules[1].metric: gates needs 'log_loss', which evaluation.metrics does not compute"],
+    ),
+    "a stage that its deadline cuts short": (
+        "task:",
+        "deploy:\n  shadow: {minimum_duration: 24 hours}\n  canary: {minimum_duration: 2h}\ntask:",
+        [
+            "5:30: deploy.shadow.minimum_duration: minimum_duration (1 day) must be shorter than "
+            "deploy.deadline (1 day)",
+        ],
+    ),
+    "a tag that is not theirs to set": (
+        "task:",
+        "tracking:\n  version_tags:\n    champion: {stage: live, mlops.kind: best}\ntask:",
+        ["6:41: tracking.version_tags.champion.mlops.kind: 'mlops.kind' is a tag that this package"],
+    ),
+    "a text that could be null": (
+        "    colour: categorical\n  window:\n    start: 2020-01-01\n  holdout:\n    length: 30 days\n",
+        "    note: text\n  window: {start: 2020-01-01}\n  holdout: {length: 30 days}\n"
+        "validation:\n  expectations:\n"
+        "    - {type: expect_column_values_to_not_be_null, kwargs: {column: alcohol}}\n"
+        "    - {type: expect_column_values_to_not_be_null, kwargs: {column: note}}\n",
+        [
+            "20:14: validation.expectations[1].type: 'note' is text, and a missing text is an empty one, "
+            "never null; ask for expect_column_value_lengths_to_be_between",
+        ],
     ),
     "canary steps that do not rise": (
         "task:",

@@ -62,6 +62,16 @@ def test_a_suite_that_cannot_be_used_is_a_problem_at_its_name(
     assert fragment in problem.message
 
 
+def test_an_expectation_of_a_suite_that_could_never_fail_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "wine.yaml").write_text(MINIMAL.replace("colour: categorical", "colour: text") + OWN)
+    (tmp_path / "suite.json").write_text(
+        '{"expectations": [{"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "colour"}}]}'
+    )
+    with pytest.raises(InvalidConfig) as caught:
+        load_model(tmp_path / "wine.yaml")
+    assert "expectation 0: 'colour' is text, and a missing text is an empty one" in str(caught.value.problems)
+
+
 @pytest.mark.parametrize("name", ["../suite.json", "/etc/hostname"])
 def test_a_suite_outside_the_yamls_folder_is_not_opened(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "configs"

@@ -97,3 +97,40 @@ def test_missing_columns_and_no_rows_are_refused(detector):
         compare(detector, frame().drop(columns="plan"))
     with pytest.raises(DataRefused, match="current data has no rows"):
         compare(detector, frame().iloc[:0])
+
+
+VOCABULARY = [f"word{number}" for number in range(2_000)]
+
+
+def comments(seed: int, *, rows: int = 1_000, words: float = 12, new: float = 0.0) -> pd.DataFrame:
+    """Words as rare as in speech (the n-th is 1/n as frequent as the first); ``new`` of them are news."""
+    rng = np.random.default_rng(seed)
+    odds = 1 / np.arange(1, len(VOCABULARY) + 1)
+    counts = rng.poisson(words, rows)
+    drawn = rng.choice(VOCABULARY, counts.sum(), p=odds / odds.sum()).astype(object)
+    drawn[rng.random(len(drawn)) < new] = "unheard"
+    return pd.DataFrame({"note": [" ".join(part) for part in np.split(drawn, counts.cumsum()[:-1])]})
+
+
+def of_notes(detector, current, method="psi", reference=None):
+    given = comments(0, rows=4_000) if reference is None else reference
+    return compare(detector, current, method, given, {"note": "text"}).columns[0]
+
+
+@pytest.mark.parametrize("method", ["psi", "jensenshannon", "wasserstein"])
+def test_texts_of_the_same_kind_have_not_moved_though_no_two_are_equal(detector, method):
+    assert not of_notes(detector, comments(1), method).drifted
+
+
+@pytest.mark.parametrize("method", ["psi", "jensenshannon", "wasserstein"])
+def test_new_words_and_longer_texts_are_drift_and_the_method_says_which(detector, method):
+    news = of_notes(detector, comments(1, new=0.08), method)
+    longer = of_notes(detector, comments(1, words=16), method)
+    assert (news.column, news.drifted, news.method) == ("note", True, f"{method} of unseen words")
+    assert (longer.drifted, longer.method) == (True, f"{method} of words")
+
+
+def test_texts_that_have_all_become_empty_have_drifted_as_far_as_they_can(detector):
+    assert of_notes(detector, comments(1).assign(note="")).drifted
+    nothing = comments(1).assign(note=None)
+    assert not of_notes(detector, nothing, reference=nothing).drifted

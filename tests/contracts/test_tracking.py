@@ -366,6 +366,24 @@ def test_a_version_is_described_and_what_is_too_long_is_cut_at_a_line(
     assert described().endswith("- a line of the card\n…")
 
 
+def test_tags_of_a_version_that_somebody_deleted_are_no_error(
+    tracking: Tracking, log: Callable[..., RunRef], name: str
+) -> None:
+    tracking.register(name, log(), {})
+    tracking.set_tags(ModelRef(name, "9"), {"stage": "archived"})
+
+
+def test_a_column_of_prose_is_told_from_categories_when_the_model_is_loaded(
+    tracking: Tracking, log: Callable[..., RunRef], name: str
+) -> None:
+    version = tracking.register(name, log(texts=["carrier"]), {})
+    assert tracking.load(f"models:/{name}/{version.version}").columns == {
+        "distance": "numeric",
+        "carrier": "text",
+        "wind": "numeric",
+    }
+
+
 def test_an_alias_is_set_moved_read_and_dropped(
     tracking: Tracking, log: Callable[..., RunRef], name: str
 ) -> None:

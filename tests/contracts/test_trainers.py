@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from airflow_mlops.backends.base import Trainer
+from airflow_mlops.backends.model_skops import SkopsModel
+from airflow_mlops.backends.scratch import scratch_backends
 from airflow_mlops.backends.trainer_callable import CallableTrainer
 from airflow_mlops.backends.trainer_sklearn import EstimatorTrainer
 from airflow_mlops.exceptions import ConfigError, DataRefused, TrainingFailed
@@ -248,3 +250,85 @@ def test_the_pipeline_is_kept_and_loaded_by_skops_with_the_types_that_are_truste
         model = fitted(path, features, label)
         again = skops.io.loads(skops.io.dumps(model), trusted=trusted)
         np.testing.assert_array_equal(again.predict_proba(features), model.predict_proba(features))
+
+
+def saved_and_loaded(model: Any, features: pd.DataFrame, folder: Path) -> SkopsModel:
+    """As a server would have it. No type is trusted beyond those that always are."""
+    tracking = scratch_backends(folder).tracking
+    run = tracking.log_training(
+        experiment="flights",
+        run_name="",
+        run_key="",
+        estimator=model,
+        input_example=features,
+        task="binary_classification",
+        params={},
+        tags={},
+        dataset_uri="",
+        dataset_version="",
+        trusted_types=(),
+        texts=["comment"],
+    )
+    return tracking.load(run.model_uri)
+
+
+def commented(rows: int = 200) -> tuple[pd.DataFrame, pd.Series]:
+    random = np.random.default_rng(1)
+    late = random.integers(0, 2, rows)
+    comment = [
+        f"{'verspätet, schon wieder' if one else 'alles pünktlich'} Nr {n}" for n, one in enumerate(late)
+    ]
+    frame = pd.DataFrame(
+        {
+            "comment": pd.Series(comment).astype(object),
+            "carrier": pd.Series(random.choice(["AA", "DL"], rows)).astype(object),
+            "hour": random.normal(size=rows),
+        }
+    )
+    return frame, pd.Series(late, name="late")
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("sklearn.linear_model.LogisticRegression", 20_000),
+        ("sklearn.ensemble.HistGradientBoostingClassifier", 300),
+    ],
+)
+def test_a_text_is_its_words_and_needs_no_trusted_types(path: str, most: int, tmp_path: Path) -> None:
+    features, label = commented()
+    model = EstimatorTrainer(path).fit(features, label, {}, 0, texts=["comment"])
+    loaded = saved_and_loaded(model, features, tmp_path)
+    assert loaded.columns == {"comment": "text", "carrier": "categorical", "hour": "numeric"}
+    asked = pd.DataFrame(
+        {
+            "comment": ["SCHON WIEDER verspätet", "Alles pünktlich!", None],
+            "carrier": ["AA"] * 3,
+            "hour": [0.0] * 3,
+        }
+    )
+    late, on_time, unknown = loaded.predict(asked)
+    assert late > 0.8 > 0.2 > on_time
+    assert np.isfinite(unknown)
+    words = model.named_steps["encoders"].named_transformers_["words of comment"]
+    assert words.max_features == most
+    assert {"verspätet", "schon wieder"} <= words.vocabulary_.keys()
+
+
+def test_a_text_without_a_word_is_refused_by_its_name() -> None:
+    features, label = commented()
+    with pytest.raises(
+        DataRefused, match="no row has a word of two letters or more in the text column 'comment'"
+    ):
+        EstimatorTrainer("sklearn.linear_model.LogisticRegression").fit(
+            features.assign(comment="- 1 ?"), label, {}, 0, texts=["comment"]
+        )
+
+
+def test_words_of_any_alphabet_are_words() -> None:
+    features, label = commented()
+    russian = features.assign(comment=np.where(label == 1, "опоздал", "вовремя"))
+    model = EstimatorTrainer("sklearn.linear_model.LogisticRegression").fit(
+        russian, label, {}, 0, texts=["comment"]
+    )
+    assert model.score(russian, label) == 1

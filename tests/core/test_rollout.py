@@ -22,6 +22,7 @@ from airflow_mlops.core.rollout import (
     recover,
 )
 from airflow_mlops.core.values import ArmObservation, Observation, RolloutMode, Verdict
+from airflow_mlops.core.windows import Period
 
 NOW = datetime(2026, 3, 1, tzinfo=timezone.utc)
 LIMITS = StageLimits(minimum_requests=200, max_error_rate=0.01, max_latency_ratio=3.0, max_disagreement=0.5)
@@ -283,3 +284,29 @@ def test_an_intent_and_its_end_with_one_time_stamp_are_in_order_whichever_comes_
 
 def test_another_version_is_not_looked_at() -> None:
     assert recover(entries("rollout_taken", "promotion_intended", subject="5"), "4") == "nothing"
+
+
+LONG = replace(LIMITS, minimum_duration=Period.parse("24 hours"))
+
+
+@pytest.mark.parametrize("passed", [timedelta(0), timedelta(hours=23, minutes=59, seconds=59.9)])
+def test_a_stage_is_held_until_it_has_lasted_its_time_however_busy_it_was(passed: timedelta) -> None:
+    verdict = judge_stage(seen(arm("4", 9_000), mode="shadow"), LONG, now=NOW + passed)
+    assert verdict.outcome == "inconclusive"
+    told = {0: "0:00:00"}.get(int(passed.total_seconds()), "23:59:59")
+    assert verdict.reasons[0] == f"open for {told} (h:mm:ss) of at least 1 day"
+
+
+def test_a_stage_that_has_lasted_its_time_is_judged() -> None:
+    healthy = seen(arm("4", 9_000), mode="shadow")
+    assert judge_stage(healthy, LONG, now=NOW + timedelta(hours=24)).passed
+    differing = seen(arm("4", 9_000), mode="shadow", disagreements=9_000)
+    assert judge_stage(differing, LONG, now=NOW + timedelta(hours=1)).outcome == "inconclusive"
+    assert judge_stage(differing, LONG, now=NOW + timedelta(hours=24)).outcome == "fail"
+
+
+def test_proven_errors_do_not_wait_for_the_time_and_no_time_has_passed_by_a_clock_that_is_behind() -> None:
+    assert judge_stage(seen(arm("4", 300, errors=90)), LONG, now=NOW).outcome == "fail"
+    behind = judge_stage(seen(arm("4", 9_000)), LONG, now=NOW - timedelta(days=3))
+    assert behind == judge_stage(seen(arm("4", 9_000)), LONG)
+    assert behind.outcome == "inconclusive"

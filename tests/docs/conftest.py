@@ -89,7 +89,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             for block in blocks("python")
             if "TrainOperator(task_id" in block.text and "Model(" in block.text
         ],
-        "shown_file": [block for block in blocks("python") if block.marks.startswith("file=dags/example")],
+        "shown_file": [
+            block
+            for block in blocks("python", "yaml")
+            if block.marks.startswith(("file=dags/example", "file=configs/"))
+        ],
         "output_block": [block for block in blocks("text") if block.marks.startswith("output=")],
         "message_block": [block for block in blocks("text") if block.marks == "message"],
         "command": commands,

@@ -290,3 +290,20 @@ def test_requests_are_counted_by_code(gateway: Any) -> None:
     assert gateway.metric('mlops_gateway_requests_total{code="200"}') == 1
     assert gateway.metric('mlops_gateway_requests_total{code="422"}') == 1
     assert gateway.metric('mlops_gateway_model_info{model="flights",role="champion",version="1"}') == 1
+
+
+def test_a_text_is_taken_as_a_string_and_a_missing_one_is_empty_for_model_and_log(
+    start: Any, shelf: Any, model: Any
+) -> None:
+    shelf.models["1"] = model(0.5, columns={"comment": "text", "language": "categorical"})
+    gateway = start()
+    gateway.wait_ready()
+    rows = [{"comment": "ach nee", "language": "de"}, {"comment": None, "language": None}]
+    assert gateway.predict(*rows).status_code == 200
+    logged = gateway.logged()
+    assert logged["comment"].tolist() == ["ach nee", ""]
+    assert logged["language"].isna().tolist() == [False, True]
+    refused = gateway.predict({"comment": 7, "language": 7})
+    assert [problem["msg"] for problem in refused.json()["detail"]] == ["7 is not a string or null"]
+    row = gateway.http.get("/openapi.json").json()["components"]["schemas"]["Row"]
+    assert row["properties"]["comment"] == {"type": ["string", "null"]}

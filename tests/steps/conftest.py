@@ -106,6 +106,7 @@ class MemoryTracking:
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     versions: list[str] = field(default_factory=list)
     aliases: dict[str, str] = field(default_factory=dict)
+    version_tags: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def log_training(self, *, run_key: str, estimator: Any, tags: Mapping[str, str], **given: Any) -> RunRef:
         run_id = f"run-{run_key}"
@@ -149,6 +150,7 @@ class MemoryTracking:
     def register(self, name: str, run: RunRef, tags: Mapping[str, str]) -> ModelRef:
         if run.run_id not in self.versions:
             self.versions.append(run.run_id)
+            self.set_tags(ModelRef(name, str(len(self.versions))), tags)
         return ModelRef(name, str(self.versions.index(run.run_id) + 1))
 
     def alias(self, name: str, alias: str) -> ModelRef | None:
@@ -172,7 +174,8 @@ class MemoryTracking:
         self.runs[self.versions[int(model.version) - 1]]["description"] = text
 
     def set_tags(self, model: ModelRef, tags: Mapping[str, str]) -> None:
-        self.runs[self.versions[int(model.version) - 1]]["tags"].update(tags)
+        if tags:
+            self.version_tags.setdefault(model.version, {}).update(tags)
 
 
 @dataclass

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from airflow_mlops.config.parts.delivery import TrackingConfig
 from airflow_mlops.core.ledger import Entry, champion_at, open_rollout
 from airflow_mlops.core.values import ArmObservation, ModelRef, RunRef, Traffic
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
@@ -166,6 +168,57 @@ def test_too_few_requests_hold_the_stage_and_record_nothing(config, backends, ma
     before = len(backends.ledger.entries("churn"))
     assert judge_stage(stage, backends).outcome == "inconclusive"
     assert len(backends.ledger.entries("churn")) == before
+
+
+def test_a_shadow_gives_no_verdict_before_its_minimum_duration(config, backends, make_run, registered):
+    registered(1)
+    shadow = config.deploy.shadow.model_copy(update={"minimum_duration": "24 hours"})
+    config = config.model_copy(update={"deploy": config.deploy.model_copy(update={"shadow": shadow})})
+    run = make_run(50, dag="deploy")
+    rollout = take(config, run, backends)
+    backends.serving.seen = {"challenger": ArmObservation("1", rows=5_000, errors=0)}
+    opened, outcomes = backends.serving.observe(rollout.id).since, []
+    for hours in (1, 23, 24):
+        now = opened + timedelta(hours=hours)
+        stage = StageRequest(config, replace(run, now=now), rollout, "shadow", 0.0)
+        open_stage(stage, backends)
+        outcomes.append(judge_stage(stage, backends).outcome)
+    assert outcomes == ["inconclusive", "inconclusive", "pass"]
+    assert [item.kind for item in backends.ledger.entries("churn")].count("shadowed") == 1
+
+
+TAGS = {
+    "challenger": {"stage": "staging-candidate", "team": "trust"},
+    "champion": {"stage": "production"},
+    "replaced": {"stage": "archived"},
+    "rejected": {"stage": "rejected"},
+}
+
+
+@pytest.fixture
+def tagging(config):
+    tracking = TrackingConfig.model_validate({"version_tags": TAGS})
+    return config.model_copy(update={"tracking": tracking})
+
+
+def stages(backends):
+    return {version: tags["stage"] for version, tags in backends.tracking.version_tags.items()}
+
+
+def test_tags_follow_a_version_until_another_champion_follows(tagging, backends, make_run, registered):
+    for day in (50, 51):
+        registered(day - 49)
+        run = make_run(day, dag="deploy", run_id=f"d{day}")
+        promote(RolloutRequest(tagging, run, take(tagging, run, backends)), backends)
+    assert stages(backends) == {"1": "archived", "2": "production"}
+
+
+def test_a_challenger_that_does_not_make_it_is_tagged_so(tagging, backends, make_run, registered):
+    registered(2)
+    run = make_run(50, dag="deploy")
+    rollout = replace(take(tagging, run, backends), champion=ModelRef("churn", "9"))
+    roll_back(RollBackRequest(tagging, run, rollout, ("no",)), backends)
+    assert stages(backends) == {"1": "rejected", "2": "rejected", "9": "production"}
 
 
 def test_a_model_the_server_cannot_load_is_a_failed_smoke_test(config, backends, make_run, registered):

@@ -13,6 +13,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from airflow_mlops.config.parts.data import ExpectationConfig
+from airflow_mlops.config.parts.delivery import TrackingConfig
 from airflow_mlops.config.parts.evaluation import EvaluationConfig
 from airflow_mlops.config.parts.gates import Gates
 from airflow_mlops.config.parts.training import Training
@@ -33,6 +34,7 @@ from airflow_mlops.steps.requests import (
     SnapshotRequest,
     TakeChallengerRequest,
 )
+from airflow_mlops.steps.sample_run import sample_run
 from airflow_mlops.steps.snapshot import snapshot
 from airflow_mlops.steps.take_challenger import take_challenger
 from airflow_mlops.steps.train import predictions_of, train
@@ -466,3 +468,30 @@ def test_a_run_of_an_earlier_window_leaves_a_later_request_to_the_next(config, b
     assert snapshot(SnapshotRequest(config, make_run(40, run_id="early")), backends).requests == ()
     late = make_run(59, kind="asset", run_id="asset")
     assert snapshot(SnapshotRequest(config, late), backends).requests == ("a",)
+
+
+def test_a_challenger_carries_the_tags_of_the_yaml_and_a_backfill_does_not(config, backends, make_run):
+    tags = {"challenger": {"stage": "staging-candidate"}}
+    config = config.model_copy(update={"tracking": TrackingConfig.model_validate({"version_tags": tags})})
+    register(whole_run(config, make_run(40), backends), backends)
+    register(whole_run(config, make_run(41, kind="backfill", run_id="b1"), backends), backends)
+    first, second = (backends.tracking.version_tags[version] for version in ("1", "2"))
+    assert (first["stage"], first["mlops.kind"]) == ("staging-candidate", "challenger")
+    assert "stage" not in second
+
+
+def test_a_text_is_never_missing_and_its_model_answers_rows_without_one(config, backends, make_run, root):
+    def commented(rows):
+        words = np.where(rows["churned"] == 1, "leaving soon", "quite happy")
+        return rows.assign(comment=pd.Series(words).where(rows.index % 7 > 0, None))
+
+    change_rows(root, commented)
+    features = {**config.data.features, "comment": "text"}
+    config = config.model_copy(update={"data": config.data.model_copy(update={"features": features})})
+    done = whole_run(config, make_run(40), backends)
+    assert done.verdict.passed
+    assert done.evaluation.challenger["roc_auc"].value > 0.9
+    rows = backends.datasets.load(done.snapshot.dataset, "all")
+    assert not rows["comment"].isna().any()
+    assert (rows["comment"] == "").any()
+    sample_run(DatasetRequest(config, make_run(40), done.snapshot), backends)

@@ -57,7 +57,8 @@ def _measured(
     of_pairs, worst = (smallest_ratio, min) if name.endswith("_ratio") else (widest_difference, max)
     critical = _critical(confidence, len(groups.names))
     try:
-        found = [of_pairs(rate.of_groups(groups, critical)) for rate in rates]
+        of_groups = [rate.of_groups(groups, critical) for rate in rates]
+        found = [of_pairs(estimates) for estimates in of_groups]
     except ValueError as error:
         raise DataRefused(f"{name} by {said}: {error}") from error
     estimate = Estimate(
@@ -66,7 +67,15 @@ def _measured(
         worst(one.high for one in found),
     )
     rows = int((groups.codes >= 0).sum())
-    return Measurement(f"{name.replace('_', ' ')} by {said}", estimate, rows=rows)
+    ends = "; ".join(_ends(rate, groups, each) for rate, each in zip(rates, of_groups, strict=True))
+    return Measurement(f"{name.replace('_', ' ')} by {said}", estimate, rows=rows, note=ends)
+
+
+def _ends(rate: Rate, groups: Grouping, estimates: Sequence[Estimate]) -> str:
+    """Who is treated worst and who best: a reader wants a name before a number."""
+    by_value = sorted(zip(estimates, groups.names, strict=True), key=lambda pair: pair[0].value)
+    (low, lowest), (high, highest) = by_value[0], by_value[-1]
+    return f"{rate.name} {low.value:.3g} for {lowest}, {high.value:.3g} for {highest}"
 
 
 def _by_fairlearn(name: str, groups: Grouping, material: Material) -> float:

@@ -77,7 +77,9 @@ class Data(Part):
         "sides of any split. No feature unless it is listed as one. A row without a group stands alone.",
     )
     features: dict[Column, ColumnKind] = Field(
-        min_length=1, description="Columns known at prediction time, each numeric or categorical."
+        min_length=1,
+        description="Columns known at prediction time, each numeric, categorical or text (prose, whose words "
+        "count; a missing text is an empty one).",
     )
     sensitive: tuple[Column, ...] = Field(
         (),
@@ -141,6 +143,11 @@ class Data(Part):
         every = self.known_at.get(EVERY_FEATURE)
         found = {name: self.known_at.get(name, every) for name in self.features}
         return {name: column for name, column in found.items() if column is not None}
+
+    @property
+    def texts(self) -> list[str]:
+        """The features that are text."""
+        return [name for name, kind in self.features.items() if kind == "text"]
 
 
 class ExpectationConfig(Part):

@@ -2,25 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, GetJsonSchemaHandler, field_validator
+from pydantic import Field, GetJsonSchemaHandler, StringConstraints, field_validator, model_validator
 from pydantic_core import CoreSchema
 
 from airflow_mlops.config.parts.asking import Approval
-from airflow_mlops.config.parts.base import Part, PeriodText, Share
+from airflow_mlops.config.parts.base import ExactPeriodText, Mistakes, Part, PeriodText, Share
+from airflow_mlops.core.windows import Period
+
+_SHORTEST_MONTH_SECONDS = 28 * 86_400
+
+TagName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w .:/-]{0,199}$")]
+TagValue = Annotated[str, StringConstraints(max_length=1_000)]
+Tags = dict[TagName, TagValue]
+
+
+class VersionTags(Part):
+    """Tags of a registered version in MLflow, by what has become of it. Each stage sets its own: a tag that
+    all of them name, such as ``stage``, follows the version through its life."""
+
+    challenger: Tags = Field(
+        default_factory=dict, description="It passed its gates, as in {stage: staging-candidate}."
+    )
+    champion: Tags = Field(default_factory=dict, description="It was promoted.")
+    replaced: Tags = Field(default_factory=dict, description="It was the champion until another followed.")
+    rejected: Tags = Field(
+        default_factory=dict, description="It was rolled back, refused by a person, or superseded."
+    )
+
+    @field_validator("challenger", "champion", "replaced", "rejected")
+    @classmethod
+    def _our_own_are_reserved(cls, tags: Tags) -> Tags:
+        if taken := [name for name in tags if name.startswith(("mlops.", "mlflow."))]:
+            raise Mistakes(
+                *(((name,), f"{name!r} is a tag that this package or MLflow sets itself") for name in taken)
+            )
+        return tags
 
 
 class TrackingConfig(Part):
     """Where runs and models are recorded."""
 
     conn_id: str = Field("mlflow_default", description="Airflow connection of the MLflow server.")
+    version_tags: VersionTags = Field(default_factory=VersionTags)
 
 
 class Shadow(Part):
     """The challenger answers copies of the requests; nobody sees its answers."""
 
     minimum_requests: int = Field(200, ge=1, description="Rows to see before a verdict.")
+    minimum_duration: ExactPeriodText | None = Field(
+        None,
+        description="No verdict sooner, however many rows were seen; only proven errors end it at once.",
+    )
     max_disagreement: Share = Field(
         0.5, description="Share of rows on which champion and challenger may differ."
     )
@@ -34,6 +69,9 @@ class Canary(Part):
     )
     minimum_requests: int = Field(
         200, ge=1, description="Rows the challenger must answer at each step before a verdict."
+    )
+    minimum_duration: ExactPeriodText | None = Field(
+        None, description="How long each step lasts at least; only proven errors end it sooner."
     )
     max_error_rate: Share = Field(0.01, description="Errors per row that are one too many.")
     max_latency_ratio: float = Field(
@@ -83,6 +121,23 @@ class Deploy(Part):
         "roll_back",
         description="A stage without a verdict in time: roll back, or go on unless harm is proven.",
     )
+
+    @model_validator(mode="after")
+    def _verdicts_before_the_deadline(self) -> Self:
+        deadline = Period.parse(self.deadline)
+        shortest = deadline.seconds + deadline.months * _SHORTEST_MONTH_SECONDS
+        found: list[tuple[tuple[str | int, ...], str]] = [
+            (
+                (name, "minimum_duration"),
+                f"minimum_duration ({minimum}) must be shorter than deploy.deadline ({deadline}), or no "
+                "stage could end by a verdict; set a longer deadline",
+            )
+            for name, stage in (("shadow", self.shadow), ("canary", self.canary))
+            if (minimum := stage.minimum_duration) is not None and Period.parse(minimum).seconds >= shortest
+        ]
+        if found:
+            raise Mistakes(*found)
+        return self
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

@@ -16,7 +16,8 @@ class Training(Part):
         None, description="train(features, label, params, seed) -> fitted estimator."
     )
     estimator: ClassPath | None = Field(
-        None, description="Full path of a scikit-learn estimator; encoders for categories are added."
+        None,
+        description="Full path of a scikit-learn estimator; encoders for categories and texts are added.",
     )
     params: Params = Field(default_factory=dict, description="Handed to the function or the estimator.")
     seed: int = Field(0, ge=0, description="Same seed, same data, same model.")

@@ -1,0 +1,1 @@
+"""The harmful_content example: which comments should a person look at?"""
