@@ -24,6 +24,7 @@ All arguments are keyword arguments; those of Airflow's `BaseOperator` are taken
 _GROUPS = {
     "training": "The train pipeline",
     "preflight": "The preflight",
+    "tuning": "The search for parameters",
     "rollout": "The rollout",
     "review": "Review",
     "approval": "Approval",

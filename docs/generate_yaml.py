@@ -93,6 +93,8 @@ class _YamlReference:
         return as_markdown(said).replace("\n", " ").replace("|", "\\|").replace("<", "&lt;")
 
     def _type(self, field: Mapping[str, Any]) -> str:
+        if not field:
+            return "values"
         match field:
             case {"anyOf": kinds}:
                 return " or ".join(self._type(kind) for kind in kinds if kind.get("type") != "null")
@@ -143,6 +145,8 @@ def _references(field: Mapping[str, Any]) -> list[tuple[str, str]]:
             return [found for kind in kinds for found in _references(kind)]
         case {"type": "array", "items": items}:
             return _references(items)
+        case {"type": "object", "additionalProperties": dict() as values}:
+            return _references(values)
     return []
 
 

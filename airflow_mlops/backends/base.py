@@ -13,6 +13,7 @@ from airflow_mlops.core.folds import CrossValidation
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.metrics import AS_IT_IS, Direction, Scoring
 from airflow_mlops.core.proportions import Sided
+from airflow_mlops.core.tuning import Budget, SearchPlan, Trial, TrialState
 from airflow_mlops.core.values import (
     CheckedExpectation,
     ColumnDrift,
@@ -25,6 +26,7 @@ from airflow_mlops.core.values import (
     ModelRef,
     Observation,
     RunRef,
+    SearchRun,
     SnapshotPart,
     TaskKind,
     Traffic,
@@ -154,6 +156,34 @@ class Beside:
 
 
 NOTHING = Beside()
+
+
+class Study(Protocol):
+    """One hyperparameter search, shared by workers in many processes. What is told to it survives them."""
+
+    def begin(self, worker: int, first: Sequence[Mapping[str, Any]]) -> None:
+        """Ready for a worker, perhaps on a retry. Trials that its earlier try left running are lost, and
+        their parameters are next. ``first`` are parameters to begin an empty study with; what lies outside
+        the space is left out."""
+
+    def ask(self, worker: int, budget: Budget, now: datetime) -> Trial | None:
+        """The next trial, which is the worker's; None where the budget is spent."""
+
+    def report(self, number: int, value: float, now: datetime) -> bool:
+        """The metric of the trial's next fold. Whether the trial is not worth another fold."""
+
+    def tell(self, number: int, state: TrialState, reason: str = "") -> Trial:
+        """How the trial ended, once: what it was ended with before stays."""
+
+    def trials(self) -> list[Trial]:
+        """Every trial that has begun, in order."""
+
+    def importances(self) -> dict[str, float]:
+        """How much of the metric's variation each parameter explains, adding up to 1; empty where there are
+        too few trials to tell."""
+
+    def remembered(self, name: str, make: Callable[[], str]) -> str:
+        """A value that all workers share: the first of them makes it."""
 
 
 class Metrics(Protocol):
@@ -348,6 +378,21 @@ class Tracking(Protocol):
         same ``run_key`` left behind is reused as it is when finished and marked killed when not. ``texts``
         are the columns that hold prose: the model's signature tells them from categories."""
 
+    def begin_search(
+        self, *, experiment: str, run_name: str, run_key: str, tags: Mapping[str, str]
+    ) -> SearchRun:
+        """The run of a hyperparameter search; the same run when called again with the same ``run_key``. Not
+        for two callers at once."""
+
+    def log_trial(self, search: SearchRun, trial: Trial, *, metric: str) -> None:
+        """A finished trial as a run nested in the search's: parameters, the metric of each fold, their mean,
+        and its state. Nothing happens if the trial is there already."""
+
+    def end_search(
+        self, search: SearchRun, *, params: Mapping[str, Any], metrics: Mapping[str, float], failed: bool
+    ) -> None:
+        """Close the search's run with what it found."""
+
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         """Add metrics to a run."""
 
@@ -456,6 +501,8 @@ class Backends(Protocol):
     def data_source(self, type_: str, settings: Mapping[str, Any]) -> DataSource: ...
 
     def trainer(self, type_: str, path: str) -> Trainer: ...
+
+    def study(self, key: str, plan: SearchPlan) -> Study: ...
 
     def checker(self) -> Checker: ...
 

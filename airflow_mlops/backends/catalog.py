@@ -26,11 +26,13 @@ from airflow_mlops.backends.base import (
     Metrics,
     ObjectStore,
     ServingTarget,
+    Study,
     Tracking,
     Trainer,
 )
 from airflow_mlops.backends.import_path import load_object
 from airflow_mlops.core.metrics import AS_IT_IS, Scoring
+from airflow_mlops.core.tuning import SearchPlan
 from airflow_mlops.core.values import TaskKind
 from airflow_mlops.exceptions import ConfigError, MissingExtra
 
@@ -77,6 +79,7 @@ PARTS: Mapping[str, Part] = {
     "explainer.permutation": Part(f"{_HERE}.explaining.permutation:explain", _DATA, "data"),
     "explainer.shap": Part(f"{_HERE}.explaining.shap_values:explain", (*_DATA, "shap"), "shap"),
     "gate.fairness": Part(f"{_HERE}.gates.fairness:measure", ("fairlearn",), "fairness"),
+    "study.optuna": Part(f"{_HERE}.study_optuna:OptunaStudy", ("optuna",), "tuning"),
     "checker.great_expectations": Part(
         f"{_HERE}.checks_gx:GreatExpectationsChecker", ("great_expectations",), "great-expectations"
     ),
@@ -173,6 +176,13 @@ class ConnectedBackends:
     def trainer(self, type_: str, path: str) -> Trainer:
         trainer: Trainer = load_part(f"trainer.{type_}")(path)
         return trainer
+
+    def study(self, key: str, plan: SearchPlan) -> Study:
+        """The search whose journal the store keeps under ``key``."""
+        part = load_part("study.optuna")
+        self.store.put_new(key, b"")
+        study: Study = part(self.store.local_path(self.store.uri(key)), plan)
+        return study
 
     def checker(self) -> Checker:
         checker: Checker = load_part("checker.great_expectations")()

@@ -13,7 +13,8 @@ from airflow_mlops.backends import model_skops
 from airflow_mlops.backends.base import Endpoints, ModelFiles, Tracking
 from airflow_mlops.backends.catalog import ConnectedBackends
 from airflow_mlops.backends.model_skops import DESCRIPTION_FILE, MODEL_FILE, SkopsModel
-from airflow_mlops.core.values import ModelRef, RunRef, TaskKind
+from airflow_mlops.core.tuning import Trial
+from airflow_mlops.core.values import ModelRef, RunRef, SearchRun, TaskKind
 from airflow_mlops.exceptions import ModelRefused
 
 if TYPE_CHECKING:
@@ -93,6 +94,15 @@ class ScratchTracking(Tracking):
     def estimator(self, run: RunRef) -> Any:
         """What a run logged, as it was handed over."""
         return self._run(run.run_id).estimator
+
+    def begin_search(self, *, experiment: str, run_name: str, run_key: str, tags: Any) -> SearchRun:  # noqa: ARG002
+        return SearchRun("search", experiment)
+
+    def log_trial(self, search: SearchRun, trial: Trial, *, metric: str) -> None:
+        """Nobody reads it."""
+
+    def end_search(self, search: SearchRun, *, params: Any, metrics: Any, failed: bool) -> None:
+        """Nobody reads it."""
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         self._run(run_id).metrics.update(metrics)

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, get_args
@@ -25,7 +26,9 @@ from airflow_mlops.backends.base import ModelFiles
 from airflow_mlops.backends.mlflow_rest import MlflowAnswer
 from airflow_mlops.backends.model_skops import DESCRIPTION_FILE, MODEL_FILE, SkopsModel
 from airflow_mlops.backends.registry_mlflow import MlflowRegistry, made_models, pairs, quoted, run_tags
-from airflow_mlops.core.values import RunRef, TaskKind
+from airflow_mlops.backends.searches_mlflow import MlflowSearches
+from airflow_mlops.core.tuning import Trial
+from airflow_mlops.core.values import RunRef, SearchRun, TaskKind
 from airflow_mlops.exceptions import MlopsError, ModelRefused, TrackingRefused
 
 if TYPE_CHECKING:
@@ -36,8 +39,14 @@ _MOST_PARAMS = 100
 _MOST_METRICS = 1000
 # A run is found again by its key, and used again only if these say that it is the same training: a task
 # that is cleared after its code or YAML was changed has the key of the earlier run.
-_SAME_TRAINING = ("mlops.dataset_version", "mlops.config_digest", "mlops.code_version", "mlops.task")
 _TASKS: tuple[TaskKind, ...] = get_args(TaskKind)
+_SAME_TRAINING = (
+    "mlops.dataset_version",
+    "mlops.config_digest",
+    "mlops.code_version",
+    "mlops.params_sha256",
+    "mlops.task",
+)
 # The names MLflow's own dataset sources go by; a URI of any other scheme is kept all the same.
 _SOURCE_TYPES = {"": "local", "file": "local", "s3": "s3", "gs": "gs", "http": "http", "https": "http"}
 
@@ -74,6 +83,8 @@ class MlflowTracking(MlflowRegistry):
             "mlops.task": task,
             "mlops.dataset_uri": dataset_uri,
             "mlops.dataset_version": dataset_version,
+            # A search that is run again may give other params to the same run of the same YAML.
+            "mlops.params_sha256": _sha256(_json(params).encode()),
             "mlops.python": platform.python_version(),
             "mlflow.source.type": "JOB",
             "mlflow.source.name": run_key,
@@ -96,6 +107,22 @@ class MlflowTracking(MlflowRegistry):
                 texts=texts,
             )
         return self.run_ref(self.run(run_id), f"models:/{model_id}")
+
+    def begin_search(
+        self, *, experiment: str, run_name: str, run_key: str, tags: Mapping[str, str]
+    ) -> SearchRun:
+        """The run of a hyperparameter search; the same one for the same ``run_key``."""
+        return self._searches.begin(self._experiment(experiment), run_name, run_key, tags)
+
+    def log_trial(self, search: SearchRun, trial: Trial, *, metric: str) -> None:
+        """A finished trial as a run nested in the search's, once."""
+        self._searches.log_trial(search, trial, metric)
+
+    def end_search(
+        self, search: SearchRun, *, params: Mapping[str, Any], metrics: Mapping[str, float], failed: bool
+    ) -> None:
+        """Close the search's run with what it found."""
+        self._searches.end(search, params, metrics, failed=failed)
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         """Add metrics to a run; not-a-number and infinity are kept as such."""
@@ -166,6 +193,10 @@ class MlflowTracking(MlflowRegistry):
         _check_unchanged(model_uri, DESCRIPTION_FILE, description, recorded[0])
         _check_unchanged(model_uri, MODEL_FILE, body, recorded[1])
         return ModelFiles(description, body), recorded[1] is not None
+
+    @cached_property
+    def _searches(self) -> MlflowSearches:
+        return MlflowSearches(self._rest)
 
     def _experiment(self, name: str) -> str:
         try:

@@ -87,7 +87,7 @@ def _tasks(dag: DagPlan) -> Iterator[str]:
 
 
 def _line(task: TaskNode, above: str | None) -> str:
-    text = task.task_id
+    text = task.task_id if task.workers is None else f"{task.task_id} [{task.workers} workers]"
     if task.upstream and task.upstream != (above,):
         text += f"  <- {', '.join(task.upstream)}"
     if task.emits is not None:

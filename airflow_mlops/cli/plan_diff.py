@@ -98,6 +98,7 @@ def _task_facts(task: TaskNode) -> dict[str, str]:
     return {
         "after": ", ".join(task.upstream) or "nothing",
         "asset": task.emits or "none",
+        "workers": str(task.workers or "none"),
         **{name: json.dumps(value, ensure_ascii=False) for name, value in task.settings.items()},
     }
 

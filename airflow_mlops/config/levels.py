@@ -111,6 +111,7 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
     yield from _schedule_checks(config)
     yield from gate_checks(config)
     yield from model_gate_checks(config)
+    yield from _tuning_checks(config)
     for taken in sorted(LOG_COLUMNS & config.data.features.keys()):
         yield ("data", "features", taken), f"the inference log has a column {taken} of its own; rename it"
     for index, name in enumerate(config.validation.leakage.ignore):
@@ -172,6 +173,19 @@ def _schedule_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
         yield (
             ("alerts", "deadline", "monitor"),
             "there is no monitor DAG: give monitor.cron, or leave it out",
+        )
+
+
+def _tuning_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
+    tuning, timeout = config.tuning, config.execution.timeout
+    if tuning is None or timeout is None:
+        return
+    allowed = Period.parse(timeout).seconds / 60
+    if tuning.minutes is not None and tuning.minutes >= allowed:
+        yield (
+            ("tuning", "minutes"),
+            f"Airflow ends each task after execution.timeout ({timeout}), the search's workers as well: "
+            f"give fewer than {allowed:g} minutes, or a longer time-out",
         )
 
 

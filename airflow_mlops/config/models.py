@@ -20,6 +20,7 @@ from airflow_mlops.config.parts.preflight import Preflight
 from airflow_mlops.config.parts.running import Compute, Execution
 from airflow_mlops.config.parts.schedule import Schedule
 from airflow_mlops.config.parts.training import Training
+from airflow_mlops.config.parts.tuning import Tuning
 from airflow_mlops.core.metrics import METRICS
 from airflow_mlops.core.values import TaskKind
 
@@ -50,6 +51,9 @@ class ModelConfig(Part):
     validation: Validation = Field(default_factory=Validation)
     preflight: Preflight = Field(default_factory=Preflight)
     training: Training
+    tuning: Tuning | None = Field(
+        None, description="A search for better parameters before each training; none if not given."
+    )
     evaluation: EvaluationConfig
     gates: Gates
     card: ModelCardConfig = Field(default_factory=ModelCardConfig)
@@ -111,6 +115,8 @@ def _metrics_named(config: ModelConfig) -> Iterator[tuple[tuple[str | int, ...],
             yield ("gates", "rules", index, "metric"), metric
     if config.evaluation.importance.metric is not None:
         yield ("evaluation", "importance", "metric"), config.evaluation.importance.metric
+    if config.tuning is not None:
+        yield ("tuning", "metric"), config.tuning.metric
     if config.monitor.performance is not None:
         yield ("monitor", "performance", "metric"), config.monitor.performance.metric
 

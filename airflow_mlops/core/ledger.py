@@ -18,6 +18,7 @@ EntryKind = Literal[
     "retrain_requested",
     "retrain_refused",
     "retrain_taken",
+    "tuned",
     "gated",
     "overridden",
     "registered",

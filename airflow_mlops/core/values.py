@@ -88,6 +88,15 @@ class RunRef:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchRun:
+    """A tracking run of a hyperparameter search; its trials are nested in it."""
+
+    run_id: str
+    experiment_id: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRef:
     """A registered model version."""
 

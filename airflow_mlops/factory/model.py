@@ -38,6 +38,7 @@ class ModelKeys(TypedDict, total=False):
     validation: Mapping[str, Any]
     preflight: Mapping[str, Any]
     training: Mapping[str, Any]
+    tuning: Mapping[str, Any]
     evaluation: Mapping[str, Any]
     gates: Mapping[str, Any]
     card: Mapping[str, Any]

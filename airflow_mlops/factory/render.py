@@ -18,6 +18,8 @@ from airflow_mlops.factory.schedule import schedule_of
 from airflow_mlops.plan.graph import DagPlan, Plan, StepName, TaskNode
 
 if TYPE_CHECKING:
+    from airflow.sdk.definitions.mappedoperator import MappedOperator
+
     from airflow_mlops.config.models import ModelConfig
 
 _LONGEST_RETRY_DELAY = timedelta(minutes=10)
@@ -35,7 +37,7 @@ class _Result:
 
     __slots__ = ("_task",)
 
-    def __init__(self, task: BaseOperator) -> None:
+    def __init__(self, task: BaseOperator | MappedOperator) -> None:
         self._task = task
 
     def resolve(self, context: Any) -> Any:
@@ -147,26 +149,37 @@ def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any]) -> Non
     told = failure_callbacks(dag_plan)
     ids = {node.step: node.full_id for node in dag_plan.tasks}
     patience = {waits: _patience(waits, dag_plan) for waits in (True, False)}
-    made: dict[str, BaseOperator] = {}
+    made: dict[str, BaseOperator | MappedOperator] = {}
     for node in dag_plan.tasks:
         part = PARTS[node.step]
-        task = part.load()(
-            task_id=node.task_id,
-            task_group=groups.get(node.group or "", dag.task_group),
-            owner=dag_plan.owner,
-            doc_md=intern(node.doc) or None,  # the same text in every model
-            outlets=[Asset(node.emits)] if node.emits else None,
-            on_failure_callback=told,
+        arguments = {
+            "task_id": node.task_id,
+            "task_group": groups.get(node.group or "", dag.task_group),
+            "owner": dag_plan.owner,
+            "doc_md": intern(node.doc) or None,  # the same text in every model
+            "outlets": [Asset(node.emits)] if node.emits else None,
+            "on_failure_callback": told,
             **patience[node.step in _WAITS],
             **(step_arguments if part.runs_step else {}),
             **{name: node.settings[name] for name in part.settings},
             **_told(part, node, dag_plan.owner),
             **_inputs(part, node, ids, made),
-        )
+        }
+        made[node.full_id] = task = _task(part, node, dag, arguments)
+        _run_after(task, [made[name] for name in node.upstream])
+
+
+def _task(part: Part, node: TaskNode, dag: DAG, arguments: dict[str, Any]) -> BaseOperator | MappedOperator:
+    if node.workers is None:
+        task = part.load()(**arguments)
         # Now, and not as an argument, which would copy the DAG's defaults at each level of the class.
         task.dag = dag
-        _run_after(task, [made[name] for name in node.upstream])
-        made[node.full_id] = task
+        return task
+    from airflow_mlops.factory.mapped import ToldModel, mapped
+
+    model = ToldModel(arguments["model"], arguments["config_digest"])
+    at_once = {"max_active_tis_per_dag": node.workers}  # else those of one run would wait for each other
+    return mapped(part.load(), dag, node.workers, arguments | at_once | {"model": model})
 
 
 def _told(part: Part, node: TaskNode, owner: str) -> dict[str, Any]:
@@ -177,7 +190,9 @@ def _told(part: Part, node: TaskNode, owner: str) -> dict[str, Any]:
     return {"notifiers": asking_notifiers(node.settings["notify"], owner, at)}
 
 
-def _run_after(task: BaseOperator, upstream: Iterable[BaseOperator]) -> None:
+def _run_after(
+    task: BaseOperator | MappedOperator, upstream: Iterable[BaseOperator | MappedOperator]
+) -> None:
     """What ``task.set_upstream(upstream)`` comes to for plain tasks of one DAG. That method also hashes the
     DAG for each edge, its schedule and assets included, which took a sixth of a parse."""
     for other in upstream:
@@ -205,7 +220,7 @@ def _patience(waits: bool, dag_plan: DagPlan) -> dict[str, Any]:
 
 
 def _inputs(
-    part: Part, node: TaskNode, ids: Mapping[StepName, str], made: Mapping[str, BaseOperator]
+    part: Part, node: TaskNode, ids: Mapping[StepName, str], made: Mapping[str, BaseOperator | MappedOperator]
 ) -> dict[str, Any]:
     """Results of other tasks. A step that the plan leaves out gives ``None``."""
     inputs: dict[str, Any] = {

@@ -41,12 +41,14 @@ if TYPE_CHECKING:
         TrainOperator,
         ValidateDataOperator,
     )
+    from airflow_mlops.operators.tuning import ChooseParametersOperator, SearchParametersOperator
 
 __all__ = [
     "AnnounceOperator",
     "ApproveRolloutOperator",
     "CanaryStepOperator",
     "CheckContractsOperator",
+    "ChooseParametersOperator",
     "CollectOperator",
     "ConcludeRolloutOperator",
     "DataQualityOperator",
@@ -61,6 +63,7 @@ __all__ = [
     "ReviewChallengerOperator",
     "RollBackModelOperator",
     "SampleRunOperator",
+    "SearchParametersOperator",
     "ShadowOperator",
     "SmokeServeOperator",
     "SnapshotOperator",
@@ -97,6 +100,7 @@ _MODULES = {
         "TrainOperator",
         "ValidateDataOperator",
     ),
+    "tuning": ("ChooseParametersOperator", "SearchParametersOperator"),
 }
 
 

@@ -38,6 +38,16 @@ class TrainingRunLink(_ResultLink):
         return "MLflow run"
 
 
+class SearchRunLink(_ResultLink):
+    """The MLflow run of a search, with its trials below it."""
+
+    paths = (("search", "url"),)
+
+    @property
+    def name(self) -> str:
+        return "MLflow search"
+
+
 class ModelVersionLink(_ResultLink):
     """The version in MLflow's registry."""
 

@@ -46,15 +46,18 @@ class ValidateDataOperator(StepOperator):
 
 
 class TrainOperator(StepOperator):
-    """Trains on the snapshot's training part and logs the model to MLflow."""
+    """Trains on the snapshot's training part and logs the model to MLflow. ``tuned``, where it is given, is
+    what a search chose: its parameters stand in for those of the YAML."""
 
     step = "train"
-    inputs = template_fields = ("snapshot",)
+    inputs = template_fields = ("snapshot", "tuned")
+    optional_inputs = ("tuned",)
     operator_extra_links = (TrainingRunLink(),)
 
-    def __init__(self, *, snapshot: Any, **kwargs: Any) -> None:
+    def __init__(self, *, snapshot: Any, tuned: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.snapshot = snapshot
+        self.tuned = tuned
 
 
 class EvaluateOperator(StepOperator):

@@ -7,6 +7,7 @@ from typing import Any
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.asking import Question
 from airflow_mlops.config.parts.assets import AssetCondition, Watch
+from airflow_mlops.config.parts.tuning import Tuning
 from airflow_mlops.core.windows import Period
 from airflow_mlops.plan.docs import dag_description, dag_doc
 from airflow_mlops.plan.graph import (
@@ -133,9 +134,12 @@ def _train_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
     review = []
     if "ask" in (gates.on_inconclusive, gates.on_fail):
         review = [_task("review", after=("gate",), **_notify(gates.review))]
+    ready = tuple(task.full_id for task in tasks[1:])
+    search = () if config.tuning is None else _tuning_tasks(config.tuning, ready)
     return (
         *tasks,
-        _task("train", after=tuple(task.full_id for task in tasks[1:])),
+        *search,
+        _task("train", after=(search[-1].full_id,) if search else ready),
         _task("evaluate", after=("train",)),
         _task("gate", after=("evaluate",)),
         *review,
@@ -157,6 +161,11 @@ def _preflight_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
     if config.preflight.tests:
         steps.insert(0, "model_tests")
     return tuple(_task(step, group="preflight", after=("snapshot",)) for step in steps)
+
+
+def _tuning_tasks(tuning: Tuning, after: tuple[str, ...]) -> tuple[TaskNode, ...]:
+    search = _task("tune_search", "search", group="tune", after=after, workers=tuning.parallel)
+    return search, _task("tune_choose", "choose", group="tune", after=(search.full_id,))
 
 
 def _deploy_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
@@ -200,6 +209,7 @@ def _task(
     group: str | None = None,
     after: tuple[str, ...] = (),
     emits: str | None = None,
+    workers: int | None = None,
     **settings: Any,
 ) -> TaskNode:
     return TaskNode(
@@ -210,4 +220,5 @@ def _task(
         doc=step_doc(step, settings.get("weight")),
         settings=settings,
         emits=emits,
+        workers=workers,
     )

@@ -61,6 +61,7 @@ def _train_doc(config: ModelConfig) -> list[str]:
     }[config.gates.bootstrap]
     return [
         f"**Trains** on {rows}; {config.data.holdout.in_words} are held out{grouped}.",
+        *_tuning_doc(config),
         f"**Gates**, on at least {config.gates.minimum_rows} holdout rows:\n\n{gates}\n\n{first}",
         *_held(config),
     ]
@@ -80,6 +81,17 @@ def _held(config: ModelConfig) -> list[str]:
     if gates.on_inconclusive == "collect":
         told.append("**Holds out more rows** after a verdict that was inconclusive.")
     return told
+
+
+def _tuning_doc(config: ModelConfig) -> list[str]:
+    if (tuning := config.tuning) is None:
+        return []
+    limit = "" if tuning.minutes is None else f" or {tuning.minutes:g} minutes"
+    often = "before each training" if tuning.every is None else f"every {tuning.every}"
+    return [
+        f"**Tunes** {', '.join(tuning.space)} by {tuning.metric} {often}: {tuning.trials} trials{limit}, "
+        f"{tuning.parallel} at a time."
+    ]
 
 
 def _deploy_doc(config: ModelConfig) -> list[str]:

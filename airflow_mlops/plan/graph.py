@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 DagRole = Literal["train", "deploy", "monitor"]
 StepName = Literal[
-    "snapshot", "validate", "contracts", "model_tests", "sample_run",
+    "snapshot", "validate", "contracts", "model_tests", "sample_run", "tune_search", "tune_choose",
     "train", "evaluate", "gate", "review", "register", "announce_challenger",
     "take_challenger", "smoke_serve", "approve", "shadow", "canary", "conclude", "promote", "roll_back",
     "announce_champion", "collect", "data_quality", "drift", "performance", "decide", "request_retraining",
@@ -23,6 +23,8 @@ class TaskNode:
     ``upstream`` names tasks by ``full_id``. ``settings`` holds small JSON values: ``weight`` of a canary
     step, ``verdicts`` (full ids of the stages whose verdicts conclude and roll_back read), ``notify`` (who is
     told that it asks a person). ``emits`` is the name of the asset that the task's outlet updates.
+    With ``workers`` it is so many mapped tasks, each of which is told its number, and all of which may run
+    at the same time.
     """
 
     task_id: str
@@ -32,6 +34,7 @@ class TaskNode:
     doc: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     emits: str | None = None
+    workers: int | None = None
 
     @property
     def full_id(self) -> str:

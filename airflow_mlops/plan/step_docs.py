@@ -35,6 +35,15 @@ STEP_DOCS: Mapping[StepName, str] = {
         "failure names the step and is a fault of code or file, found before hours are spent. Mend it; a "
         "retry alone will not help."
     ),
+    "tune_search": (
+        "Tries parameters on folds of the training rows until the budget of tuning is spent; the workers "
+        "share one search. A trial that fails is recorded and the search goes on. If this task was killed, "
+        "clear it: finished trials stay, and the one it was at is tried again."
+    ),
+    "tune_choose": (
+        "Takes the parameters of the best trial, and records the search in MLflow, in the ledger and in its "
+        "report. A failure means that no trial came to its end; the log has the first reasons."
+    ),
     "train": (
         "Trains on all rows that are not held out and logs the model whole to MLflow. A failure leaves the "
         "champion as it is; the log ends with the training code's own error. A retry starts from the same "

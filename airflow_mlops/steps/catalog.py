@@ -19,6 +19,8 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "contracts": "airflow_mlops.steps.contracts:contracts",
         "model_tests": "airflow_mlops.steps.model_tests:model_tests",
         "sample_run": "airflow_mlops.steps.sample_run:sample_run",
+        "tune_search": "airflow_mlops.steps.tune_search:tune_search",
+        "tune_choose": "airflow_mlops.steps.tune_choose:tune_choose",
         "train": "airflow_mlops.steps.train:train",
         "evaluate": "airflow_mlops.steps.evaluate:evaluate",
         "gate": "airflow_mlops.steps.gate:gate",

@@ -56,5 +56,10 @@ def report_key(run: RunInfo, kind: str) -> str:
     """Where a report of this run is kept in the store; the same on every retry. The DAG's id is in it,
     since who may read the DAG may read the report.
     """
+    return f"reports/{run_folder(run)}/{kind}.html"
+
+
+def run_folder(run: RunInfo) -> str:
+    """A folder name of the run's own, below its DAG's."""
     slug = "".join(c if c.isalnum() or c in "-_." else "_" for c in run.key.run_id)
-    return f"reports/{run.key.dag_id}/{slug}/{kind}.html"
+    return f"{run.key.dag_id}/{slug}"

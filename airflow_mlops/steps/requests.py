@@ -16,6 +16,7 @@ from airflow_mlops.core.values import (
     Rollout,
     RunInfo,
     RunRef,
+    SearchRun,
     Traffic,
     Verdict,
 )
@@ -41,11 +42,55 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class DatasetRequest:
-    """For ``validate``, the steps of the preflight and ``train``."""
+    """For ``validate``, the steps of the preflight and ``tune_choose``."""
 
     config: ModelConfig
     run: RunInfo
     snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """For one worker of ``tune_search``; they are numbered from 0."""
+
+    config: ModelConfig
+    run: RunInfo
+    snapshot: Snapshot
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What one worker did: how many trials it ended, and why it stopped."""
+
+    worker: int
+    trials: int
+    stopped: str
+    search: SearchRun | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """The parameters that a search chose. ``value`` is the mean of ``metric`` over the best trial's folds,
+    ``trials`` counts all by their state; ``searched_by`` is the run that searched, this one or an earlier."""
+
+    params: Mapping[str, Any]
+    metric: str
+    value: float
+    searched_by: str
+    trials: Mapping[str, int] = field(default_factory=dict)
+    search: SearchRun | None = None
+    report: Report | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """``tuned`` is there where the model's YAML asks for a search."""
+
+    config: ModelConfig
+    run: RunInfo
+    snapshot: Snapshot
+    tuned: Tuned | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from airflow_mlops.backends.fresh_process import answers_in_fresh_process
 from airflow_mlops.backends.scratch import ScratchBackends, scratch_backends
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.leakage import LabelLeakage, Leakage, TwinLeakage
+from airflow_mlops.config.parts.splits import KFolds
+from airflow_mlops.config.parts.tuning import Tuning
 from airflow_mlops.core.answers import SAME_ANSWER, largest_difference
 from airflow_mlops.core.values import Report, RunRef, Verdict
 from airflow_mlops.core.windows import Period
@@ -29,10 +31,14 @@ from airflow_mlops.steps.requests import (
     EvaluateRequest,
     GateRequest,
     RegisterRequest,
+    SearchRequest,
     Snapshot,
+    TrainRequest,
 )
 from airflow_mlops.steps.sample import held_out_of, sample_of
 from airflow_mlops.steps.train import predictions_of, train
+from airflow_mlops.steps.tune_choose import tune_choose
+from airflow_mlops.steps.tune_search import tune_search
 from airflow_mlops.steps.validate import validate
 
 if TYPE_CHECKING:
@@ -99,8 +105,13 @@ def _run_all(request: DatasetRequest, sample: pd.DataFrame, scratch: ScratchBack
     asked = DatasetRequest(config, run, snapshot)
     with done.doing("validate"):
         validate(asked, scratch)
+    tuned = None
+    if config.tuning is not None:
+        with done.doing("search for parameters"):
+            tune_search(SearchRequest(config, run, snapshot, 0), scratch)
+            tuned = tune_choose(asked, scratch)
     with done.doing("train"):
-        training = train(asked, scratch)
+        training = train(TrainRequest(config, run, snapshot, tuned), scratch)
     with done.doing("saving and loading"):
         features = scratch.datasets.load(snapshot.dataset, "train")[list(config.data.features)]
         done.facts["largest_difference"] = _skew(config, training, features, scratch)
@@ -133,8 +144,17 @@ def _on_a_sample(config: ModelConfig) -> ModelConfig:
             "validation": config.validation.model_copy(update={"expectations": by_row, "leakage": leakage}),
             "evaluation": config.evaluation.model_copy(update={"cross_validation": None}),
             "gates": config.gates.model_copy(update={"minimum_rows": 1}),
+            "tuning": None if config.tuning is None else _few_trials(config.tuning),
         }
     )
+
+
+def _few_trials(tuning: Tuning) -> Tuning:
+    """Enough to see that the space fits the training code: one trial of several may fail, and in halves drawn
+    at random there is something of each class."""
+    halves = KFolds(type="k_fold", folds=2)
+    few = {"trials": 3, "parallel": 1, "minutes": None, "every": None, "pruner": "none", "rows": None}
+    return tuning.model_copy(update={**few, "folds": halves})
 
 
 def _saved(request: DatasetRequest, sample: pd.DataFrame, scratch: ScratchBackends) -> Snapshot:

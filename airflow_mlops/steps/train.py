@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.base import ANSWERS_FILE, WARNINGS_FILE, Backends, Trainer
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.values import RunRef, TaskKind, is_classification
 from airflow_mlops.exceptions import TrainingFailed
-from airflow_mlops.steps.requests import DatasetRequest
+from airflow_mlops.steps.requests import TrainRequest, Tuned
 from airflow_mlops.steps.seen import holdout_tags
 
 if TYPE_CHECKING:
@@ -21,17 +22,19 @@ KEPT_ROWS = 200
 """Training rows, spread over all of them, whose answers are kept to hold the saved model to."""
 
 
-def train(request: DatasetRequest, backends: Backends) -> RunRef:
+def train(request: TrainRequest, backends: Backends) -> RunRef:
     """Fit on the rows that are not held out and log the model with data, code and config version. The code's
     version is the DAG bundle's (a commit) where it has one, else the hash of the training code.
 
+    What a search chose stands in for ``training.params`` of the same names.
     Raises ``TrainingFailed`` where the training code raises or what it returns cannot predict. A retry
     finds the run that an earlier try finished.
     """
     config, run, dataset = request.config, request.run, request.snapshot.dataset
     rows = backends.datasets.load(dataset, "train")
     features = rows[list(config.data.features)]
-    estimator, raised = _fit_and_listen(config, features, rows[config.data.label], backends)
+    params = {**config.training.params, **(request.tuned.params if request.tuned else {})}
+    estimator, raised = _fit_and_listen(config, features, rows[config.data.label], backends, params)
     kept = features.iloc[:: max(len(features) // KEPT_ROWS, 1)].head(KEPT_ROWS)
     answers = {"rows": _plain(kept), "answers": predictions_of(estimator, kept, config.task)}
     key = run.key
@@ -42,7 +45,7 @@ def train(request: DatasetRequest, backends: Backends) -> RunRef:
         estimator=estimator,
         input_example=features.head(5),
         task=config.task,
-        params={**config.training.params, "seed": config.training.seed},
+        params={**params, "seed": config.training.seed},
         tags={
             "mlops.model": config.model,
             "mlops.kind": "backfill" if run.kind == "backfill" else "challenger",
@@ -52,6 +55,7 @@ def train(request: DatasetRequest, backends: Backends) -> RunRef:
             "mlops.causes": "; ".join(request.snapshot.causes)[:4_000],
             "mlops.config_digest": run.config_digest or "",
             "mlops.code_version": run.code_version or trainer_of(config, backends).code_version(),
+            **_tuning_tags(request.tuned),
         },
         dataset_uri=dataset.uri,
         dataset_version=dataset.version,
@@ -65,14 +69,18 @@ def train(request: DatasetRequest, backends: Backends) -> RunRef:
 
 
 def _fit_and_listen(
-    config: ModelConfig, features: pd.DataFrame, label: pd.Series, backends: Backends
+    config: ModelConfig,
+    features: pd.DataFrame,
+    label: pd.Series,
+    backends: Backends,
+    params: Mapping[str, Any],
 ) -> tuple[Any, list[str]]:
     """The estimator, and what its training warned of not having converged. All warnings are shown as ever.
 
     Those of other processes (``n_jobs``) are not heard here.
     """
     with warnings.catch_warnings(record=True) as raised:
-        estimator = fit(config, features, label, backends)
+        estimator = fit(config, features, label, backends, params)
     for one in raised:
         warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     # scikit-learn's class by its name: heavy libraries are imported in the backends alone.
@@ -85,11 +93,30 @@ def _plain(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict(orient="records")]
 
 
-def fit(config: ModelConfig, features: pd.DataFrame, label: pd.Series, backends: Backends) -> Any:
-    """The estimator that the YAML's training section makes of these rows."""
+def fit(
+    config: ModelConfig,
+    features: pd.DataFrame,
+    label: pd.Series,
+    backends: Backends,
+    params: Mapping[str, Any] | None = None,
+) -> Any:
+    """The estimator that the YAML's training section makes of these rows; with other ``params`` than its own
+    where they are given."""
     trainer = trainer_of(config, backends)
-    training = config.training
-    return trainer.fit(features, label, training.params, training.seed, texts=config.data.texts)
+    used = config.training.params if params is None else params
+    return trainer.fit(features, label, used, config.training.seed, texts=config.data.texts)
+
+
+def _tuning_tags(tuned: Tuned | None) -> dict[str, str]:
+    """Which of the params a search chose, and which search: MLflow shows the params themselves as such."""
+    if tuned is None:
+        return {}
+    return {
+        "mlops.tuned_params": json.dumps(dict(tuned.params), sort_keys=True),
+        "mlops.tuned_metric": f"{tuned.metric} {tuned.value:.6g}",
+        "mlops.tuned_by": tuned.searched_by,
+        "mlops.tuning_run": tuned.search.run_id if tuned.search else "",
+    }
 
 
 def trainer_of(config: ModelConfig, backends: Backends) -> Trainer:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -27,7 +28,8 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from airflow_mlops.backends.base import Tracking
 from airflow_mlops.backends.fresh_process import answers_in_fresh_process
 from airflow_mlops.backends.tracking_mlflow import MlflowTracking
-from airflow_mlops.core.values import ModelRef, RunRef
+from airflow_mlops.core.tuning import Trial
+from airflow_mlops.core.values import ModelRef, RunRef, SearchRun
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrackingRefused, TrainingFailed
 from airflow_mlops.testing.mlflow_server import mlflow_server
 
@@ -190,7 +192,15 @@ def test_a_retry_finds_the_finished_run_of_its_key(log: Callable[..., RunRef]) -
     assert log() == log()
 
 
-@pytest.mark.parametrize("change", [{"dataset_version": "6" * 64}, {"tags": {"mlops.code_version": "def"}}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dataset_version": "6" * 64},
+        {"tags": {"mlops.code_version": "def"}},
+        {"params": {"max_iter": 20}},
+    ],
+    ids=["data", "code", "params"],
+)
 def test_a_task_cleared_after_a_change_does_not_get_the_model_of_before(
     log: Callable[..., RunRef], change: dict[str, Any]
 ) -> None:
@@ -533,3 +543,65 @@ def test_looking_up_an_alias_and_loading_a_model_need_no_mlflow(
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def search(tracking: Tracking) -> Callable[[], SearchRun]:
+    """Begin the search of a test, again and again."""
+    key = f"flight_delay.train|{uuid.uuid4().hex}|search|abc"
+
+    def begin() -> SearchRun:
+        return tracking.begin_search(
+            experiment="flight_delay", run_name="a search", run_key=key, tags={"mlops.kind": "search"}
+        )
+
+    return begin
+
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+TRIALS = [
+    Trial(0, "complete", {"depth": 3, "layers": [64, 32]}, (0.7, 0.8), "", NOON, NOON, 1),
+    Trial(1, "pruned", {"depth": 9, "layers": None}, (0.2,), "worse than others after fold 1", NOON, NOON, 0),
+    Trial(2, "failed", {"depth": 1}, (), "no such solver", NOON, NOON, 0),
+]
+
+
+def test_a_search_is_one_run_with_a_nested_run_for_each_trial(
+    tracking: Tracking, search: Callable[[], SearchRun], server: Server
+) -> None:
+    import mlflow
+
+    for _ in range(2):  # the second time as a retry would
+        for trial in TRIALS:
+            tracking.log_trial(search(), trial, metric="roc_auc")
+    tracking.end_search(search(), params={"depth": 3}, metrics={"best_roc_auc": 0.75}, failed=False)
+    client = mlflow.MlflowClient(server.url)
+    parent = client.get_run(search().run_id)
+    assert (parent.info.status, parent.data.tags["mlops.kind"]) == ("FINISHED", "search")
+    assert (parent.data.tags["best.depth"], parent.data.metrics["best_roc_auc"]) == ("3", 0.75)
+    assert search().url is not None
+    assert parent.info.run_id in search().url
+    nested = client.search_runs(
+        [parent.info.experiment_id],
+        f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'",
+        order_by=["tags.`mlops.trial`"],
+    )
+    assert [run.info.status for run in nested] == ["FINISHED", "KILLED", "FAILED"]
+    assert [run.data.tags["mlops.trial_state"] for run in nested] == ["complete", "pruned", "failed"]
+    assert nested[0].data.params == {"depth": "3", "layers": "[64, 32]"}
+    assert nested[0].data.metrics == {"roc_auc": 0.8, "mean_roc_auc": pytest.approx(0.75)}
+    folds = client.get_metric_history(nested[0].info.run_id, "roc_auc")
+    assert [(one.step, one.value) for one in folds] == [(1, 0.7), (2, 0.8)]
+    assert nested[2].data.tags["mlops.trial_reason"] == "no such solver"
+
+
+def test_a_training_does_not_end_the_search_of_its_run(
+    tracking: Tracking, search: Callable[[], SearchRun], log: Callable[..., RunRef], server: Server
+) -> None:
+    import mlflow
+
+    begun = search()
+    log()
+    assert mlflow.MlflowClient(server.url).get_run(begun.run_id).info.status == "RUNNING"
+    tracking.end_search(begun, params={}, metrics={}, failed=True)
+    assert mlflow.MlflowClient(server.url).get_run(begun.run_id).info.status == "FAILED"

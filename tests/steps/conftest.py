@@ -22,7 +22,17 @@ from airflow_mlops.backends.base import Endpoints, ModelFiles
 from airflow_mlops.backends.catalog import connect
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.core.values import ArmObservation, ModelRef, Observation, RunInfo, RunKey, RunRef, Traffic
+from airflow_mlops.core.tuning import Trial
+from airflow_mlops.core.values import (
+    ArmObservation,
+    ModelRef,
+    Observation,
+    RunInfo,
+    RunKey,
+    RunRef,
+    SearchRun,
+    Traffic,
+)
 from airflow_mlops.core.windows import Window, WindowSources
 from airflow_mlops.exceptions import ModelRefused
 
@@ -107,6 +117,7 @@ class MemoryTracking:
     versions: list[str] = field(default_factory=list)
     aliases: dict[str, str] = field(default_factory=dict)
     version_tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    searches: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def log_training(self, *, run_key: str, estimator: Any, tags: Mapping[str, str], **given: Any) -> RunRef:
         run_id = f"run-{run_key}"
@@ -118,11 +129,27 @@ class MemoryTracking:
             "estimator": estimator,
             "tags": {**tags, **dataset},
             "files": dict(given["files"]),
+            "params": given["params"],
             "metrics": {},
             "logged": {key: given[key] for key in ("task", "trusted_types")},
             "example": given["input_example"],
         }
         return RunRef(run_id=run_id, model_uri=f"runs:/{run_id}/model")
+
+    def begin_search(
+        self, *, experiment: str, run_name: str, run_key: str, tags: Mapping[str, str]
+    ) -> SearchRun:
+        return SearchRun(f"search-{run_key}", experiment)
+
+    def log_trial(self, search: SearchRun, trial: Trial, *, metric: str) -> None:
+        found = self.searches.setdefault(search.run_id, {"trials": {}})
+        found["trials"].setdefault(trial.number, trial)
+
+    def end_search(
+        self, search: SearchRun, *, params: Mapping[str, Any], metrics: Mapping[str, float], failed: bool
+    ) -> None:
+        self.searches[search.run_id] |= {"best": params, "metrics": metrics}
+        self.searches[search.run_id]["ended"] = "failed" if failed else "finished"
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
         self.runs[run_id]["metrics"].update(metrics)

@@ -18,7 +18,7 @@ from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.steps.cross_validate import CROSS_VALIDATION_FILE
 from airflow_mlops.steps.evaluate import evaluate
 from airflow_mlops.steps.gate import rules_of
-from airflow_mlops.steps.requests import DatasetRequest, EvaluateRequest, SnapshotRequest
+from airflow_mlops.steps.requests import EvaluateRequest, SnapshotRequest, TrainRequest
 from airflow_mlops.steps.snapshot import snapshot
 from airflow_mlops.steps.train import train
 
@@ -30,7 +30,7 @@ def evaluated(config, run, backends, folds):
     evaluation = config.evaluation.model_copy(update={"cross_validation": asked})
     config = config.model_copy(update={"evaluation": evaluation})
     taken = snapshot(SnapshotRequest(config, run), backends)
-    trained = train(DatasetRequest(config, run, taken), backends)
+    trained = train(TrainRequest(config, run, taken), backends)
     found = evaluate(EvaluateRequest(config, run, taken, trained), backends)
     kept = backends.tracking.runs[trained.run_id]
     return found, kept
@@ -65,7 +65,7 @@ def test_every_fold_is_kept_with_the_mean_and_shown_in_the_report(config, backen
 def test_nothing_is_refitted_where_nobody_asks(config, backends, make_run):
     run = make_run(40)
     taken = snapshot(SnapshotRequest(config, run), backends)
-    trained = train(DatasetRequest(config, run, taken), backends)
+    trained = train(TrainRequest(config, run, taken), backends)
     evaluation = evaluate(EvaluateRequest(config, run, taken, trained), backends)
     assert CROSS_VALIDATION_FILE not in backends.tracking.runs[trained.run_id]["files"]
     assert "Cross-validation" not in backends.store.local_path(evaluation.report.uri).read_text()

@@ -20,7 +20,7 @@ from airflow_mlops.core.values import Evaluation
 from airflow_mlops.steps.catalog import dump_request, run_step
 from airflow_mlops.steps.evaluate import evaluate
 from airflow_mlops.steps.gate import gate
-from airflow_mlops.steps.requests import DatasetRequest, EvaluateRequest, GateRequest, SnapshotRequest
+from airflow_mlops.steps.requests import EvaluateRequest, GateRequest, SnapshotRequest, TrainRequest
 from airflow_mlops.steps.snapshot import snapshot
 from airflow_mlops.steps.train import KEPT_ROWS, train
 
@@ -77,7 +77,7 @@ def with_vendor(root: Path) -> None:
 
 def evaluated(config: Any, run: Any, backends: Any) -> GateRequest:
     taken = snapshot(SnapshotRequest(config, run), backends)
-    trained = train(DatasetRequest(config, run, taken), backends)
+    trained = train(TrainRequest(config, run, taken), backends)
     evaluation = evaluate(EvaluateRequest(config, run, taken, trained), backends)
     return GateRequest(config, run, taken, trained, evaluation)
 
@@ -204,7 +204,7 @@ def test_training_keeps_what_it_answered_and_what_it_warned_of(
     )
     run = make_run(40)
     taken = snapshot(SnapshotRequest(config, run), backends)
-    trained = train(DatasetRequest(config, run, taken), backends)
+    trained = train(TrainRequest(config, run, taken), backends)
     kept = json.loads(backends.tracking.read_file(trained.run_id, "training_answers.json"))
     rows = pd.DataFrame(kept["rows"])
     assert len(kept["answers"]) == len(rows) == KEPT_ROWS

@@ -12,7 +12,7 @@ import pytest
 from airflow_mlops.config.load import load_model
 from airflow_mlops.steps.evaluate import evaluate
 from airflow_mlops.steps.gate import gate
-from airflow_mlops.steps.requests import DatasetRequest, EvaluateRequest, GateRequest, SnapshotRequest
+from airflow_mlops.steps.requests import EvaluateRequest, GateRequest, SnapshotRequest, TrainRequest
 from airflow_mlops.steps.snapshot import snapshot
 from airflow_mlops.steps.train import train
 
@@ -36,7 +36,7 @@ def run_with(tmp_path, root, backends, make_run):
         written.write_text(text.replace("monitor:\n", f"    - {{{rule}}}\nmonitor:\n", 1))
         config, info = load_model(written).config, make_run(40)
         taken = snapshot(SnapshotRequest(config, info), backends)
-        trained = train(DatasetRequest(config, info, taken), backends)
+        trained = train(TrainRequest(config, info, taken), backends)
         evaluation = evaluate(EvaluateRequest(config, info, taken, trained), backends)
         verdict = gate(GateRequest(config, info, taken, trained, evaluation), backends)
         report = Path(evaluation.report.uri.removeprefix("file://")).read_text()

@@ -14,13 +14,13 @@ from airflow_mlops.steps.promote import promote
 from airflow_mlops.steps.register import register
 from airflow_mlops.steps.requests import (
     ApprovalRequest,
-    DatasetRequest,
     EvaluateRequest,
     GateRequest,
     RegisterRequest,
     RolloutRequest,
     SnapshotRequest,
     TakeChallengerRequest,
+    TrainRequest,
 )
 from airflow_mlops.steps.snapshot import snapshot
 from airflow_mlops.steps.take_challenger import take_challenger
@@ -34,7 +34,7 @@ def said(config, **card):
 
 def registered(config, run, backends):
     taken = snapshot(SnapshotRequest(config, run), backends)
-    trained = train(DatasetRequest(config, run, taken), backends)
+    trained = train(TrainRequest(config, run, taken), backends)
     evaluation = evaluate(EvaluateRequest(config, run, taken, trained), backends)
     verdict = gate(GateRequest(config, run, taken, trained, evaluation), backends)
     return register(RegisterRequest(config, run, taken, trained, evaluation, verdict), backends), trained

@@ -23,12 +23,12 @@ from airflow_mlops.steps.register import register
 from airflow_mlops.steps.requests import (
     CollectedRequest,
     CollectRequest,
-    DatasetRequest,
     DecideRequest,
     EvaluateRequest,
     GateRequest,
     RegisterRequest,
     SnapshotRequest,
+    TrainRequest,
 )
 from airflow_mlops.steps.snapshot import snapshot
 from airflow_mlops.steps.train import train
@@ -41,7 +41,7 @@ def serving_model(config, backends, make_run):
     """A champion trained as of day 40."""
     run = make_run(40)
     taken = snapshot(SnapshotRequest(config, run), backends)
-    trained = train(DatasetRequest(config, run, taken), backends)
+    trained = train(TrainRequest(config, run, taken), backends)
     evaluation = evaluate(EvaluateRequest(config, run, taken, trained), backends)
     verdict = gate(GateRequest(config, run, taken, trained, evaluation), backends)
     model = register(RegisterRequest(config, run, taken, trained, evaluation, verdict), backends)

@@ -25,6 +25,7 @@ from airflow_mlops.steps.requests import (
     GateRequest,
     RegisterRequest,
     SnapshotRequest,
+    TrainRequest,
 )
 from airflow_mlops.steps.sample import held_out_of, sample_of
 from airflow_mlops.steps.sample_run import sample_run
@@ -297,7 +298,7 @@ def test_a_categorical_column_that_names_its_row_is_refused(config, backends, re
 def test_columns_that_the_champion_was_not_trained_on_are_told_before_training(config, backends, request_of):
     asked = request_of(config)
     run, taken = asked.run, asked.snapshot
-    trained = train(asked, backends)
+    trained = train(TrainRequest(config, asked.run, asked.snapshot), backends)
     evaluation = evaluate(EvaluateRequest(config, run, taken, trained), backends)
     verdict = gate(GateRequest(config, run, taken, trained, evaluation), backends)
     model = register(RegisterRequest(config, run, taken, trained, evaluation, verdict), backends)

@@ -16,7 +16,6 @@ from airflow_mlops.steps.gate import gate
 from airflow_mlops.steps.promote import promote
 from airflow_mlops.steps.register import register
 from airflow_mlops.steps.requests import (
-    DatasetRequest,
     EvaluateRequest,
     GateRequest,
     RegisterRequest,
@@ -24,6 +23,7 @@ from airflow_mlops.steps.requests import (
     RolloutRequest,
     SnapshotRequest,
     TakeChallengerRequest,
+    TrainRequest,
 )
 from airflow_mlops.steps.review import record_review
 from airflow_mlops.steps.snapshot import snapshot
@@ -40,7 +40,7 @@ def with_gates(config, **gates):
 def judged(config, run, backends, **changed):
     """Snapshot to gate; ``changed`` is what the evaluation found instead."""
     taken = snapshot(SnapshotRequest(config, run), backends)
-    trained = train(DatasetRequest(config, run, taken), backends)
+    trained = train(TrainRequest(config, run, taken), backends)
     evaluation = replace(evaluate(EvaluateRequest(config, run, taken, trained), backends), **changed)
     verdict = gate(GateRequest(config, run, taken, trained, evaluation), backends)
     return RegisterRequest(config, run, taken, trained, evaluation, verdict)

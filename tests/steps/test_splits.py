@@ -14,7 +14,7 @@ from airflow_mlops.core.values import Verdict
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.steps.evaluate import evaluate
 from airflow_mlops.steps.register import register
-from airflow_mlops.steps.requests import DatasetRequest, EvaluateRequest, RegisterRequest, SnapshotRequest
+from airflow_mlops.steps.requests import EvaluateRequest, RegisterRequest, SnapshotRequest, TrainRequest
 from airflow_mlops.steps.snapshot import snapshot
 from airflow_mlops.steps.split import split
 from airflow_mlops.steps.train import train
@@ -51,7 +51,7 @@ def parts_of(taken, backends):
 def champion(config, run, backends):
     """A model of this run, which becomes the champion."""
     taken = taken_of(config, run, backends)
-    trained = train(DatasetRequest(config, run, taken), backends)
+    trained = train(TrainRequest(config, run, taken), backends)
     evaluation = evaluate(EvaluateRequest(config, run, taken, trained), backends)
     request = RegisterRequest(config, run, taken, trained, evaluation, Verdict("pass", ()))
     backends.tracking.set_alias("churn", "champion", register(request, backends).version)
@@ -60,7 +60,7 @@ def champion(config, run, backends):
 def problem(config, run, backends):
     """What a challenger's evaluation says against its comparison with the champion."""
     taken = taken_of(config, run, backends)
-    trained = train(DatasetRequest(config, run, taken), backends)
+    trained = train(TrainRequest(config, run, taken), backends)
     evaluation = evaluate(EvaluateRequest(config, run, taken, trained), backends)
     assert evaluation.champion is not None
     return evaluation.champion_problem
@@ -96,7 +96,7 @@ def test_a_group_is_no_feature(config, backends, make_run, root):
     change_rows(root, of_people)
     run, grouped = make_run(40), with_data(config, group="person")
     taken = taken_of(grouped, run, backends)
-    trained = train(DatasetRequest(grouped, run, taken), backends)
+    trained = train(TrainRequest(grouped, run, taken), backends)
     estimator = backends.tracking.runs[trained.run_id]["estimator"]
     assert list(estimator.feature_names_in_) == ["age", "spend", "plan"]
 

@@ -33,6 +33,7 @@ from airflow_mlops.steps.requests import (
     RolloutRequest,
     SnapshotRequest,
     TakeChallengerRequest,
+    TrainRequest,
 )
 from airflow_mlops.steps.sample_run import sample_run
 from airflow_mlops.steps.snapshot import snapshot
@@ -48,7 +49,7 @@ def whole_run(config, run, backends):
     taken = snapshot(SnapshotRequest(config, run), backends)
     assert taken is not None
     validate(DatasetRequest(config, run, taken), backends)
-    trained = train(DatasetRequest(config, run, taken), backends)
+    trained = train(TrainRequest(config, run, taken), backends)
     evaluation = evaluate(EvaluateRequest(config, run, taken, trained), backends)
     verdict = gate(GateRequest(config, run, taken, trained, evaluation), backends)
     return RegisterRequest(config, run, taken, trained, evaluation, verdict)
@@ -460,7 +461,7 @@ def test_numbers_flags_decimals_and_holes_are_numbers_and_text_whatever_pandas_h
     assert frame["age"].tolist()[1:3] == [0.25, 0.5]
     assert frame["spend"].tolist()[0] == 1.0
     assert frame["plan"].dropna().unique().tolist() == ["7"]
-    assert train(DatasetRequest(config, run, taken), backends).run_id
+    assert train(TrainRequest(config, run, taken), backends).run_id
 
 
 def test_a_run_of_an_earlier_window_leaves_a_later_request_to_the_next(config, backends, make_run):
