@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.cuts import Groups
-from airflow_mlops.config.parts.gates_groups import FAIRNESS_OF, FairnessGate
+from airflow_mlops.config.parts.gates_groups import FAIRNESS_OF, FairnessGate, SlicesGate
 from airflow_mlops.config.problems import KeyPath, nearest
 
 
@@ -16,6 +16,8 @@ def gate_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
         at: KeyPath = ("gates", "rules", index)
         if isinstance(rule, Groups):
             yield from _edge_problems(rule, (*at, "edges"))
+        if isinstance(rule, SlicesGate):
+            yield from _column_problems(rule.by, (*at, "by"), config)
         if isinstance(rule, FairnessGate):
             yield from _column_problems(rule.sensitive, (*at, "sensitive"), config)
             if problem := _fairness_problem(rule, config):

@@ -41,6 +41,11 @@ class Grouping:
         places[list(groups)] = np.arange(len(groups))
         return Grouping(self.columns, tuple(self.names[group] for group in groups), places[self.codes])
 
+    def largest(self, most: int) -> Grouping:
+        """The groups with the most rows."""
+        order = self.sizes.argsort(kind="stable")[::-1][:most]
+        return self if len(self.names) <= most else self.only(sorted(order.tolist()))
+
     def rows_of_each(self) -> list[Codes]:
         """The positions of each group's rows, in the rows' order."""
         import numpy as np
@@ -67,12 +72,15 @@ def crossed(one: Grouping, other: Grouping) -> Grouping:
     import numpy as np
 
     both = one.codes * len(other.names) + other.codes
-    there, codes = np.unique(both, return_inverse=True)
+    left_out = (one.codes < 0) | (other.codes < 0)
+    there, codes = np.unique(both[~left_out], return_inverse=True)
+    whole = np.full(len(both), -1, dtype=np.int64)
+    whole[~left_out] = codes
     names = tuple(
         f"{one.names[pair // len(other.names)]}, {other.names[pair % len(other.names)]}"
         for pair in there.tolist()
     )
-    return Grouping((*one.columns, *other.columns), names, codes.astype(np.int64))
+    return Grouping((*one.columns, *other.columns), names, whole)
 
 
 def _one_column(column: pd.Series, bins: int, edges: Sequence[float] | None) -> Grouping:

@@ -11,7 +11,7 @@ from airflow_mlops.config.parts.base import Part, PeriodText
 from airflow_mlops.config.parts.gates_baseline import BaselineGate
 from airflow_mlops.config.parts.gates_custom import CustomGate
 from airflow_mlops.config.parts.gates_folds import CrossValidationGate
-from airflow_mlops.config.parts.gates_groups import FairnessGate
+from airflow_mlops.config.parts.gates_groups import FairnessGate, SlicesGate
 from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
 from airflow_mlops.config.parts.gates_model import ConvergenceGate, OverfittingGate, RobustnessGate, SkewGate
 from airflow_mlops.config.parts.gates_resources import LatencyGate, MemoryGate, SizeGate
@@ -29,6 +29,7 @@ Gate = Annotated[
     | SizeGate
     | MemoryGate
     | FairnessGate
+    | SlicesGate
     | CustomGate,
     Field(discriminator="type"),
 ]
