@@ -76,6 +76,7 @@ PARTS: Mapping[str, Part] = {
     "explainer.permutation": Part(f"{_HERE}.explaining.permutation:explain", _DATA, "data"),
     "explainer.shap": Part(f"{_HERE}.explaining.shap_values:explain", (*_DATA, "shap"), "shap"),
     "gate.slices": Part(f"{_HERE}.gates.slices:measure", ("pandas", "scipy"), "training"),
+    "gate.calibration": Part(f"{_HERE}.gates.calibration:measure", ("pandas", "scipy"), "training"),
     "gate.fairness": Part(f"{_HERE}.gates.fairness:measure", ("fairlearn",), "fairness"),
     "checker.great_expectations": Part(
         f"{_HERE}.checks_gx:GreatExpectationsChecker", ("great_expectations",), "great-expectations"

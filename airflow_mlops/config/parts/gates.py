@@ -9,6 +9,7 @@ from pydantic import Field
 from airflow_mlops.config.parts.asking import Question
 from airflow_mlops.config.parts.base import Part, PeriodText
 from airflow_mlops.config.parts.gates_baseline import BaselineGate
+from airflow_mlops.config.parts.gates_calibration import CalibrationGate
 from airflow_mlops.config.parts.gates_custom import CustomGate
 from airflow_mlops.config.parts.gates_folds import CrossValidationGate
 from airflow_mlops.config.parts.gates_groups import FairnessGate, SlicesGate
@@ -30,6 +31,7 @@ Gate = Annotated[
     | MemoryGate
     | FairnessGate
     | SlicesGate
+    | CalibrationGate
     | CustomGate,
     Field(discriminator="type"),
 ]
