@@ -40,7 +40,8 @@ def measure(settings: Mapping[str, Any], material: Material) -> Finding:
         figures.append(_diagram(question, settings["bins"], material.confidence))
         p_value = None if question.is_number else spiegelhalter(question.label, question.answer)
         if p_value is not None:
-            notes.append(f"Spiegelhalter's test of calibration{question.said}: p {p_value:.2g}.")
+            said = f"{p_value:.2g}" if p_value >= 1e-4 else "below 0.0001"
+            notes.append(f"Spiegelhalter's test of calibration{question.said}: p {said}.")
     if len(questions) > 1:
         notes.insert(
             0, f"The intervals hold for all {len(questions)} classes together, at {material.confidence:.0%}."

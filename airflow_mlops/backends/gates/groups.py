@@ -116,14 +116,26 @@ def _parts_of_numbers(column: pd.Series, bins: int, edges: Sequence[float] | Non
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     known = ~np.isnan(values)
     if edges is None:
-        inner = np.linspace(0, 1, bins + 1)[1:-1]
-        # Quantiles that are values of rows: an edge can then be said in few digits, and looked up.
-        edges = np.unique(np.quantile(values[known], inner, method="higher")).tolist()
+        edges = _even_edges(values[known], bins)
     codes = np.searchsorted(np.asarray(edges), values, side="right")
     codes[~known] = len(edges) + 1
     there, codes = np.unique(codes, return_inverse=True)
     named = [*_names_of_parts(str(column.name), edges), f"{column.name}={_MISSING}"]
     return Grouping((str(column.name),), tuple(named[index] for index in there), codes.astype(np.int64))
+
+
+def _even_edges(values: Any, bins: int) -> list[float]:
+    """Quantiles in as few digits as leave the parts about as they are."""
+    import numpy as np
+
+    exact = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1], method="higher"))
+    smallest = np.bincount(np.searchsorted(exact, values, side="right"), minlength=len(exact) + 1).min()
+    for digits in range(2, 12):
+        edges = np.array([float(f"{edge:.{digits}g}") for edge in exact])
+        sizes = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+        if sizes.min() >= 0.9 * smallest and (np.diff(edges) > 0).all():
+            return [float(edge) for edge in edges]
+    return [float(edge) for edge in exact]
 
 
 def _names_of_parts(column: str, edges: Sequence[float]) -> list[str]:

@@ -37,11 +37,13 @@ def worst_first(
     maximum: float | None,
     decide_by: DecideBy,
 ) -> tuple[Measurement, ...]:
-    """Failures, then what is inconclusive, then the rest; in each the smallest corrected p-value first."""
+    """Failures, then what is inconclusive, then the rest; in each the smallest corrected p-value first, and
+    where those are alike the worst value."""
 
-    def order(item: Measurement) -> tuple[int, float]:
+    def order(item: Measurement) -> tuple[int, float, float]:
         outcome = within(item.estimate, minimum, maximum, decide_by)
-        return GRAVITY[outcome], 1.0 if item.p_value is None else item.p_value
+        p_value = 1.0 if item.p_value is None else item.p_value
+        return GRAVITY[outcome], p_value, item.estimate.value if maximum is None else -item.estimate.value
 
     return tuple(sorted(measurements, key=order))
 
