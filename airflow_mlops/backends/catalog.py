@@ -78,6 +78,8 @@ PARTS: Mapping[str, Part] = {
     },
     "explainer.permutation": Part(f"{_HERE}.explaining.permutation:explain", _DATA, "data"),
     "explainer.shap": Part(f"{_HERE}.explaining.shap_values:explain", (*_DATA, "shap"), "shap"),
+    "gate.slices": Part(f"{_HERE}.gates.slices:measure", ("pandas", "scipy"), "training"),
+    "gate.calibration": Part(f"{_HERE}.gates.calibration:measure", ("pandas", "scipy"), "training"),
     "gate.fairness": Part(f"{_HERE}.gates.fairness:measure", ("fairlearn",), "fairness"),
     "study.optuna": Part(f"{_HERE}.study_optuna:OptunaStudy", ("optuna",), "tuning"),
     "checker.great_expectations": Part(

@@ -1,12 +1,13 @@
-"""What is wrong between the gates on groups of rows and the rest of a file."""
+"""What is wrong between gates on groups of rows, or on calibration, and the rest of a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.cuts import Groups
-from airflow_mlops.config.parts.gates_groups import FAIRNESS_OF, FairnessGate
+from airflow_mlops.config.parts.gates_calibration import CALIBRATION_OF, CalibrationGate
+from airflow_mlops.config.parts.gates_groups import FAIRNESS_OF, FairnessGate, SlicesGate
 from airflow_mlops.config.problems import KeyPath, nearest
 
 
@@ -16,10 +17,13 @@ def gate_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
         at: KeyPath = ("gates", "rules", index)
         if isinstance(rule, Groups):
             yield from _edge_problems(rule, (*at, "edges"))
+        if isinstance(rule, SlicesGate):
+            yield from _column_problems(rule.by, (*at, "by"), config)
         if isinstance(rule, FairnessGate):
             yield from _column_problems(rule.sensitive, (*at, "sensitive"), config)
-            if problem := _fairness_problem(rule, config):
-                yield (*at, "measure"), problem
+            yield from _measure_problems(rule, FAIRNESS_OF, "fairness", (*at, "measure"), config)
+        if isinstance(rule, CalibrationGate):
+            yield from _measure_problems(rule, CALIBRATION_OF, "calibration", (*at, "measure"), config)
 
 
 def _column_problems(
@@ -48,10 +52,15 @@ def _edge_problems(rule: Groups, at: KeyPath) -> Iterator[tuple[KeyPath, str]]:
             yield (*at, name), "must go up, each edge once"
 
 
-def _fairness_problem(rule: FairnessGate, config: ModelConfig) -> str | None:
-    allowed = FAIRNESS_OF.get(config.task, frozenset())
-    if rule.measure in allowed:
-        return None
+def _measure_problems(
+    rule: FairnessGate | CalibrationGate,
+    measures_of: Mapping[str, frozenset[str]],
+    what: str,
+    at: KeyPath,
+    config: ModelConfig,
+) -> Iterator[tuple[KeyPath, str]]:
+    allowed = measures_of.get(config.task, frozenset())
     if not allowed:
-        return f"a {config.task} decides nothing about a row alone: no measure of fairness is for it"
-    return f"{rule.measure} does not fit task {config.task}; use one of {', '.join(sorted(allowed))}"
+        yield at, f"a {config.task} decides nothing about a row alone: no measure of {what} is for it"
+    elif rule.measure not in allowed:
+        yield at, f"{rule.measure} does not fit task {config.task}; use one of {', '.join(sorted(allowed))}"

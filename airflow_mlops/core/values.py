@@ -242,6 +242,10 @@ class Evaluation:
     findings: tuple[Finding, ...] = ()
     report: Report | None = None
 
+    def in_short(self) -> Evaluation:
+        """Small enough to travel; the run's own file and the report have all of it."""
+        return replace(self, findings=tuple(finding.in_short() for finding in self.findings))
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:

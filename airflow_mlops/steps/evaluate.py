@@ -75,11 +75,8 @@ def evaluate(request: EvaluateRequest, backends: Backends) -> Evaluation:
     kept = json.dumps(TypeAdapter(tuple[Importance, ...]).dump_python(leans_on, mode="json"))
     backends.tracking.log_file(request.training.run_id, IMPORTANCE_FILE, kept.encode())
     _keep(request, evaluation, rows, answers, comparison, backends)
-    return replace(
-        evaluation,
-        findings=tuple(finding.in_short() for finding in evaluation.findings),
-        report=keep_report(request, evaluation, leans_on, folds, backends),
-    )
+    report = keep_report(request, evaluation, leans_on, folds, backends)
+    return replace(evaluation.in_short(), report=report)
 
 
 @dataclass(frozen=True, slots=True)

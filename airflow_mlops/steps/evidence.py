@@ -53,7 +53,7 @@ def _evaluation(run_id: str, backends: Backends) -> Evaluation | None:
     except KeyError:
         return None
     try:
-        return TypeAdapter(Evaluation).validate_json(body)
+        return TypeAdapter(Evaluation).validate_json(body).in_short()
     except ValidationError as error:
         raise ModelRefused(
             f"{EVALUATION_FILE} of run {run_id} is not an evaluation of this release: "

@@ -10,10 +10,10 @@ from math import ceil, floor, isfinite, log10
 from airflow_mlops.core.values import Estimate, Figure, Point
 
 _MOST = 40
-_LEFT, _PLOT, _RIGHT, _LINE, _TOP = 310, 380, 290, 24, 34
+_LEFT, _PLOT, _RIGHT, _LINE, _TOP = 340, 360, 290, 24, 34
 _SIDE, _MARGIN = 320, 52
 _INK, _FAINT, _BLUE, _RED = "#1b1f24", "#d0d7de", "#0969da", "#cf222e"
-_LONGEST_NAME = 44
+_LONGEST_NAME = 42
 
 
 def figure(drawn: Figure) -> str:

@@ -100,6 +100,7 @@ def _rule(rule: Gate, label: str, evaluation: EvaluationConfig) -> Rule:
                 maximum=maximum,
                 decide_by=rule.decide_by,
                 judges_first=rule.judges_first,
+                against_champion=rule.against_champion,
             )
         case _:
             return Measured(label, judges_first=rule.judges_first)

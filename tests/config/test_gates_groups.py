@@ -114,6 +114,70 @@ def test_a_mistake_is_told_where_it_stands(tmp_path: Path, rule: str, at: str, t
     assert problem.startswith(f"31:{column}: gates.rules[2].{told}"), problem
 
 
+def test_slices_are_read_and_said_in_words(tmp_path: Path) -> None:
+    rules = loaded(
+        tmp_path,
+        "type: slices, metric: roc_auc, by: [[colour, alcohol]], automatic: true, minimum: 0.6}\n"
+        "    - {type: slices, metric: log_loss, by: colour, margin: 0.02",
+    ).gates.rules
+    assert [rule.in_words for rule in rules[2:]] == [
+        "`roc_auc` at least 0.6 in every slice by colour x alcohol and whatever is found",
+        "`log_loss` no worse than the champion's by more than 0.02 in every slice by colour",
+    ]
+    assert [rule.bounds for rule in rules[2:]] == [(0.6, None), (None, 0.02)]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("rule", "at", "told"),
+    [
+        (
+            "type: slices, metric: roc_auc, minimum: 0.6",
+            None,
+            "give 'by', the columns to cut by, or 'automatic",
+        ),
+        ("type: slices, metric: roc_auc, automatic: true", None, "give 'minimum' or 'maximum'"),
+        (
+            "type: slices, metric: roc_auc, by: colour, minimum: 0.6, margin: 0.1",
+            "0.1",
+            "margin: is against the champion: give it, or bounds, in two gates for both",
+        ),
+        (
+            "type: slices, metric: roc_auc, by: [key, colour, bottle], minimum: 0.6",
+            "bottle",
+            "by[2]: 'bottle' is the key, which has one row a value: it makes no groups",
+        ),
+        (
+            "type: slices, metric: brier_score, by: colour, maximum: 0.3",
+            "brier",
+            "metric: gates needs 'brier_score', which evaluation.metrics does not compute; add it there",
+        ),
+        (
+            "type: slices, metric: roc_auc, by: colour, minimum: 0.6, correction: bonferroni",
+            "bonf",
+            "correction: 'bonferroni' is not one of 'holm', 'benjamini_hochberg' or 'none'",
+        ),
+        (
+            "type: calibration, measure: slope, minimum: 1.2, maximum: 0.8",
+            "1.2",
+            "minimum: 'minimum' is above 'maximum': nothing can pass",
+        ),
+    ],
+)
+def test_a_mistake_in_slices_or_calibration_is_told(
+    tmp_path: Path, rule: str, at: str | None, told: str
+) -> None:
+    found = problems(tmp_path, rule)
+    column = len("    - {") + 1 + rule.index(at) if at else None
+    begins = f"31:{column}: gates.rules[2].{told}" if at else f"gates.rules[2]: {told}"
+    assert any(problem.startswith(begins) if at else begins in problem for problem in found), found
+
+
+def test_a_regression_is_calibrated_on_average_only(tmp_path: Path) -> None:
+    [problem] = problems(tmp_path, "type: calibration, measure: slope, minimum: 0.8", task="regression")
+    assert problem.endswith("measure: slope does not fit task regression; use one of mean")
+    assert loaded(tmp_path, "type: calibration, measure: mean, maximum: 0.8", task="regression")
+
+
 def test_a_gate_without_a_bound_is_refused(tmp_path: Path) -> None:
     [problem] = problems(tmp_path, "type: fairness, measure: demographic_parity_ratio, sensitive: colour")
     assert "gates.rules[2]: give 'minimum' or 'maximum'" in problem

@@ -83,3 +83,43 @@ def test_what_cannot_be_compared_is_inconclusive(run_with) -> None:
     assert verdict.outcome == "inconclusive"
     assert "could not be measured: region has 0 group that is large enough" in verdict.reasons[0]
     assert "could not be measured" in report
+
+
+def test_slices_are_judged_and_drawn_and_only_the_worst_travel(run_with, backends) -> None:
+    verdict, evaluation, report = run_with(
+        "type: slices, metric: roc_auc, by: [region, plan, age], automatic: true, minimum_rows: 20, bins: 8, "
+        "minimum_of_each_class: 5, minimum: 0.3"
+    )
+    assert verdict.outcome == "pass", verdict.reasons
+    [finding] = evaluation.findings
+    assert len(finding.measurements) == 20
+    assert finding.unlisted > 5
+    assert any(
+        f"20 of 20 measurements are as asked; {finding.unlisted} more, none of them worse" in reason
+        for reason in verdict.reasons
+    )
+    assert "<h3>The worst slices</h3><svg" in report
+    assert report.count("roc_auc in ") == 20 + finding.unlisted
+    assert "On the whole holdout: " in report
+
+
+def test_a_bad_slice_fails_the_gate_with_its_numbers(run_with) -> None:
+    verdict, _, _ = run_with("type: slices, metric: log_loss, by: plan, minimum_rows: 20, maximum: 0.1")
+    assert verdict.outcome == "fail"
+    assert verdict.reasons[0].startswith("slices: log_loss in plan=")
+    assert ", not at most 0.1 (corrected p " in verdict.reasons[0]
+
+
+def test_a_first_model_has_no_champion_to_lose_to_in_any_slice(run_with) -> None:
+    verdict, _, _ = run_with("type: slices, metric: log_loss, by: plan, minimum_rows: 20, margin: 0.01")
+    assert verdict.outcome == "pass"
+    assert "no champion yet: slices has nothing to be compared with" in verdict.reasons
+
+
+def test_calibration_is_judged_and_drawn(run_with) -> None:
+    verdict, evaluation, report = run_with(
+        "type: calibration, measure: slope, minimum: 0.2, maximum: 5, decide_by: proven_harm"
+    )
+    assert verdict.outcome == "pass", verdict.reasons
+    assert evaluation.findings[0].measurements[0].name == "slope"
+    assert "<h3>Observed over predicted</h3><svg" in report

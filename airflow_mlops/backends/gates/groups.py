@@ -41,6 +41,11 @@ class Grouping:
         places[list(groups)] = np.arange(len(groups))
         return Grouping(self.columns, tuple(self.names[group] for group in groups), places[self.codes])
 
+    def largest(self, most: int) -> Grouping:
+        """The groups with the most rows."""
+        order = self.sizes.argsort(kind="stable")[::-1][:most]
+        return self if len(self.names) <= most else self.only(sorted(order.tolist()))
+
     def rows_of_each(self) -> list[Codes]:
         """The positions of each group's rows, in the rows' order."""
         import numpy as np
@@ -67,12 +72,15 @@ def crossed(one: Grouping, other: Grouping) -> Grouping:
     import numpy as np
 
     both = one.codes * len(other.names) + other.codes
-    there, codes = np.unique(both, return_inverse=True)
+    left_out = (one.codes < 0) | (other.codes < 0)
+    there, codes = np.unique(both[~left_out], return_inverse=True)
+    whole = np.full(len(both), -1, dtype=np.int64)
+    whole[~left_out] = codes
     names = tuple(
         f"{one.names[pair // len(other.names)]}, {other.names[pair % len(other.names)]}"
         for pair in there.tolist()
     )
-    return Grouping((*one.columns, *other.columns), names, codes.astype(np.int64))
+    return Grouping((*one.columns, *other.columns), names, whole)
 
 
 def _one_column(column: pd.Series, bins: int, edges: Sequence[float] | None) -> Grouping:
@@ -108,14 +116,26 @@ def _parts_of_numbers(column: pd.Series, bins: int, edges: Sequence[float] | Non
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     known = ~np.isnan(values)
     if edges is None:
-        inner = np.linspace(0, 1, bins + 1)[1:-1]
-        # Quantiles that are values of rows: an edge can then be said in few digits, and looked up.
-        edges = np.unique(np.quantile(values[known], inner, method="higher")).tolist()
+        edges = _even_edges(values[known], bins)
     codes = np.searchsorted(np.asarray(edges), values, side="right")
     codes[~known] = len(edges) + 1
     there, codes = np.unique(codes, return_inverse=True)
     named = [*_names_of_parts(str(column.name), edges), f"{column.name}={_MISSING}"]
     return Grouping((str(column.name),), tuple(named[index] for index in there), codes.astype(np.int64))
+
+
+def _even_edges(values: Any, bins: int) -> list[float]:
+    """Quantiles in as few digits as leave the parts about as they are."""
+    import numpy as np
+
+    exact = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1], method="higher"))
+    smallest = np.bincount(np.searchsorted(exact, values, side="right"), minlength=len(exact) + 1).min()
+    for digits in range(2, 12):
+        edges = np.array([float(f"{edge:.{digits}g}") for edge in exact])
+        sizes = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+        if sizes.min() >= 0.9 * smallest and (np.diff(edges) > 0).all():
+            return [float(edge) for edge in edges]
+    return [float(edge) for edge in exact]
 
 
 def _names_of_parts(column: str, edges: Sequence[float]) -> list[str]:

@@ -66,6 +66,11 @@ class BoundedGate(GateRule):
         return self.minimum, self.maximum
 
     @property
+    def against_champion(self) -> bool:
+        """Whether there is nothing to measure without a champion."""
+        return False
+
+    @property
     def in_words(self) -> str:
         """Its name and its bounds."""
         return f"{self.called}: {bounds_in_words(*self.bounds)}"

@@ -9,9 +9,10 @@ from pydantic import Field
 from airflow_mlops.config.parts.asking import Question
 from airflow_mlops.config.parts.base import Part, PeriodText
 from airflow_mlops.config.parts.gates_baseline import BaselineGate
+from airflow_mlops.config.parts.gates_calibration import CalibrationGate
 from airflow_mlops.config.parts.gates_custom import CustomGate
 from airflow_mlops.config.parts.gates_folds import CrossValidationGate
-from airflow_mlops.config.parts.gates_groups import FairnessGate
+from airflow_mlops.config.parts.gates_groups import FairnessGate, SlicesGate
 from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
 from airflow_mlops.config.parts.gates_model import ConvergenceGate, OverfittingGate, RobustnessGate, SkewGate
 from airflow_mlops.config.parts.gates_resources import LatencyGate, MemoryGate, SizeGate
@@ -29,6 +30,8 @@ Gate = Annotated[
     | SizeGate
     | MemoryGate
     | FairnessGate
+    | SlicesGate
+    | CalibrationGate
     | CustomGate,
     Field(discriminator="type"),
 ]

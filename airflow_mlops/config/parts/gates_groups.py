@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from airflow_mlops.config.parts.base import Mistakes
+from airflow_mlops.config.parts.base import Mistakes, whole
 from airflow_mlops.config.parts.cuts import Cuts, Groups
-from airflow_mlops.config.parts.gate_rule import MeasuredGate, bounds_in_words
+from airflow_mlops.config.parts.gate_rule import BoundedGate, MeasuredGate, bounds_in_words
+from airflow_mlops.config.parts.metrics import Metric
+from airflow_mlops.core.gates.bounds import DecideBy
+from airflow_mlops.core.gates.multiple import Correction
 
 FairnessMeasure = Literal[
     "demographic_parity_difference", "demographic_parity_ratio",
@@ -27,6 +30,75 @@ FAIRNESS_OF: Mapping[str, frozenset[str]] = {
     "regression": _OF_NUMBERS,
     "forecasting": _OF_NUMBERS,
 }
+
+
+class SlicesGate(BoundedGate, Groups):
+    """A metric in parts of the holdout, those that are named and those that a search finds, corrected for how
+    many were looked at."""
+
+    type: Literal["slices"]
+    metric: Metric = Field(description="One of evaluation.metrics.")
+    by: Cuts = Field(
+        (), description="The columns whose groups are slices; a list in the list crosses its columns."
+    )
+    automatic: bool = Field(
+        False, description="Look at the groups of every feature as well, and at pairs of the worst features."
+    )
+    depth: Annotated[Literal[1, 2], BeforeValidator(whole)] = Field(
+        2, description="Of the automatic search: groups of one feature only, or pairs as well."
+    )
+    minimum: float | None = Field(None, description="The metric must be at least this in every slice.")
+    maximum: float | None = Field(None, description="The metric must be at most this in every slice.")
+    margin: float | None = Field(
+        None,
+        ge=0,
+        description="Instead of bounds: how much worse than the champion on the same rows is still as good.",
+    )
+    minimum_rows: int = Field(100, ge=10, description="Smaller slices are not looked at.")
+    minimum_of_each_class: int = Field(
+        10, ge=2, description="Of two classes: slices with fewer rows of either are not looked at."
+    )
+    correction: Correction = Field(
+        "holm",
+        description="holm: a false accusation anywhere is as rare as the level says; benjamini_hochberg: so "
+        "is the share of false ones among the accusations; none: every slice by itself.",
+    )
+    decide_by: DecideBy = Field(
+        "proven_harm",
+        description="proven_harm fails what is proven to be beyond the bound; interval asks for proof in "
+        "every slice, and is inconclusive without; value goes by the numbers alone, noise and all.",
+    )
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Self:
+        bounded = (self.minimum, self.maximum) != (None, None)
+        if self.margin is None and not bounded:
+            raise ValueError("give 'minimum' or 'maximum', or 'margin'")
+        if self.margin is not None and bounded:
+            raise Mistakes(
+                (("margin",), "is against the champion: give it, or bounds, in two gates for both")
+            )
+        if not self.by and not self.automatic:
+            raise ValueError("give 'by', the columns to cut by, or 'automatic: true'")
+        return self
+
+    @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """The margin is the most that may be lost."""
+        return (self.minimum, self.maximum) if self.margin is None else (None, self.margin)
+
+    @property
+    def against_champion(self) -> bool:
+        return self.margin is not None
+
+    @property
+    def in_words(self) -> str:
+        """Its metric, its slices and its bound."""
+        slices = [" x ".join(cut) for cut in self.by] + ["whatever is found"] * self.automatic
+        asked = bounds_in_words(self.minimum, self.maximum)
+        if self.margin is not None:
+            asked = f"no worse than the champion's by more than {self.margin:g}"
+        return f"`{self.metric}` {asked} in every slice by {' and '.join(slices)}"
 
 
 class FairnessGate(MeasuredGate, Groups):

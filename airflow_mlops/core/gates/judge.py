@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import isfinite, isnan
 from typing import assert_never
 
-from airflow_mlops.core.gates.bounds import within
+from airflow_mlops.core.gates.bounds import GRAVITY, within
 from airflow_mlops.core.gates.rules import (
     AgainstChampion,
     Bootstrap,
@@ -60,11 +60,8 @@ def settle(parts: Sequence[Verdict]) -> Verdict:
     """
     if not parts:
         raise ValueError("nothing was judged, so there is no verdict")
-    ranked = sorted(parts, key=lambda part: _GRAVITY[part.outcome])
+    ranked = sorted(parts, key=lambda part: GRAVITY[part.outcome])
     return Verdict(ranked[0].outcome, tuple(reason for part in ranked for reason in part.reasons))
-
-
-_GRAVITY: dict[Outcome, int] = {"fail": 0, "inconclusive": 1, "pass": 2}
 
 
 def _first_model(rules: Sequence[Rule], evaluation: Evaluation, bootstrap: Bootstrap) -> list[Verdict]:
@@ -97,7 +94,7 @@ def _judge_rule(rule: Rule, evaluation: Evaluation, bootstrap: Bootstrap) -> Ver
         case AgainstChampion():
             return _judge_against_champion(rule, evaluation, bootstrap)
         case Measured():
-            return _judge_measured(rule, evaluation)
+            return _judge_measured(rule, evaluation, bootstrap)
         case _:
             assert_never(rule)
 
@@ -177,7 +174,10 @@ def _compared(rule: AgainstChampion, lost: Estimate, fact: str, most: float) -> 
     return Verdict(outcome, (words,))
 
 
-def _judge_measured(rule: Measured, evaluation: Evaluation) -> Verdict:
+def _judge_measured(rule: Measured, evaluation: Evaluation, bootstrap: Bootstrap) -> Verdict:
+    if rule.against_champion and not _has_champion(evaluation):
+        outcome: Outcome = "pass" if bootstrap == "thresholds_only" else "fail"
+        return Verdict(outcome, (f"no champion yet: {rule.label} has nothing to be compared with",))
     finding = next((item for item in evaluation.findings if item.rule == rule.label), None)
     if finding is None:
         return _missing(rule.label, "what was measured", [item.rule for item in evaluation.findings])
@@ -188,7 +188,8 @@ def _judge_measured(rule: Measured, evaluation: Evaluation) -> Verdict:
         reasons = tuple(f"{rule.label}: {reason}" for reason in finding.verdict.reasons)
         parts.append(Verdict(finding.verdict.outcome, reasons))
     if (rule.minimum, rule.maximum) != (None, None) and finding.measurements:
-        parts.append(_short([_judge_measurement(rule, finding, item) for item in finding.measurements], rule))
+        judged = [_judge_measurement(rule, finding, item) for item in finding.measurements]
+        parts.append(_short(judged, rule, finding))
     if parts:
         return settle(parts)
     if finding.measurements:
@@ -210,18 +211,25 @@ def _judge_measurement(rule: Measured, finding: Finding, item: Measurement) -> V
         "fail": f"not {bounds}",
         "inconclusive": f"which is neither proven to be {bounds} nor ruled out",
     }[outcome]
-    note = f" ({item.note})" if item.note else ""
+    if outcome == "pass" and within(item.estimate, rule.minimum, rule.maximum, "value") == "fail":
+        asked = f"which does not prove that it is not {bounds}"
+    told = [item.note] if item.note else []
+    if item.p_value is not None:
+        told.append(f"corrected p {item.p_value:.2g}")
+    note = f" ({'; '.join(told)})" if told else ""
     return Verdict(outcome, (f"{rule.label}: {item.name} {item.shown}{unit}{rows}, {asked}{note}",))
 
 
-def _short(parts: Sequence[Verdict], rule: Measured) -> Verdict:
+def _short(parts: Sequence[Verdict], rule: Measured, finding: Finding) -> Verdict:
     """Of what passed in many places only the count is said: the numbers stand in the report."""
     whole = settle(parts)
     passed = [part for part in parts if part.outcome == "pass"]
-    if len(passed) <= _SAID_ONE_BY_ONE:
+    if len(passed) <= _SAID_ONE_BY_ONE and not finding.unlisted:
         return whole
     held = [part for part in parts if part.outcome != "pass"]
     said = f"{rule.label}: {len(passed)} of {len(parts)} measurements are as asked"
+    if finding.unlisted:
+        said += f"; {finding.unlisted} more, none of them worse, stand in the report"
     return Verdict(whole.outcome, (*(settle(held).reasons if held else ()), said))
 
 

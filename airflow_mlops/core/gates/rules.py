@@ -68,7 +68,8 @@ class Measured:
 
     A verdict that was found with the measurement (a gate of the user's own, training that did not converge)
     counts as well; a rule without bounds goes by it alone. ``judges_first`` says that the rule is enough to
-    hold a first model to, which has no champion to beat.
+    hold a first model to, which has no champion to beat. Numbers ``against_champion`` are there only where
+    there is one.
     """
 
     label: str
@@ -76,6 +77,7 @@ class Measured:
     maximum: float | None = None
     decide_by: DecideBy = "interval"
     judges_first: bool = False
+    against_champion: bool = False
 
     def __post_init__(self) -> None:
         if (self.minimum, self.maximum) != (None, None):
