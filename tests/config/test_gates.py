@@ -76,7 +76,7 @@ def test_the_dags_page_tells_each_gate_in_words(tmp_path: Path, rule: str) -> No
 @pytest.mark.parametrize("rule", WORDS)
 def test_each_gate_becomes_a_rule_that_judges_by_what_the_yaml_says(tmp_path: Path, rule: str) -> None:
     config = loaded(tmp_path, THRESHOLD, rule)
-    (_, judged) = rules_of(config.gates)
+    (_, judged) = rules_of(config.gates, config.evaluation)
     given = config.gates.rules[1]
     for word in ("minimum", "maximum", "improvement", "relative", "on_tie", "decide_by"):
         if hasattr(judged, word):
@@ -149,7 +149,7 @@ def test_few_calls_are_enough_where_the_value_decides(tmp_path: Path) -> None:
 
 def test_a_baseline_is_enough_for_a_first_model_and_a_former_champion_is_not(tmp_path: Path) -> None:
     config = loaded(tmp_path, "{type: baseline, kind: constant, metric: roc_auc}")
-    assert [rule.judges_first for rule in rules_of(config.gates)] == [True]  # type: ignore[union-attr]
+    assert [rule.judges_first for rule in rules_of(config.gates, config.evaluation)] == [True]  # type: ignore[union-attr]
     for rule in (
         "{type: baseline, kind: former, age: 3 months, metric: roc_auc}",
         "{type: size, maximum: 50}",
