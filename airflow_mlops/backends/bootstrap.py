@@ -2,7 +2,7 @@
 
 Few units are drawn with replacement, as many as there are (Efron 1979). Of many, the bag of little bootstraps
 (Kleiner, Talwalkar, Sarkar and Jordan 2014, JRSS-B 76:795) looks at several disjoint random parts of
-``units**0.6``, each blown up to the full size by weights, which are Poisson with the mean that a draw of all
+``units**0.7``, each blown up to the full size by weights, which are Poisson with the mean that a draw of all
 units would give. That costs a fixed multiple of one evaluation of all rows. A function of the user's takes no
 weights: it sees random parts as they are, and its deviations shrink by the square root of the part's share
 (subsampling: Politis and Romano 1994, Annals of Statistics 22:2031; the finite part is corrected for).
@@ -20,12 +20,12 @@ from airflow_mlops.backends.statistic_other import Computed
 
 _WHOLE = 20_000
 """So many units are resampled whole."""
-_LEAST_OF_A_PART = 5_000
+_LEAST_OF_A_PART = 10_000
 _LEAST_OF_A_CLASS = 200
 """A part has at least as many rows of the rarest class, on average, or it would not be like the whole."""
 _PARTS = 20
-_NORMAL = 60
-"""From this mean on a Poisson is as good as normal, which is drawn ten times as fast; none is below 0."""
+_NORMAL = 30
+"""From this mean on a Poisson is as good as normal, which is drawn ten times as fast."""
 _CELLS = 250_000
 """Weights in memory at a time."""
 
@@ -60,7 +60,7 @@ def deviations(
 
 def _size_of_part(units: int, rarest: int) -> int | None:
     """None where all units are to be drawn from."""
-    size = max(_WHOLE // 2, int(units**0.6), _LEAST_OF_A_CLASS * units // max(rarest, 1))
+    size = max(_LEAST_OF_A_PART, int(units**0.7), _LEAST_OF_A_CLASS * units // max(rarest, 1))
     return None if units <= _WHOLE or 2 * size > units else size
 
 
@@ -89,7 +89,7 @@ def _weights(draws: int, size: int, units: int, random: Any) -> Any:
         weights = random.standard_normal((draws, size))
         weights *= mean**0.5
         weights += mean
-        return weights
+        return np.maximum(weights, 0.0, out=weights)
     if mean > 1:
         return random.poisson(mean, (draws, size)).astype(np.float64)
     drawn = random.integers(0, size, (draws, size)) + np.arange(draws)[:, None] * size
