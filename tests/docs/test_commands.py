@@ -34,23 +34,25 @@ PROMOTED = datetime(2026, 8, 1, tzinfo=timezone.utc)
 
 @pytest.fixture
 def reader(tutorial: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) -> Path:
-    """Where a reader of the tutorial stands: in AIRFLOW_HOME, with a first champion in the ledger."""
+    """Where a reader of the tutorial stands: in AIRFLOW_HOME, with a first champion of each of two models."""
     monkeypatch.setenv("AIRFLOW_MLOPS_GATEWAY_TOKEN", "secret")
     monkeypatch.setenv("MLFLOW_TOKEN", "secret")
     monkeypatch.setenv("READER_HOME", str(tutorial))
     monkeypatch.chdir(tutorial)
-    connect(Endpoints(store=str(tutorial / "mlops"))).ledger.append(
-        Entry(
-            model="churn",
-            kind="promoted",
-            subject="1",
-            version="1",
-            at=PROMOTED,
-            dag_id="churn.deploy",
-            run_id="manual",
-            reasons=("first champion: there was none to compare with",),
+    ledger = connect(Endpoints(store=str(tutorial / "mlops"))).ledger
+    for model in ("churn", "harmful_content"):
+        ledger.append(
+            Entry(
+                model=model,
+                kind="promoted",
+                subject="1",
+                version="1",
+                at=PROMOTED,
+                dag_id=f"{model}.deploy",
+                run_id="manual",
+                reasons=("first champion: there was none to compare with",),
+            )
         )
-    )
     return tutorial
 
 
