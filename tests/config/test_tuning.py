@@ -17,7 +17,7 @@ GOOD = "tuning: {metric: METRIC, space: {depth: {type: int, low: 2, high: 8}}}\n
 def load(tmp_path: Path):
     def load_text(text: str, more: str = ""):
         path = tmp_path / "model.yaml"
-        metric = load_model(_written(path, MINIMAL)).config.evaluation.metrics[0]
+        metric = load_model(_written(path, MINIMAL)).config.evaluation.names[0]
         return load_model(_written(path, MINIMAL + text.replace("METRIC", metric) + more)).config.tuning
 
     return load_text
