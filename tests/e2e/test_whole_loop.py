@@ -234,7 +234,7 @@ def test_another_person_reads_the_evidence_in_a_browser_and_approves_with_a_reas
     assert "challenger champion difference" in table.splitlines()[0]
     assert any(line.startswith("roc_auc 0.") for line in table.splitlines())
     page = browser.driver.page_source
-    assert "admin, ada had a hand in this" in page
+    assert "ada, admin had a hand in this" in page
     assert "model card" in page
     form.send_keys("The new clinic's biopsies are in.")
     browser.keep("approval")
