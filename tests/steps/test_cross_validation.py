@@ -108,7 +108,9 @@ def test_a_gate_judges_by_the_folds(config, backends, make_run, rule, outcome, r
     gates = Gates.model_validate({"rules": rules, "minimum_rows": 50})
     config = config.model_copy(update={"gates": gates})
     evaluation, _ = evaluated(config, make_run(40), backends, {"type": "k_fold", "folds": 4})
-    verdict = judge(rules_of(gates, config.evaluation), evaluation, minimum_rows=50, bootstrap="thresholds_only")
+    verdict = judge(
+        rules_of(gates, config.evaluation), evaluation, minimum_rows=50, bootstrap="thresholds_only"
+    )
     assert verdict.outcome == outcome, verdict
     names = [item.name for item in evaluation.findings[0].measurements]
     assert reason in names
@@ -126,7 +128,9 @@ def test_a_gate_by_each_fold_is_inconclusive_where_one_could_not_be_scored(confi
     folds = {"type": "rolling_origin", "folds": 3, "length": "8 days"}
     evaluation, _ = evaluated(config, make_run(40), backends, folds)
     assert "could not be scored: all 160 labels are 0" in evaluation.findings[0].problem
-    verdict = judge(rules_of(gates, config.evaluation), evaluation, minimum_rows=50, bootstrap="thresholds_only")
+    verdict = judge(
+        rules_of(gates, config.evaluation), evaluation, minimum_rows=50, bootstrap="thresholds_only"
+    )
     assert verdict.outcome == "inconclusive"
 
 
