@@ -193,7 +193,7 @@ def test_a_former_champion_that_knows_the_holdout_is_nobody_to_compare_with(
     backends.ledger.append(reign)
     verdict = gate(evaluated(config, make_run(40), backends), backends)
     assert verdict.outcome == "inconclusive"
-    assert "churn version 1 was trained on rows until 2024-02-02" in verdict.reasons[0]
+    assert "churn version 1 knows this holdout: it was trained on rows until 2024-02-02" in verdict.reasons[0]
 
 
 def test_training_keeps_what_it_answered_and_what_it_warned_of(
@@ -260,7 +260,8 @@ def test_answers_for_several_classes_are_kept_in_a_column_each(
     rows = pd.read_parquet(path)
     rows.assign(churned=[index % 3 for index in range(len(rows))]).to_parquet(path)
     config = config.model_copy(update={"task": "multiclass_classification"})
-    evaluation = config.evaluation.model_copy(update={"metrics": ("log_loss",)})
+    metrics = [item for item in config.evaluation.metrics if item.called == "log_loss"]
+    evaluation = config.evaluation.model_copy(update={"metrics": tuple(metrics)})
     config = config.model_copy(update={"evaluation": evaluation})
     backends.tracking.load = lambda uri, **_: Several()
     request = evaluated(config, make_run(40), backends)

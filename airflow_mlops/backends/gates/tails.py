@@ -10,7 +10,7 @@ estimated from survey data"), and a mean is taken to be Student's with its rows 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isclose, log
+from math import isclose, log, sinh
 from statistics import NormalDist
 from typing import Protocol
 
@@ -110,7 +110,8 @@ def _effective_rows(estimate: Estimate, z: float, confidence: float) -> float | 
     below, above = _logit(value) - _logit(low), _logit(high) - _logit(value)
     if not isclose(below, above, rel_tol=1e-6):
         return None
-    return 1 / ((below / z) ** 2 * value * (1 - value))
+    # Wilson's interval, solved for the rows; its ends are as far apart in log-odds as these.
+    return (z / (2 * sinh(below / 2))) ** 2 / (value * (1 - value))
 
 
 def _logit(share: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -106,6 +106,9 @@ class Registry:
 
     def run_of(self, model: ModelRef) -> RunRef:
         return RunRef("run-2", "runs:/run-2/model")
+
+    def set_tags(self, model: ModelRef, tags: Mapping[str, str]) -> None:
+        self.tags = dict(tags)
 
 
 class Backends:
