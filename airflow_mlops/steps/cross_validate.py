@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
@@ -15,7 +16,7 @@ from airflow_mlops.core.values import is_classification
 from airflow_mlops.exceptions import DataRefused, TrainingFailed
 from airflow_mlops.steps.page import sentences, table
 from airflow_mlops.steps.requests import EvaluateRequest
-from airflow_mlops.steps.train import fit, predictions_of
+from airflow_mlops.steps.train import fit, predictions_of, trained_with
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +44,8 @@ def cross_validate(request: EvaluateRequest, backends: Backends) -> CrossValidat
         classes=is_classification(config.task),
         seed=config.training.seed,
     )
-    scores = tuple(_score(config, rows, fold, backends) for fold in made)
+    params = trained_with(backends.tracking.tags_of(request.training.run_id), config)
+    scores = tuple(_score(config, params, rows, fold, backends) for fold in made)
     confidence = config.evaluation.confidence
     found = CrossValidation(folds.kind, confidence, scores, mean_of_folds(scores, confidence))
     _keep(request, found, backends)
@@ -73,11 +75,13 @@ def cross_validation_part(found: CrossValidation | None) -> str:
     )
 
 
-def _score(config: ModelConfig, rows: pd.DataFrame, fold: Fold, backends: Backends) -> FoldScore:
+def _score(
+    config: ModelConfig, params: Mapping[str, Any], rows: pd.DataFrame, fold: Fold, backends: Backends
+) -> FoldScore:
     train, test = rows.iloc[fold.train], rows.iloc[fold.test]
     features, label, evaluation = list(config.data.features), config.data.label, config.evaluation
     try:
-        estimator = fit(config, train[features], train[label], backends)
+        estimator = fit(config, train[features], train[label], backends, params)
         answers = predictions_of(estimator, test[features], config.task, of="rows it was not trained on")
         scored = backends.metrics(config.task, evaluation.scoring).score(
             evaluation.names,

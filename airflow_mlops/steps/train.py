@@ -107,6 +107,11 @@ def fit(
     return trainer.fit(features, label, used, config.training.seed, texts=config.data.texts)
 
 
+def trained_with(tags: Mapping[str, str], config: ModelConfig) -> dict[str, Any]:
+    """The params of a training run by its tags: the YAML's, overlaid by those that a search chose."""
+    return {**config.training.params, **json.loads(tags.get("mlops.tuned_params", "{}"))}
+
+
 def _tuning_tags(tuned: Tuned | None) -> dict[str, str]:
     """Which of the params a search chose, and which search: MLflow shows the params themselves as such."""
     if tuned is None:

@@ -140,3 +140,16 @@ def test_a_gate_by_folds_needs_folds(tmp_path, config):
     path.write_text(path.read_text().replace("  rules:\n", f"  rules:\n{rule}"))
     with pytest.raises(InvalidConfig, match=r"gates.rules\[0\]: there are no folds to judge"):
         load_model(path)
+
+
+def test_the_folds_are_trained_with_the_parameters_that_a_search_chose(config, backends, make_run):
+    asked = TypeAdapter(FoldsConfig).validate_python({"type": "k_fold", "folds": 3})
+    evaluation = config.evaluation.model_copy(update={"cross_validation": asked})
+    config, run = config.model_copy(update={"evaluation": evaluation}), make_run(40)
+    taken = snapshot(SnapshotRequest(config, run), backends)
+    trained = train(TrainRequest(config, run, taken), backends)
+    chosen = {"mlops.tuned_params": json.dumps({"C": -1.0})}
+    backends.tracking.runs[trained.run_id]["tags"].update(chosen)
+    evaluate(EvaluateRequest(config, run, taken, trained), backends)
+    problems = [fold.problem for fold in read(backends.tracking.runs[trained.run_id]).folds]
+    assert all("'C' parameter" in str(problem) for problem in problems), problems

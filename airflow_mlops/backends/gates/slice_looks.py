@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_mlops.backends.base import Material
+from airflow_mlops.backends.base import NOTHING, Beside, Material
 from airflow_mlops.backends.gates.decisions import labels
 from airflow_mlops.backends.gates.groups import Grouping
 from airflow_mlops.backends.gates.tails import Tails, tails_of
 from airflow_mlops.core.gates import loss
+from airflow_mlops.core.metrics import METRICS
 from airflow_mlops.core.values import Estimate
 from airflow_mlops.exceptions import DataRefused
 
@@ -61,6 +62,7 @@ class Looker:
             material.confidence,
             material.metrics,
         )
+        self._holdout, self._group = material.holdout, material.columns.group
         self._against_champion = settings["margin"] is not None
         self._minimum_rows = settings["minimum_rows"]
         two = material.task == "binary_classification"
@@ -122,9 +124,15 @@ class Looker:
 
     def _estimate(self, rows: Any) -> Estimate:
         label, answers, metric = self._label[rows], self._answers[rows], self._metric
+        beside, confidence = self._beside(rows), self._confidence
         if not self._against_champion:
-            return self._metrics.score([metric], label, answers, self._confidence)[metric]
+            return self._metrics.score([metric], label, answers, confidence, beside=beside)[metric]
         theirs = self._champion_answers[rows]
-        return loss(
-            metric, self._metrics.difference([metric], label, answers, theirs, self._confidence)[metric]
-        )
+        gap = self._metrics.difference([metric], label, answers, theirs, confidence, beside=beside)
+        return loss(metric, gap[metric], self._metrics.direction(metric))
+
+    def _beside(self, rows: Any) -> Beside:
+        """Copying whole rows of each slice is dear: done only for who reads them."""
+        if self._group is None and self._metric in METRICS:
+            return NOTHING
+        return Beside.of(self._holdout.iloc[rows], self._group)
