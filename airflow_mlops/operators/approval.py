@@ -3,9 +3,9 @@ human-in-the-loop operators."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_mlops.operators.asking import AskPersonOperator
 from airflow_mlops.operators.base import Configured
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_mlops.config.parts.asking import Question
     from airflow_mlops.core.approval import Answer
     from airflow_mlops.core.evidence import Evidence
-    from airflow_mlops.core.values import Rollout
+    from airflow_mlops.core.values import Outcome, Rollout
 
 
 class ApproveRolloutOperator(AskPersonOperator):
@@ -34,6 +34,7 @@ class ApproveRolloutOperator(AskPersonOperator):
     gives_verdict = True
     template_fields = ("rollout", "after", "subject", "body")
     yes, no = "Approve", "Reject"
+    answers: ClassVar[Mapping[str, Outcome]] = {"approved": "pass", "declined": "fail"}
     needs_reason = frozenset({False})
     reason_hint = "A rejection needs one; it is kept in the ledger with your name."
 
@@ -51,11 +52,15 @@ class ApproveRolloutOperator(AskPersonOperator):
             configured = self.configured()
             self.skip_without_inputs()
             skip_unless_all_passed(earlier_verdicts(self, self.after, context))
+            said = self.answer_on_record(context, configured, self.rollout["candidate"]["version"])
+            if said is not None:
+                return self.finish(said, configured)
             evidence = self._evidence(configured)
             limit = configured.config.gates.evidence_expires
             old = expired(evidence.evaluated_at, datetime.now(timezone.utc), limit)
             if old is not None:
-                request = self.request(context, configured, approved=False, person="airflow", reason=old)
+                told = {"person": "airflow", "reason": old, "question": self.number(context)}
+                request = self.request(context, configured, approved=False, **told)
                 return self.finish(self.run_step(self.step, request, configured), configured)
             self.ask(
                 context,

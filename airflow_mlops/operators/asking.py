@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from inspect import unwrap
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,6 +17,7 @@ from airflow_mlops.operators.errors import airflow_errors
 if TYPE_CHECKING:
     from airflow_mlops.config.parts.asking import Question
     from airflow_mlops.core.approval import Answer
+    from airflow_mlops.core.values import Outcome
 
 _LONGEST_REASON = 2_000
 
@@ -38,6 +39,7 @@ class AskPersonOperator(StepOperator, HITLOperator):
     no: ClassVar[str]
     needs_reason: ClassVar[frozenset[bool]]
     reason_hint: ClassVar[str]
+    answers: ClassVar[Mapping[str, Outcome]]
 
     def __init__(self, *, notifiers: Sequence[BaseNotifier] = (), **kwargs: Any) -> None:
         reason = Param(
@@ -68,6 +70,27 @@ class AskPersonOperator(StepOperator, HITLOperator):
     def initiators(self, context: Any, configured: Configured) -> frozenset[str]:
         """Who brought the model as far as this."""
         raise NotImplementedError
+
+    def number(self, context: Any) -> int:
+        """Which question of the run this is: the try at which it was first asked. The same on a retry, and
+        another after the task was cleared: Airflow then allows ``retries`` more tries from there."""
+        retries = self.retries or 0
+        return int(context["ti"].max_tries) - retries + 1
+
+    def answer_on_record(self, context: Any, configured: Configured, subject: str) -> dict[str, Any] | None:
+        """The verdict of an answer to this very question, where the task failed after it was written down.
+
+        Airflow may mark a task as failed that is answered within seconds, and try it again
+        (https://github.com/apache/airflow/issues/67287): nobody is to be asked twice for that.
+        """
+        from airflow_mlops.hooks.backends import connect_backends
+
+        run, number = context["dag_run"], self.number(context)
+        for entry in connect_backends(configured.config).ledger.entries(configured.config.model):
+            ours = (entry.dag_id, entry.run_id, entry.subject) == (run.dag_id, run.run_id, subject)
+            if ours and entry.kind in self.answers and entry.data.get("question") == number:
+                return {"outcome": self.answers[entry.kind], "reasons": list(entry.reasons)}
+        return None
 
     def decision(self, answer: Answer) -> dict[str, Any]:
         """The yes or no, under the name that the step knows it by."""
@@ -126,6 +149,7 @@ class AskPersonOperator(StepOperator, HITLOperator):
                 reason=answer.reason if answer.person else late,
                 objection=why,
                 answered_at=given["responded_at"].isoformat(),
+                question=self.number(context),
             )
             recorded = self.run_step(self.step, request, configured)
             if why is None:

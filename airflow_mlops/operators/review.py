@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_mlops.backends.base import Backends
     from airflow_mlops.config.parts.asking import Question
     from airflow_mlops.core.approval import Answer
-    from airflow_mlops.core.values import RunRef
+    from airflow_mlops.core.values import Outcome, RunRef
 
 
 class ReviewChallengerOperator(AskPersonOperator):
@@ -30,6 +31,7 @@ class ReviewChallengerOperator(AskPersonOperator):
     inputs = ("snapshot", "training", "verdict")
     template_fields = ("snapshot", "training", "verdict", "subject", "body")
     yes, no = "Override", "Hold"
+    answers: ClassVar[Mapping[str, Outcome]] = {"overridden": "pass", "declined": "fail"}
     needs_reason = frozenset({True})
     reason_hint = "An override needs one; it is kept in the ledger and with the model, with your name."
 
@@ -49,6 +51,9 @@ class ReviewChallengerOperator(AskPersonOperator):
             configured = self.configured()
             self.skip_without_inputs()
             self._skip_unless_asked(context, configured)
+            said = self.answer_on_record(context, configured, self.training["run_id"])
+            if said is not None:
+                return self.finish(said, configured)
             config, backends = configured.config, self._connected(configured)
             evidence = evidence_of(
                 config.model,

@@ -6,7 +6,7 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.values import Verdict
 from airflow_mlops.steps.expiry import why_expired
 from airflow_mlops.steps.model_card import sign_card
-from airflow_mlops.steps.record import entry
+from airflow_mlops.steps.record import again, entry
 from airflow_mlops.steps.requests import ApprovalRequest
 
 
@@ -30,10 +30,15 @@ def record_approval(request: ApprovalRequest, backends: Backends) -> Verdict:
             run,
             "approved" if approved else "declined",
             candidate.version,
+            stage=again(request.question),
             version=candidate.version,
             actor=request.person,
             reasons=(reason,),
-            data={"user_id": request.person_id, "reason": request.reason},
+            data={
+                "user_id": request.person_id,
+                "reason": request.reason,
+                "question": request.question,
+            },
         )
     )
     sign_card(

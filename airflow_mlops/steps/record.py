@@ -47,6 +47,11 @@ def entry(
     )
 
 
+def again(question: int) -> str:
+    """The stage of an answer: a run that was cleared asks once more, and each answer is an entry."""
+    return "" if question == 1 else f"question {question}"
+
+
 def is_ours(item: Entry, run: RunInfo) -> bool:
     """Whether this run wrote the entry. Runs of two DAGs may have one id, where both start on one date."""
     return (item.dag_id, item.run_id) == (run.key.dag_id, run.key.run_id)

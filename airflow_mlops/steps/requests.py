@@ -112,8 +112,7 @@ class GateRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRequest:
-    """What a person decided at ``answered_at`` about a challenger that its gates held. ``objection`` says why
-    the answer does not count."""
+    """What a person decided about a challenger that its gates held, with the fields of an approval."""
 
     config: ModelConfig
     run: RunInfo
@@ -126,6 +125,7 @@ class ReviewRequest:
     person_id: str | None = None
     objection: str | None = None
     answered_at: str = ""
+    question: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class StageOpened:
 @dataclass(frozen=True, slots=True)
 class ApprovalRequest:
     """What a person decided about a rollout. ``objection`` says why the answer of ``answered_at`` does not
-    count."""
+    count; ``question`` numbers the questions of a run, which asks anew when it is cleared."""
 
     config: ModelConfig
     run: RunInfo
@@ -199,6 +199,7 @@ class ApprovalRequest:
     person_id: str | None = None
     objection: str | None = None
     answered_at: str = ""
+    question: int = 1
 
 
 @dataclass(frozen=True, slots=True)

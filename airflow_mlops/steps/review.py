@@ -6,7 +6,7 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.ledger import EntryKind
 from airflow_mlops.core.values import Verdict
 from airflow_mlops.exceptions import ModelRefused
-from airflow_mlops.steps.record import entry
+from airflow_mlops.steps.record import again, entry
 from airflow_mlops.steps.requests import ReviewRequest
 
 
@@ -37,7 +37,7 @@ def _record(request: ReviewRequest, kind: EntryKind, reasons: tuple[str, ...], b
             request.run,
             kind,
             request.training.run_id,
-            stage=request.answered_at,
+            stage=request.answered_at if kind == "answer_refused" else again(request.question),
             actor=request.person,
             reasons=reasons,
             window=dataset.window,
@@ -46,6 +46,7 @@ def _record(request: ReviewRequest, kind: EntryKind, reasons: tuple[str, ...], b
                 "verdict": request.verdict.outcome,
                 "reason": request.reason,
                 "user_id": request.person_id,
+                "question": request.question,
             },
         )
     )

@@ -160,7 +160,9 @@ def loop(tmp_path_factory, people) -> Iterator[Loop]:
         shutil.copytree(REPOSITORY / folder, repository / folder)
     (repository / "configs").mkdir()
     config = (REPOSITORY / "configs" / f"{MODEL}.yaml").read_text()
-    (repository / "configs" / f"{MODEL}.yaml").write_text(f"{config}\nexecution: {{retries: 0}}\n")
+    (repository / "configs" / f"{MODEL}.yaml").write_text(
+        f"{config}\nexecution: {{retries: 0, retry_delay: 1 second}}\n"
+    )
     (repository / "configs" / "broken.yaml").write_text(BROKEN)
     site = new_site(
         repository, home, model=MODEL, key_column="biopsy_id", time_column="taken_at", port_base=None

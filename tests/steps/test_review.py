@@ -82,7 +82,12 @@ def test_an_override_is_recorded_with_person_reason_and_the_verdict_and_only_the
     assert register(replace(held, review=verdict), backends).version == "1"
     (entry,) = of(backends, "overridden")
     assert (entry.actor, entry.subject) == ("ada", held.training.run_id)
-    assert entry.data == {"verdict": "fail", "reason": "the threshold is last year's", "user_id": "7"}
+    assert entry.data == {
+        "verdict": "fail",
+        "reason": "the threshold is last year's",
+        "user_id": "7",
+        "question": 1,
+    }
     assert entry.reasons[0] == "gates said fail, overridden by ada: the threshold is last year's"
     assert any("roc_auc 0.5000" in reason for reason in entry.reasons)
     (registered,) = of(backends, "registered")

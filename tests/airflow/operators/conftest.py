@@ -133,6 +133,7 @@ class TaskInstance:
     """What an operator asks of Airflow's task instance."""
 
     map_index: int = -1
+    max_tries: int = 0
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     pushed: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)

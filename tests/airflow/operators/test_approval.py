@@ -271,3 +271,23 @@ def test_nobody_is_asked_about_a_challenger_that_failed_its_smoke_test(config, r
     with pytest.raises(AirflowSkipException, match="150 of 200"):
         operator.execute(make_context())
     assert asked == []
+
+
+def test_a_task_that_failed_after_its_answer_was_written_down_finds_it_and_asks_nobody_again(
+    backends, approve, asked, make_context
+):
+    approve().execute_complete(make_context(), answered("Approve", "looks fine"))
+    again = approve().execute(make_context())
+    assert (again["outcome"], again["reasons"]) == ("pass", ["approved by ada: looks fine"])
+    waits(lambda: approve().execute(make_context(run_id="r2")))
+    assert len(asked) == 1
+
+
+def test_a_task_that_was_cleared_asks_anew_and_each_answer_is_kept(backends, approve, asked, make_context):
+    approve().execute_complete(make_context(), answered("Reject", "not today"))
+    cleared = make_context()
+    cleared["ti"].max_tries = 1  # Airflow allows as many tries again from the one that was cleared
+    waits(lambda: approve().execute(cleared))
+    approve().execute_complete(cleared, answered("Reject", "nor tomorrow"))
+    assert [entry.data["reason"] for entry in backends.entries()] == ["not today", "nor tomorrow"]
+    assert approve().execute(cleared)["reasons"] == ["rejected by ada: nor tomorrow"]

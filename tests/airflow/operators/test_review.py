@@ -106,6 +106,12 @@ def test_an_override_is_a_passed_verdict_and_needs_a_reason(backends, review, as
     assert [entry.kind for entry in backends.entries()] == ["answer_refused", "overridden"]
 
 
+def test_an_override_that_is_written_down_is_found_on_a_retry(backends, review, asked, make_context):
+    review().execute_complete(make_context(), answered("Override", "last year's threshold"))
+    assert review().execute(make_context())["outcome"] == "pass"
+    assert asked == []
+
+
 def test_holding_on_needs_no_reason_and_no_answer_holds_too(review, make_context):
     said = review().execute_complete(make_context(), answered("Hold"))
     assert (said["outcome"], said["reasons"][0]) == ("fail", "gates said fail, held by ada")
