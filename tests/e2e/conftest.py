@@ -205,7 +205,7 @@ class Browser:
         for flag in (
             "headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run",
             "disable-background-networking", "disable-component-update", "disable-sync",
-            f"user-data-dir={folder / 'profile'}", "window-size=1150,1000",
+            f"user-data-dir={folder / 'profile'}", "window-size=1280,1700",
         ):  # fmt: skip
             options.add_argument(f"--{flag}")
         self.driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
