@@ -152,9 +152,7 @@ class AveragePrecision:
 
         ranking, n = self.ranking, len(self.ranking.score)
         positives, found, rows = self._falling
-        others = np.maximum(
-            rows - 1, 1
-        )  # of a row that is alone at the top none is left, nor anything to sum
+        others = np.maximum(rows - 1, 1)  # without a row that is alone at the top there is nothing to sum
         above = np.cumsum(positives * found / rows) - positives * found / rows
         without_negative = (above + _from_here(positives * found / others)) / found[-1]
         own = (found - 1) / others
