@@ -161,7 +161,8 @@ def loop(tmp_path_factory, people) -> Iterator[Loop]:
     (repository / "configs").mkdir()
     config = (REPOSITORY / "configs" / f"{MODEL}.yaml").read_text()
     (repository / "configs" / f"{MODEL}.yaml").write_text(
-        f"{config}\nexecution: {{retries: 0, retry_delay: 1 second}}\n"
+        # Six training runs stand here, and tests/airflow/test_factory_runs.py has the preflight.
+        f"{config}\nexecution: {{retries: 0, retry_delay: 1 second}}\npreflight: {{enabled: false}}\n"
     )
     (repository / "configs" / "broken.yaml").write_text(BROKEN)
     site = new_site(

@@ -237,7 +237,7 @@ class Place(AirflowApi):
         self._call("POST", "/pools", json={"name": name, "slots": 2})
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def place(tmp_path_factory, mlops_mlflow_server, request) -> Iterator[Place]:
     root = tmp_path_factory.mktemp("schedules")
     site = new_site(ROOT, root / "home", model="none", key_column="", time_column="", port_base=None)
