@@ -82,7 +82,9 @@ def ready(place):
     """All models parsed and unpaused, their triggers in place."""
     (place.site.store / "inbox").mkdir()
     for name, schedule in {**CLOCKS, **EVENTS}.items():
-        place.model(name, schedule, level=2 if name == "parts" else 1)
+        # A rollout that starts by itself, without the preflight's minute.
+        more = "preflight: {enabled: false}" if name == "parts" else ""
+        place.model(name, schedule, level=2 if name == "parts" else 1, more=more)
     place.make_pool("training")
     place.model(
         "swims", "{}", execution="retries: 0, pool: training, pool_slots: 2, priority_weight: 7, queue: big"
