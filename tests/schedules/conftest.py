@@ -286,7 +286,7 @@ def _http(kind: str, port: int, **more: str) -> str:
 
 
 def _write_rows(path: Path) -> None:
-    """Four rows a day, from half a year ago until tomorrow, whose label nearly always follows from their feature."""
+    """Four rows a day, from half a year ago until tomorrow, whose label mostly follows from their feature."""
     import pandas as pd
 
     count = 4 * 181
