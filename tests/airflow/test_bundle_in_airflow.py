@@ -125,9 +125,9 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, mlops_mlflow_server, request) -> Iterator[Place]:
+def place(tmp_path_factory, mlops_mlflow_server, port_base, request) -> Iterator[Place]:
     root = tmp_path_factory.mktemp("bundles")
-    site = new_site(ROOT, root / "home", model="none", key_column="", time_column="", port_base=None)
+    site = new_site(ROOT, root / "home", model="none", key_column="", time_column="", port_base=port_base)
     place = Place(site, root)
     for folder in (place.ours, place.plain, place.git, root / "code", site.logs, site.store):
         folder.mkdir(parents=True)

@@ -153,7 +153,7 @@ def people() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def loop(tmp_path_factory, people) -> Iterator[Loop]:
+def loop(tmp_path_factory, people, port_base) -> Iterator[Loop]:
     home = tmp_path_factory.mktemp("loop")
     repository = home / "repository"
     for folder in ("dags", "plugins"):
@@ -166,7 +166,7 @@ def loop(tmp_path_factory, people) -> Iterator[Loop]:
     )
     (repository / "configs" / "broken.yaml").write_text(BROKEN)
     site = new_site(
-        repository, home, model=MODEL, key_column="biopsy_id", time_column="taken_at", port_base=None
+        repository, home, model=MODEL, key_column="biopsy_id", time_column="taken_at", port_base=port_base
     )
     processes = Processes(home / "running.json")
     stack = Stack(site, processes)

@@ -238,9 +238,9 @@ class Place(AirflowApi):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, mlops_mlflow_server, request) -> Iterator[Place]:
+def place(tmp_path_factory, mlops_mlflow_server, port_base, request) -> Iterator[Place]:
     root = tmp_path_factory.mktemp("schedules")
-    site = new_site(ROOT, root / "home", model="none", key_column="", time_column="", port_base=None)
+    site = new_site(ROOT, root / "home", model="none", key_column="", time_column="", port_base=port_base)
     home, listener = site.state / "airflow", Listener()
     place = Place(site, root / "configs", listener)
     for folder in (place.configs, home / "config", site.logs, site.store):
