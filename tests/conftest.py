@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 @pytest.fixture(scope="session")
 def port_base() -> int:
-    """Where the ports of this worker's servers begin. Two workers that start an Airflow at one moment both find
-    the usual ports free; these are apart, and below those that a system hands out."""
+    """Where the ports of this worker's servers begin. Two workers that start an Airflow at one moment both
+    find the usual ports free; these are apart, and below those that a system hands out."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     return 21_000 + 100 * int(worker)
