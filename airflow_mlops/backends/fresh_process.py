@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import ModelFiles
+from airflow_mlops.backends.base import LoadedModel, ModelFiles
 from airflow_mlops.backends.own_process import Ended, run_module
 from airflow_mlops.core.values import TaskKind
 from airflow_mlops.exceptions import DataRefused, MlopsError, ModelRefused, TrainingFailed
@@ -40,14 +40,9 @@ def answers_in_fresh_process(
 
     Raises ``ModelRefused`` where it cannot be loaded or cannot answer there, or not in time.
     """
-    from airflow_mlops.backends import parquet_bytes
-
     with tempfile.TemporaryDirectory(prefix="airflow-mlops-") as parent:
         folder = Path(parent)
-        (folder / "MLmodel").write_bytes(model.description)
-        (folder / "model.skops").write_bytes(model.body)
-        (folder / "rows.parquet").write_bytes(parquet_bytes.to_bytes(parquet_bytes.as_table(rows)))
-        (folder / "request.json").write_text(json.dumps({"task": task, "trusted": list(trusted_types)}))
+        put_down(folder, model, rows, task=task, trusted_types=trusted_types)
         ended = run_module(
             "airflow_mlops.backends.fresh_process", [str(folder)], timeout_seconds=timeout_seconds
         )
@@ -59,6 +54,39 @@ def answers_in_fresh_process(
         raise _ERRORS.get(answer["error"], ModelRefused)(f"in a fresh process, {answer['message']}")
     answers: list[Any] = answer["answers"]
     return answers
+
+
+def put_down(
+    folder: Path, model: ModelFiles, rows: pd.DataFrame, *, task: TaskKind, trusted_types: Sequence[str]
+) -> None:
+    """Write what the other process reads: a model and the rows that it is asked for."""
+    from airflow_mlops.backends import parquet_bytes
+
+    (folder / "MLmodel").write_bytes(model.description)
+    (folder / "model.skops").write_bytes(model.body)
+    (folder / "rows.parquet").write_bytes(parquet_bytes.to_bytes(parquet_bytes.as_table(rows)))
+    (folder / "request.json").write_text(json.dumps({"task": task, "trusted": list(trusted_types)}))
+
+
+def rows_in(folder: Path) -> pd.DataFrame:
+    """The rows that ``put_down`` wrote."""
+    from airflow_mlops.backends import parquet_bytes
+
+    return parquet_bytes.from_bytes((folder / "rows.parquet").read_bytes())
+
+
+def model_in(folder: Path) -> LoadedModel:
+    """The model that ``put_down`` wrote, loaded as any other."""
+    from airflow_mlops.backends import model_skops
+
+    asked = json.loads((folder / "request.json").read_text())
+    return model_skops.load(
+        (folder / "MLmodel").read_bytes(),
+        (folder / "model.skops").read_bytes(),
+        task=asked["task"],
+        trusted_types=asked["trusted"],
+        unchanged=True,
+    )
 
 
 def _silent(ended: Ended, timeout_seconds: float) -> ModelRefused:
@@ -76,19 +104,9 @@ def _silent(ended: Ended, timeout_seconds: float) -> ModelRefused:
 
 
 def _answer(folder: Path) -> dict[str, Any]:
-    from airflow_mlops.backends import model_skops, parquet_bytes
-
-    asked = json.loads((folder / "request.json").read_text())
-    rows = parquet_bytes.from_bytes((folder / "rows.parquet").read_bytes())
+    rows = rows_in(folder)
     try:
-        model = model_skops.load(
-            (folder / "MLmodel").read_bytes(),
-            (folder / "model.skops").read_bytes(),
-            task=asked["task"],
-            trusted_types=asked["trusted"],
-            unchanged=True,
-        )
-        return {"answers": model.predict(rows).tolist()}
+        return {"answers": model_in(folder).predict(rows).tolist()}
     except MlopsError as error:
         return {"error": type(error).__name__, "message": str(error)}
     except Exception as error:  # noqa: BLE001 - the user's code may raise anything here

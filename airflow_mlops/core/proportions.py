@@ -1,5 +1,5 @@
 """Intervals and tests of proportions by their scores: one of rows, and the difference of two on the same
-rows.
+rows; and the difference of any two estimates of independent rows.
 
 A score interval holds every value that a score test does not reject, so interval and test never disagree,
 and both stay honest where rows are few or the proportion is near 0 or 1.
@@ -37,11 +37,14 @@ def sided(z: float) -> Sided:
 
 
 def wilson(hits: float, rows: float, z: float) -> Estimate:
-    """Wilson (1927), JASA 22:209, equation 4: the proportions whose score statistic is within ``z``."""
+    """Wilson (1927), JASA 22:209, equation 4: the proportions whose score statistic is within ``z``. It stays
+    between 0 and 1, and has a width at both. Raises ``ValueError`` for no rows."""
+    if not rows > 0:
+        raise ValueError("a share of no rows is not defined")
     share, spread = hits / rows, z * z / rows
     middle = (share + spread / 2) / (1 + spread)
     half = z * ((share * (1 - share) + spread / 4) / rows) ** 0.5 / (1 + spread)
-    return Estimate(share, max(0.0, middle - half), min(1.0, middle + half))
+    return Estimate(share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)))
 
 
 def proportion_test(hits: float, rows: float, bound: float) -> Sided:
@@ -49,6 +52,15 @@ def proportion_test(hits: float, rows: float, bound: float) -> Sided:
     if not 0 < bound < 1:
         return certain(hits / rows, bound)
     return sided((hits / rows - bound) / (bound * (1 - bound) / rows) ** 0.5)
+
+
+def independent_difference(one: Estimate, other: Estimate) -> Estimate:
+    """``one`` minus ``other``, of rows that have nothing to do with each other, from the intervals of the two
+    (Newcombe 1998, "Interval estimation for the difference between independent proportions", method 10)."""
+    value = one.value - other.value
+    below = ((one.value - one.low) ** 2 + (other.high - other.value) ** 2) ** 0.5
+    above = ((one.high - one.value) ** 2 + (other.value - other.low) ** 2) ** 0.5
+    return Estimate(value, value - below, value + above)
 
 
 def paired_difference(better: float, worse: float, rows: float, z: float) -> Estimate:

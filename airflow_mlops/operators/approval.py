@@ -14,7 +14,6 @@ from airflow_mlops.operators.links import report_url
 from airflow_mlops.operators.stages import earlier_verdicts, skip_unless_all_passed
 
 if TYPE_CHECKING:
-    from airflow_mlops.backends.base import Backends
     from airflow_mlops.config.parts.asking import Question
     from airflow_mlops.core.approval import Answer
     from airflow_mlops.core.evidence import Evidence
@@ -81,7 +80,7 @@ class ApproveRolloutOperator(AskPersonOperator):
 
         rollout = self._rollout()
         return initiators(
-            self._connected(configured).ledger.entries(configured.config.model),
+            self.connected(configured).ledger.entries(configured.config.model),
             training_run=rollout.training.run_id,
             version=rollout.candidate.version,
             triggered_by=self.run_info(context, configured).actor,
@@ -98,18 +97,13 @@ class ApproveRolloutOperator(AskPersonOperator):
 
         return TypeAdapter(Rollout).validate_python(bare(self.rollout))
 
-    def _connected(self, configured: Configured) -> Backends:
-        from airflow_mlops.hooks.backends import connect_backends
-
-        return connect_backends(configured.config)
-
     def _evidence(self, configured: Configured) -> Evidence:
         from airflow_mlops.steps.evidence import evidence_of
 
         rollout = self._rollout()
         return evidence_of(
             configured.config.model,
-            self._connected(configured),
+            self.connected(configured),
             training=rollout.training,
             candidate=rollout.candidate,
             champion=rollout.champion,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from inspect import unwrap
@@ -15,6 +16,7 @@ from airflow_mlops.operators.base import Configured, StepOperator
 from airflow_mlops.operators.errors import airflow_errors
 
 if TYPE_CHECKING:
+    from airflow_mlops.backends.base import Backends
     from airflow_mlops.config.parts.asking import Question
     from airflow_mlops.core.approval import Answer
     from airflow_mlops.core.values import Outcome
@@ -59,17 +61,17 @@ class AskPersonOperator(StepOperator, HITLOperator):
         # Not Airflow's own list: it calls those before the task waits, and one that fails ends the task.
         self.told = tuple(notifiers)
 
+    @abstractmethod
     def question(self, configured: Configured) -> Question:
         """Who may answer, and how."""
-        raise NotImplementedError
 
     def timeout(self, configured: Configured) -> str:
         """How long an answer may take, in words."""
         return self.question(configured).timeout or configured.config.deploy.approval_timeout
 
+    @abstractmethod
     def initiators(self, context: Any, configured: Configured) -> frozenset[str]:
         """Who brought the model as far as this."""
-        raise NotImplementedError
 
     def number(self, context: Any) -> int:
         """Which question of the run this is: the try at which it was first asked. The same on a retry, and
@@ -83,18 +85,16 @@ class AskPersonOperator(StepOperator, HITLOperator):
         Airflow may mark a task as failed that is answered within seconds, and try it again
         (https://github.com/apache/airflow/issues/67287): nobody is to be asked twice for that.
         """
-        from airflow_mlops.hooks.backends import connect_backends
-
         run, number = context["dag_run"], self.number(context)
-        for entry in connect_backends(configured.config).ledger.entries(configured.config.model):
+        for entry in self.connected(configured).ledger.entries(configured.config.model):
             ours = (entry.dag_id, entry.run_id, entry.subject) == (run.dag_id, run.run_id, subject)
             if ours and entry.kind in self.answers and entry.data.get("question") == number:
                 return {"outcome": self.answers[entry.kind], "reasons": list(entry.reasons)}
         return None
 
+    @abstractmethod
     def decision(self, answer: Answer) -> dict[str, Any]:
         """The yes or no, under the name that the step knows it by."""
-        raise NotImplementedError
 
     def ask(
         self, context: Any, configured: Configured, subject: str, body: Callable[[list[str]], str]
@@ -158,6 +158,12 @@ class AskPersonOperator(StepOperator, HITLOperator):
         self.subject = f"Asked again: {why}."
         self._wait(context, datetime.fromisoformat(deadline) if deadline else None)
         raise AssertionError("Airflow's human-in-the-loop operator always hands the task over")
+
+    def connected(self, configured: Configured) -> Backends:
+        """Where the evidence is, and the ledger."""
+        from airflow_mlops.hooks.backends import connect_backends
+
+        return connect_backends(configured.config)
 
     def answer_url(self, instance: Any) -> str:
         """The form's page, for those who are told of it."""

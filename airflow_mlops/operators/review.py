@@ -13,7 +13,6 @@ from airflow_mlops.operators.errors import airflow_errors
 from airflow_mlops.operators.links import report_url
 
 if TYPE_CHECKING:
-    from airflow_mlops.backends.base import Backends
     from airflow_mlops.config.parts.asking import Question
     from airflow_mlops.core.approval import Answer
     from airflow_mlops.core.values import Outcome, RunRef
@@ -54,7 +53,7 @@ class ReviewChallengerOperator(AskPersonOperator):
             said = self.answer_on_record(context, configured, self.training["run_id"])
             if said is not None:
                 return self.finish(said, configured)
-            config, backends = configured.config, self._connected(configured)
+            config, backends = configured.config, self.connected(configured)
             evidence = evidence_of(
                 config.model,
                 backends,
@@ -77,7 +76,7 @@ class ReviewChallengerOperator(AskPersonOperator):
         from airflow_mlops.core.approval import initiators
 
         return initiators(
-            self._connected(configured).ledger.entries(configured.config.model),
+            self.connected(configured).ledger.entries(configured.config.model),
             training_run=self._training().run_id,
             version=None,
             triggered_by=self.run_info(context, configured).actor,
@@ -100,8 +99,3 @@ class ReviewChallengerOperator(AskPersonOperator):
         from airflow_mlops.core.values import RunRef
 
         return TypeAdapter(RunRef).validate_python(bare(self.training))
-
-    def _connected(self, configured: Configured) -> Backends:
-        from airflow_mlops.hooks.backends import connect_backends
-
-        return connect_backends(configured.config)

@@ -14,8 +14,8 @@ from airflow_mlops.config.parts.data import PythonSource
 from airflow_mlops.config.problems import KeyPath
 from airflow_mlops.core.values import Report
 from airflow_mlops.exceptions import MlopsError, PreflightFailed
+from airflow_mlops.steps.contract_check import Check
 from airflow_mlops.steps.data_contract import data_contract
-from airflow_mlops.steps.finding import Finding
 from airflow_mlops.steps.page import page, sentences, table
 from airflow_mlops.steps.record import report_key
 from airflow_mlops.steps.requests import DatasetRequest
@@ -47,7 +47,7 @@ def contracts(request: DatasetRequest, backends: Backends) -> Report:
     return Report(kind="contracts", uri=uri, summary=told)
 
 
-def _config_contract(config: ModelConfig, backends: Backends) -> Iterator[Finding]:
+def _config_contract(config: ModelConfig, backends: Backends) -> Iterator[Check]:
     for at, path in import_paths(config):
         if at[:2] == ("preflight", "tests"):
             continue
@@ -103,14 +103,14 @@ def _asked(config: ModelConfig, backends: Backends) -> Iterator[tuple[str, Calla
         yield "monitor.drift", backends.drift_detector
 
 
-def _held(subject: str, ask: Callable[[], object]) -> Finding:
+def _held(subject: str, ask: Callable[[], object]) -> Check:
     try:
         ask()
     except MlopsError as error:
         if error.retry_can_help:
             raise
-        return Finding(subject, "broken", str(error))
-    return Finding(subject, "held")
+        return Check(subject, "broken", str(error))
+    return Check(subject, "held")
 
 
 def _dotted(at: KeyPath) -> str:

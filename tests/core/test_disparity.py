@@ -10,7 +10,8 @@ import pytest
 from scipy.stats import studentized_range
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from airflow_mlops.core.gates.disparity import share_of, smallest_ratio, widest_difference
+from airflow_mlops.core.gates.disparity import smallest_ratio, widest_difference
+from airflow_mlops.core.proportions import wilson
 from airflow_mlops.core.values import Estimate
 
 Z = 1.959963984540054
@@ -24,20 +25,20 @@ def critical(groups: int) -> float:
 @pytest.mark.parametrize(("hits", "rows"), [(0, 12), (3, 20), (81, 263), (50, 50)])
 def test_the_interval_of_a_share_is_wilsons(hits: int, rows: int) -> None:
     low, high = proportion_confint(hits, rows, method="wilson")
-    share = share_of(hits, rows, Z)
+    share = wilson(hits, rows, Z)
     assert (share.value, share.low, share.high) == pytest.approx((hits / rows, low, high), abs=1e-9)
 
 
 def test_two_groups_differ_by_newcombes_interval() -> None:
     # Newcombe 1998, table II, row (a): 56/70 against 48/80, method 10.
-    found = widest_difference([share_of(56, 70, Z), share_of(48, 80, Z)])
+    found = widest_difference([wilson(56, 70, Z), wilson(48, 80, Z)])
     assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
     low, high = confint_proportions_2indep(56, 70, 48, 80, method="newcomb", compare="diff")
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-9)
 
 
 def test_the_ratio_is_that_of_the_smallest_and_the_largest() -> None:
-    groups = [share_of(hits, 100, Z) for hits in (50, 40, 20)]
+    groups = [wilson(hits, 100, Z) for hits in (50, 40, 20)]
     found = smallest_ratio(groups)
     assert found.value == 0.4
     assert found.low < 0.4 < found.high < 1
@@ -47,14 +48,14 @@ def test_the_ratio_is_that_of_the_smallest_and_the_largest() -> None:
 
 
 def test_a_group_without_a_hit_has_a_ratio_of_zero_with_a_width() -> None:
-    found = smallest_ratio([share_of(0, 40, Z), share_of(20, 40, Z)])
+    found = smallest_ratio([wilson(0, 40, Z), wilson(20, 40, Z)])
     assert (found.value, found.low) == (0, 0)
     assert 0.1 < found.high < 0.3
 
 
 def test_without_a_hit_anywhere_no_ratio_is_made_up() -> None:
     with pytest.raises(ValueError, match="0 in every group"):
-        smallest_ratio([share_of(0, 40, Z), share_of(0, 30, Z)])
+        smallest_ratio([wilson(0, 40, Z), wilson(0, 30, Z)])
 
 
 def test_one_group_alone_is_not_compared() -> None:
@@ -74,7 +75,7 @@ def test_intervals_cover_the_truth_at_least_as_often_as_they_say(
     difference, ratio = max(true_shares) - min(true_shares), min(true_shares) / max(true_shares)
     covered = [0, 0]
     for drawn in hits:
-        groups = [share_of(*group, critical(len(rows))) for group in zip(drawn, rows, strict=True)]
+        groups = [wilson(*group, critical(len(rows))) for group in zip(drawn, rows, strict=True)]
         spread, least = widest_difference(groups), smallest_ratio(groups)
         covered[0] += spread.low <= difference <= spread.high
         covered[1] += least.low <= ratio <= least.high

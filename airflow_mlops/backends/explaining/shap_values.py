@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.base import Material
 from airflow_mlops.backends.explaining.rows import parts
+from airflow_mlops.core.proportions import quantile
 from airflow_mlops.core.values import Estimate, Importance
 
 if TYPE_CHECKING:
@@ -101,5 +101,5 @@ class _Table:
 def _mean(sizes: Any, confidence: float) -> Estimate:
     value = float(sizes.mean())
     error = float(sizes.std(ddof=1)) / len(sizes) ** 0.5 if len(sizes) > 1 else float("inf")
-    margin = NormalDist().inv_cdf((1 + confidence) / 2) * error
+    margin = quantile(confidence) * error
     return Estimate(value, max(0.0, value - margin), value + margin)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.base import Material
@@ -17,7 +16,7 @@ from airflow_mlops.backends.gates.recalibration import (
     slope,
     spiegelhalter,
 )
-from airflow_mlops.core.gates.disparity import share_of
+from airflow_mlops.core.proportions import quantile, wilson
 from airflow_mlops.core.values import Estimate, Figure, Finding, Measurement, Point
 
 if TYPE_CHECKING:
@@ -103,13 +102,13 @@ def _diagram(question: _Question, bins: int, confidence: float) -> Figure:
     counts = np.bincount(codes)
     answered = np.bincount(codes, weights=question.answer) / counts
     seen = np.bincount(codes, weights=question.label)
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = quantile(confidence)
     points = []
     for part, rows in enumerate(counts.tolist()):
         if question.is_number:
             estimate = _mean(question.label[codes == part], z)
         else:
-            estimate = share_of(float(seen[part]), rows, z)
+            estimate = wilson(float(seen[part]), rows, z)
         points.append(Point(f"bin {part + 1}", estimate, rows, float(answered[part])))
     return Figure(
         "reliability",

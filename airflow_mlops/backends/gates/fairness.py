@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf, sqrt
-from statistics import NormalDist
 from typing import Any
 
 from airflow_mlops.backends.base import Material
@@ -12,6 +11,7 @@ from airflow_mlops.backends.gates.decisions import decisions, labels
 from airflow_mlops.backends.gates.groups import Grouping, cut
 from airflow_mlops.backends.gates.rates import RATES, Rate
 from airflow_mlops.core.gates.disparity import smallest_ratio, widest_difference
+from airflow_mlops.core.proportions import quantile
 from airflow_mlops.core.values import Estimate, Figure, Finding, Measurement, Point
 from airflow_mlops.exceptions import DataRefused
 
@@ -138,7 +138,7 @@ def _large_enough(
 
 
 def _figure(rate: Rate, said: str, groups: Grouping, confidence: float) -> Figure:
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = quantile(confidence)
     estimates, counts = rate.of_groups(groups, z), rate.counts(groups)
     return Figure(
         "forest",

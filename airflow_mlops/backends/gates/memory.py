@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_mlops.backends.base import Material
+from airflow_mlops.backends.fresh_process import model_in, put_down, rows_in
 from airflow_mlops.backends.own_process import run_module
 from airflow_mlops.core.values import Estimate, Finding, Measurement
 from airflow_mlops.exceptions import ModelRefused
@@ -24,17 +25,11 @@ def measure(settings: Mapping[str, Any], material: Material) -> Finding:
     """Megabytes of resident memory at the peak of loading and of one prediction, beyond what the process had
     with its libraries imported and the rows read. One process is measured once: it varies by a megabyte or
     two."""
-    from airflow_mlops.backends import parquet_bytes
-
     rows = material.features.head(settings["rows"])
     files = material.tracking.files_of(material.model_uri)
     with tempfile.TemporaryDirectory(prefix="airflow-mlops-") as parent:
         folder = Path(parent)
-        (folder / "MLmodel").write_bytes(files.description)
-        (folder / "model.skops").write_bytes(files.body)
-        (folder / "rows.parquet").write_bytes(parquet_bytes.to_bytes(parquet_bytes.as_table(rows)))
-        asked = {"task": material.task, "trusted": list(material.trusted_types)}
-        (folder / "request.json").write_text(json.dumps(asked))
+        put_down(folder, files, rows, task=material.task, trusted_types=material.trusted_types)
         ended = run_module(__name__, [parent], timeout_seconds=_TIMEOUT_SECONDS)
         answered = folder / "answer.json"
         if ended.code != 0 or not answered.is_file():
@@ -51,19 +46,12 @@ def measure(settings: Mapping[str, Any], material: Material) -> Finding:
 def _probe(folder: Path) -> dict[str, float]:
     import skops.io  # noqa: F401 (it brings scikit-learn: libraries are no part of what a model takes)
 
-    from airflow_mlops.backends import model_skops, parquet_bytes
+    from airflow_mlops.backends import model_skops  # noqa: F401 (and neither is its own module)
 
-    asked = json.loads((folder / "request.json").read_text())
-    rows = parquet_bytes.from_bytes((folder / "rows.parquet").read_bytes())
+    rows = rows_in(folder)
     _forget_peak()
     before = _megabytes("VmRSS")
-    model = model_skops.load(
-        (folder / "MLmodel").read_bytes(),
-        (folder / "model.skops").read_bytes(),
-        task=asked["task"],
-        trusted_types=asked["trusted"],
-        unchanged=True,
-    )
+    model = model_in(folder)
     loaded = _megabytes("VmHWM")
     model.predict(rows)
     return {"loading": max(loaded - before, 0.0), "total": max(_megabytes("VmHWM") - before, 0.0)}

@@ -7,7 +7,8 @@ from typing import Any
 
 from airflow_mlops.backends.base import Beside, Material
 from airflow_mlops.core.gates import loss
-from airflow_mlops.core.values import Estimate, Finding, Measurement
+from airflow_mlops.core.proportions import independent_difference
+from airflow_mlops.core.values import Finding, Measurement
 
 
 def measure(settings: Mapping[str, Any], material: Material) -> Finding:
@@ -30,13 +31,6 @@ def measure(settings: Mapping[str, Any], material: Material) -> Finding:
         )[metric]
         for frame, answered in ((rows, answers), (material.holdout, material.answers))
     )
-    gap = loss(metric, _minus(unseen, seen), material.metrics.direction(metric))
+    gap = loss(metric, independent_difference(unseen, seen), material.metrics.direction(metric))
     note = f"training {seen}, holdout {unseen}"
     return Finding("", (Measurement(f"gap of {metric}", gap, rows=len(rows), note=note),))
-
-
-def _minus(one: Estimate, other: Estimate) -> Estimate:
-    value = one.value - other.value
-    low = ((one.value - one.low) ** 2 + (other.high - other.value) ** 2) ** 0.5
-    high = ((one.high - one.value) ** 2 + (other.value - other.low) ** 2) ** 0.5
-    return Estimate(value, value - low, value + high)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_mlops.backends.base import Material
 from airflow_mlops.backends.gates.decisions import decisions, labels
 from airflow_mlops.backends.gates.groups import Grouping
-from airflow_mlops.core.gates.disparity import share_of
+from airflow_mlops.core.proportions import wilson
 from airflow_mlops.core.values import Estimate
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Rate:
         sums = np.bincount(codes, weights=values, minlength=groups)
         if self.is_share:
             pairs = zip(sums.tolist(), counts.tolist(), strict=True)
-            return [share_of(hits, rows, critical) for hits, rows in pairs]
+            return [wilson(hits, rows, critical) for hits, rows in pairs]
         means = sums / counts
         squares = np.bincount(codes, weights=(values - means[codes]) ** 2, minlength=groups)
         halves = critical * np.sqrt(squares / (counts - 1) / counts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
+from airflow_mlops.core.proportions import quantile
 from airflow_mlops.core.values import Estimate
 from airflow_mlops.exceptions import DataRefused
 
@@ -57,7 +58,7 @@ def calibration_error(
     error = np.sqrt(np.maximum(spread, expected) / counts)
     plain = float((share * abs(gap)).sum())
     draws = abs(np.random.default_rng(seed).standard_normal((_DRAWS, len(counts)))) @ (share * error)
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = quantile(confidence)
     low = plain - float(np.quantile(draws, (1 + confidence) / 2))
     high = plain + z * float(np.sqrt(((share * error) ** 2).sum()))
     value = plain - float((share * _folding(gap, error)).sum())
@@ -67,7 +68,7 @@ def calibration_error(
 def mean_error(label: Numbers, answer: Numbers, confidence: float) -> Estimate:
     """The mean answer less the mean label: above zero the model promises too much."""
     error = answer - label
-    half = NormalDist().inv_cdf((1 + confidence) / 2) * float(error.std(ddof=1)) / len(error) ** 0.5
+    half = quantile(confidence) * float(error.std(ddof=1)) / len(error) ** 0.5
     value = float(error.mean())
     return Estimate(value, value - half, value + half)
 
@@ -130,9 +131,7 @@ def _fitted(columns: Numbers, offset: Numbers, label: Numbers, confidence: float
         found = found + step
         if float(abs(step).max()) < _CLOSE:
             value = float(found[-1])
-            half = (
-                NormalDist().inv_cdf((1 + confidence) / 2) * float(np.linalg.inv(information)[-1, -1]) ** 0.5
-            )
+            half = quantile(confidence) * float(np.linalg.inv(information)[-1, -1]) ** 0.5
             return Estimate(value, value - half, value + half)
     raise DataRefused("no logistic recalibration fits: the answers tell the classes apart without an error")
 

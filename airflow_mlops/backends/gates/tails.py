@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isclose, log, sinh
-from statistics import NormalDist
 from typing import Protocol
 
+from airflow_mlops.core.proportions import quantile
 from airflow_mlops.core.values import Estimate
 
 
@@ -32,7 +32,7 @@ class Tails(Protocol):
 
 def tails_of(estimate: Estimate, confidence: float, rows: int) -> Tails:
     """From an interval at ``confidence``: one that is symmetric on the logit scale is of a share."""
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = quantile(confidence)
     if (effective := _effective_rows(estimate, z, confidence)) is not None:
         return Share(estimate.value, effective)
     return Mean(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -19,9 +20,9 @@ class GateRule(Part):
     )
 
     @property
+    @abstractmethod
     def in_words(self) -> str:
         """The rule in a line, for the DAG's page."""
-        raise NotImplementedError
 
     @property
     def judges_first(self) -> bool:
@@ -56,8 +57,7 @@ class BoundedGate(GateRule):
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Self:
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise Mistakes((("minimum",), "'minimum' is above 'maximum': nothing can pass"))
+        refuse_crossed_bounds(self.minimum, self.maximum)
         return self
 
     @property
@@ -81,9 +81,20 @@ class MeasuredGate(BoundedGate):
 
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
-        if self.minimum is None and self.maximum is None:
-            raise ValueError("give 'minimum' or 'maximum'")
+        refuse_no_bound(self.minimum, self.maximum)
         return self
+
+
+def refuse_no_bound(minimum: float | None, maximum: float | None) -> None:
+    """Raises ``ValueError`` where there is neither."""
+    if minimum is None and maximum is None:
+        raise ValueError("give 'minimum' or 'maximum'")
+
+
+def refuse_crossed_bounds(minimum: float | None, maximum: float | None) -> None:
+    """Raises ``Mistakes`` where nothing lies between the two."""
+    if minimum is not None and maximum is not None and minimum > maximum:
+        raise Mistakes((("minimum",), "'minimum' is above 'maximum': nothing can pass"))
 
 
 def bounds_in_words(minimum: float | None, maximum: float | None) -> str:

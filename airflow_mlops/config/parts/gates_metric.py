@@ -6,8 +6,12 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from airflow_mlops.config.parts.base import Mistakes
-from airflow_mlops.config.parts.gate_rule import GateRule, bounds_in_words
+from airflow_mlops.config.parts.gate_rule import (
+    GateRule,
+    bounds_in_words,
+    refuse_crossed_bounds,
+    refuse_no_bound,
+)
 from airflow_mlops.config.parts.metrics import Metric
 
 
@@ -25,10 +29,8 @@ class ThresholdGate(GateRule):
 
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
-        if self.minimum is None and self.maximum is None:
-            raise ValueError("give 'minimum' or 'maximum'")
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise Mistakes((("minimum",), "'minimum' is above 'maximum': nothing can pass"))
+        refuse_no_bound(self.minimum, self.maximum)
+        refuse_crossed_bounds(self.minimum, self.maximum)
         return self
 
     @property

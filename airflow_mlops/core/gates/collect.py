@@ -8,6 +8,7 @@ from statistics import NormalDist
 
 from airflow_mlops.core.gates.bounds import DecideBy, within
 from airflow_mlops.core.gates.rules import AgainstChampion, Measured, Rule, Threshold, loss
+from airflow_mlops.core.proportions import quantile
 from airflow_mlops.core.values import Estimate, Evaluation
 
 POWER = 0.8
@@ -63,7 +64,7 @@ def _growth(
 ) -> Iterator[float]:
     if within(estimate, minimum, maximum, decide_by) != "inconclusive":
         return
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = quantile(confidence)
     factor = (z + NormalDist().inv_cdf(POWER)) / z
     for bound in (minimum, maximum):
         if bound is not None and estimate.low < bound < estimate.high:

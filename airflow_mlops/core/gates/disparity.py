@@ -17,30 +17,17 @@ from collections.abc import Sequence
 from itertools import permutations
 from math import inf, sqrt
 
+from airflow_mlops.core.proportions import independent_difference
 from airflow_mlops.core.values import Estimate
-
-
-def share_of(hits: float, rows: float, critical: float) -> Estimate:
-    """A share with its score interval (Wilson 1927), which stays between 0 and 1 and has a width at both.
-
-    Raises ``ValueError`` for no rows.
-    """
-    if not rows > 0:
-        raise ValueError("a share of no rows is not defined")
-    share, squared = hits / rows, critical**2
-    middle = (share + squared / (2 * rows)) / (1 + squared / rows)
-    half = critical / (1 + squared / rows) * sqrt(share * (1 - share) / rows + squared / (4 * rows**2))
-    return Estimate(share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)))
 
 
 def widest_difference(groups: Sequence[Estimate]) -> Estimate:
     """The largest value minus the smallest; ``groups`` have intervals at the critical value of all pairs.
 
-    An interval of a pair comes from the two groups' own (Newcombe 1998, "Interval estimation for the
-    difference between independent proportions", method 10). Raises ``ValueError`` for fewer than two groups.
+    An interval of a pair comes from the two groups' own. Raises ``ValueError`` for fewer than two groups.
     """
     _at_least_two(groups)
-    pairs = [_difference(one, other) for one, other in permutations(groups, 2)]
+    pairs = [independent_difference(one, other) for one, other in permutations(groups, 2)]
     return Estimate(
         max(pair.value for pair in pairs),
         max(0.0, *(pair.low for pair in pairs)),
@@ -62,15 +49,6 @@ def smallest_ratio(groups: Sequence[Estimate]) -> Estimate:
     highs = [_highest_ratio(one, other) for one, other in permutations(groups, 2)]
     # The least that a ratio can be is one over the most that its inverse can be, which is among the pairs.
     return Estimate(min(values) / max(values), min(1 / high for high in highs), min(1.0, *highs))
-
-
-def _difference(one: Estimate, other: Estimate) -> Estimate:
-    value = one.value - other.value
-    return Estimate(
-        value,
-        value - sqrt((one.value - one.low) ** 2 + (other.high - other.value) ** 2),
-        value + sqrt((one.high - one.value) ** 2 + (other.value - other.low) ** 2),
-    )
 
 
 def _highest_ratio(one: Estimate, other: Estimate) -> float:

@@ -254,3 +254,13 @@ def failing() -> ArmObservation:
 @pytest.fixture
 def away() -> BackendUnavailable:
     return BackendUnavailable("the gateway at http://gateway.test:8000 does not answer")
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What Airflow is told to show; the table it goes to is Airflow's own."""
+    shown = []
+    monkeypatch.setattr(
+        "airflow.providers.standard.operators.hitl.upsert_hitl_detail", lambda **detail: shown.append(detail)
+    )
+    return shown

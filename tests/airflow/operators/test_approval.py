@@ -52,16 +52,6 @@ def approve(config, rollout, backends):
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """What Airflow is told to show; the table it goes to is Airflow's own."""
-    shown = []
-    monkeypatch.setattr(
-        "airflow.providers.standard.operators.hitl.upsert_hitl_detail", lambda **detail: shown.append(detail)
-    )
-    return shown
-
-
-@pytest.fixture
 def write(backends):
     def append(kind, subject, **given):
         said = {"model": "churn", "at": datetime.now(UTC), "dag_id": "churn.train", "run_id": "r0", **given}

@@ -47,15 +47,6 @@ def review(config, backends):
     return make
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    shown = []
-    monkeypatch.setattr(
-        "airflow.providers.standard.operators.hitl.upsert_hitl_detail", lambda **detail: shown.append(detail)
-    )
-    return shown
-
-
 def waits(run):
     with pytest.raises(BaseException) as waiting:
         run()

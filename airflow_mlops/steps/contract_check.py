@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Check:
     """``told`` says what does not hold, or what a person should know; nothing where all is well."""
 
     subject: str
