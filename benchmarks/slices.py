@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from airflow_mlops.backends.base import Columns, Material
 from airflow_mlops.backends.gates.slices import measure
+from airflow_mlops.backends.material import Columns, Material
 from airflow_mlops.backends.metrics_influence import InfluenceMetrics
 from airflow_mlops.config.parts.gates_groups import SlicesGate
 

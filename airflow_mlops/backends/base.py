@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from airflow_mlops.core.folds import CrossValidation
+from airflow_mlops.backends.material import Explainer, GateMeasure
+from airflow_mlops.backends.scoring import Metrics
+from airflow_mlops.backends.study import Study
+from airflow_mlops.backends.tracking import Tracking
 from airflow_mlops.core.ledger import Entry
-from airflow_mlops.core.metrics import AS_IT_IS, Direction, Scoring
-from airflow_mlops.core.proportions import Sided
-from airflow_mlops.core.tuning import Budget, SearchPlan, Trial, TrialState
+from airflow_mlops.core.metrics import AS_IT_IS, Scoring
+from airflow_mlops.core.tuning import SearchPlan
 from airflow_mlops.core.values import (
     CheckedExpectation,
     ColumnDrift,
     ColumnKind,
     DatasetRef,
-    Estimate,
     Expectation,
-    Finding,
-    Importance,
     ModelRef,
     Observation,
-    RunRef,
-    SearchRun,
     SnapshotPart,
     TaskKind,
     Traffic,
@@ -141,177 +137,6 @@ class Trainer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """What is known of scored rows beside label and prediction: ``rows`` for the metrics that read columns,
-    and ``groups``, of which rows of one are not independent (and one query, in a ranking). Both line by line.
-    """
-
-    rows: pd.DataFrame | None = None
-    groups: Any = None
-
-    @classmethod
-    def of(cls, rows: pd.DataFrame, group: str | None) -> Beside:
-        """The rows, and their groups where the column is there."""
-        return cls(rows, rows[group] if group is not None and group in rows else None)
-
-
-NOTHING = Beside()
-
-
-class Study(Protocol):
-    """One hyperparameter search, shared by workers in many processes. What is told to it survives them."""
-
-    def begin(self, worker: int, first: Sequence[Mapping[str, Any]]) -> None:
-        """Ready for a worker, perhaps on a retry. Trials that its earlier try left running are lost, and
-        their parameters are next. ``first`` are parameters to begin an empty study with; what lies outside
-        the space is left out."""
-
-    def ask(self, worker: int, budget: Budget, now: datetime) -> Trial | None:
-        """The next trial, which is the worker's; None where the budget is spent."""
-
-    def report(self, number: int, value: float, now: datetime) -> bool:
-        """The metric of the trial's next fold. Whether the trial is not worth another fold."""
-
-    def tell(self, number: int, state: TrialState, reason: str = "") -> Trial:
-        """How the trial ended, once: what it was ended with before stays."""
-
-    def trials(self) -> list[Trial]:
-        """Every trial that has begun, in order."""
-
-    def importances(self) -> dict[str, float]:
-        """How much of the metric's variation each parameter explains, adding up to 1; empty where there are
-        too few trials to tell."""
-
-    def remembered(self, name: str, make: Callable[[], str]) -> str:
-        """A value that all workers share: the first of them makes it."""
-
-
-class Metrics(Protocol):
-    """Scores predictions, with confidence intervals. A metric is named as in ``evaluation.metrics``.
-
-    Equal input gives equal output, intervals included. All raise ``DataRefused`` where a metric is undefined
-    (one class only, a column that is not there), and ``TrainingFailed`` where a user's metric raises.
-    """
-
-    def score(
-        self,
-        metrics: Sequence[str],
-        label: Any,
-        prediction: Any,
-        confidence: float,
-        *,
-        beside: Beside = NOTHING,
-    ) -> dict[str, Estimate]:
-        """Each metric's estimate."""
-
-    def difference(
-        self,
-        metrics: Sequence[str],
-        label: Any,
-        challenger: Any,
-        champion: Any,
-        confidence: float,
-        *,
-        beside: Beside = NOTHING,
-    ) -> dict[str, Estimate]:
-        """Challenger minus champion, paired by row."""
-
-    def direction(self, metric: str) -> Direction:
-        """Whether more or less of it is better."""
-
-    def test(
-        self,
-        metric: str,
-        label: Any,
-        prediction: Any,
-        bound: float,
-        *,
-        against: Any = None,
-        beside: Beside = NOTHING,
-    ) -> Sided:
-        """One-sided p-values of the metric's true value and ``bound`` or, with ``against``, of the true
-        difference (prediction minus against) and ``bound``. They belong to the intervals above: an end beyond
-        the bound at 95 % goes with a p-value under 0.025."""
-
-
-ANSWERS_FILE = "training_answers.json"
-"""Of a training run: ``rows`` and the ``answers`` to them, before the model was saved."""
-WARNINGS_FILE = "training_warnings.json"
-"""Of a training run: what it warned of not having converged, a list of texts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """What a model's columns are called. ``features`` says of each whether it is numeric or categorical,
-    ``group`` names what rows belong together by, if anything."""
-
-    features: Mapping[str, ColumnKind]
-    label: str
-    key: str
-    time: str
-    group: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """What the measurement of a gate may look at: the evaluation's rows, answers and models.
-
-    ``run_id`` is the training run. ``holdout`` has every column of the snapshot, ``answers`` are the
-    challenger's on it, as ``predict`` gives them, in the same order; ``champion`` and ``champion_answers``
-    are None where there is nobody to compare with. ``training`` reads the rows that the challenger was
-    trained on. ``former`` loads the version that was champion at a moment, None if there was none. ``seed``
-    makes what is drawn at random the same on a retry. A binary answer counts as positive from
-    ``decision_threshold`` on.
-    """
-
-    model_name: str
-    task: TaskKind
-    columns: Columns
-    confidence: float
-    seed: int
-    holdout: pd.DataFrame
-    answers: Any
-    model: LoadedModel
-    model_uri: str
-    trusted_types: Sequence[str]
-    metrics: Metrics
-    tracking: Tracking
-    training: Callable[[], pd.DataFrame]
-    former: Callable[[datetime], LoadedModel | None]
-    champion: LoadedModel | None = None
-    champion_answers: Any = None
-    decision_threshold: float = 0.5
-    run_id: str = ""
-    cross_validation: CrossValidation | None = None
-
-    @property
-    def features(self) -> pd.DataFrame:
-        """The holdout's features alone."""
-        return self.holdout[list(self.columns.features)]
-
-    @property
-    def label(self) -> pd.Series:
-        """The holdout's labels."""
-        return self.holdout[self.columns.label]
-
-
-class GateMeasure(Protocol):
-    """Measures what one type of gate judges; a plain function is one."""
-
-    def __call__(self, settings: Mapping[str, Any], material: Material) -> Finding:
-        """``settings`` is the rule as the YAML has it, all defaults filled in; the caller fills in the
-        finding's ``rule``. Raises ``DataRefused``, ``ModelRefused`` or ``TrainingFailed`` where it cannot be
-        measured, which is inconclusive."""
-
-
-class Explainer(Protocol):
-    """Says how much a model leans on each feature; a plain function is one."""
-
-    def __call__(self, settings: Mapping[str, Any], material: Material) -> tuple[Importance, ...]:
-        """For all rows and for each slice that ``settings`` names, most important first."""
-
-
-@dataclass(frozen=True, slots=True)
 class DriftResult:
     """Per-column scores and the method's own HTML page."""
 
@@ -335,104 +160,6 @@ class DriftDetector(Protocol):
     ) -> DriftResult:
         """Scores of every column; both frames sampled to at most ``sample_rows``. ``share`` (of drifted
         columns that makes the data drifted) is for the page, which must not contradict the verdict."""
-
-
-class LoadedModel(Protocol):
-    """A model in memory."""
-
-    def predict(self, features: pd.DataFrame) -> Any:
-        """Per row: the probability of the positive class (binary), the class probabilities as an array
-        (multiclass), or the value (all other tasks)."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFiles:
-    """A saved model: what MLflow's ``MLmodel`` says of it, and its skops file. Whoever hands it over has held
-    both against the hashes that were recorded when it was logged."""
-
-    description: bytes
-    body: bytes
-
-
-class Tracking(Protocol):
-    """Runs, models and the registry. All raise ``BackendUnavailable`` when the server is away."""
-
-    def log_training(
-        self,
-        *,
-        experiment: str,
-        run_name: str,
-        run_key: str,
-        estimator: Any,
-        input_example: pd.DataFrame,
-        task: TaskKind,
-        params: Mapping[str, Any],
-        tags: Mapping[str, str],
-        dataset_uri: str,
-        dataset_version: str,
-        trusted_types: Sequence[str],
-        files: Mapping[str, bytes] = MappingProxyType({}),
-        texts: Sequence[str] = (),
-    ) -> RunRef:
-        """Log a model whole, with ``files`` beside it under their paths; a run that an earlier try with the
-        same ``run_key`` left behind is reused as it is when finished and marked killed when not. ``texts``
-        are the columns that hold prose: the model's signature tells them from categories."""
-
-    def begin_search(
-        self, *, experiment: str, run_name: str, run_key: str, tags: Mapping[str, str]
-    ) -> SearchRun:
-        """The run of a hyperparameter search; the same run when called again with the same ``run_key``. Not
-        for two callers at once."""
-
-    def log_trial(self, search: SearchRun, trial: Trial, *, metric: str) -> None:
-        """A finished trial as a run nested in the search's: parameters, the metric of each fold, their mean,
-        and its state. Nothing happens if the trial is there already."""
-
-    def end_search(
-        self, search: SearchRun, *, params: Mapping[str, Any], metrics: Mapping[str, float], failed: bool
-    ) -> None:
-        """Close the search's run with what it found."""
-
-    def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
-        """Add metrics to a run."""
-
-    def log_file(self, run_id: str, path: str, body: bytes) -> None:
-        """Attach a file to a run under ``path``."""
-
-    def read_file(self, run_id: str, path: str) -> bytes:
-        """A file of a run. Raises ``KeyError`` if there is none."""
-
-    def load(self, model_uri: str, *, trusted_types: Sequence[str] = ()) -> LoadedModel:
-        """Load ``models:/name/version`` or a run's model. Raises ``ModelRefused`` when it cannot be."""
-
-    def files_of(self, model_uri: str) -> ModelFiles:
-        """A model's files as they were logged, for a process that is to load it. Raises ``ModelRefused``
-        where they are not there or were changed."""
-
-    def register(self, name: str, run: RunRef, tags: Mapping[str, str]) -> ModelRef:
-        """A version for this run; the same version when called again for the same run."""
-
-    def alias(self, name: str, alias: str) -> ModelRef | None:
-        """The version an alias points to, or None."""
-
-    def set_alias(self, name: str, alias: str, version: str) -> None:
-        """Point an alias at a version, and read it back."""
-
-    def drop_alias(self, name: str, alias: str) -> None:
-        """Remove an alias; nothing happens if there is none."""
-
-    def run_of(self, model: ModelRef) -> RunRef:
-        """The training run behind a version."""
-
-    def tags_of(self, run_id: str) -> dict[str, str]:
-        """A run's tags."""
-
-    def set_tags(self, model: ModelRef, tags: Mapping[str, str]) -> None:
-        """Set tags on a version; nothing happens if there is none: a rollout does not fail for a note on a
-        version that was deleted."""
-
-    def describe(self, model: ModelRef, text: str) -> None:
-        """Write a version's description (Markdown), replacing what was there; too long a one is cut."""
 
 
 class ServingTarget(Protocol):

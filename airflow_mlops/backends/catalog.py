@@ -19,18 +19,17 @@ from airflow_mlops.backends.base import (
     DataSource,
     DriftDetector,
     Endpoints,
-    Explainer,
-    GateMeasure,
     InferenceLog,
     LedgerStore,
-    Metrics,
     ObjectStore,
     ServingTarget,
-    Study,
-    Tracking,
     Trainer,
 )
 from airflow_mlops.backends.import_path import load_object
+from airflow_mlops.backends.material import Explainer, GateMeasure
+from airflow_mlops.backends.scoring import Metrics
+from airflow_mlops.backends.study import Study
+from airflow_mlops.backends.tracking import Tracking
 from airflow_mlops.core.metrics import AS_IT_IS, Scoring
 from airflow_mlops.core.tuning import SearchPlan
 from airflow_mlops.core.values import TaskKind

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import LoadedModel, ModelFiles
 from airflow_mlops.backends.own_process import Ended, run_module
+from airflow_mlops.backends.tracking import LoadedModel, ModelFiles
 from airflow_mlops.core.values import TaskKind
 from airflow_mlops.exceptions import DataRefused, MlopsError, ModelRefused, TrainingFailed
 

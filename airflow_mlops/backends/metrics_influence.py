@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_mlops.backends.base import NOTHING, Beside
 from airflow_mlops.backends.bootstrap import deviations
 from airflow_mlops.backends.intervals import (
     Judged,
@@ -20,6 +19,7 @@ from airflow_mlops.backends.intervals import (
 from airflow_mlops.backends.metric_forms import Answers, statistic
 from airflow_mlops.backends.metric_inputs import checked, checked_scores, numbered_groups
 from airflow_mlops.backends.metric_own import from_function, from_outcomes
+from airflow_mlops.backends.scoring import NOTHING, Beside
 from airflow_mlops.backends.statistic import Statistic, Units
 from airflow_mlops.backends.statistic_other import Maximum
 from airflow_mlops.core.metrics import AS_IT_IS, METRICS, Direction, MetricSpec, Scoring, direction_of

@@ -10,9 +10,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends import model_skops
-from airflow_mlops.backends.base import Endpoints, ModelFiles, Tracking
+from airflow_mlops.backends.base import Endpoints
 from airflow_mlops.backends.catalog import ConnectedBackends
 from airflow_mlops.backends.model_skops import DESCRIPTION_FILE, MODEL_FILE, SkopsModel
+from airflow_mlops.backends.tracking import ModelFiles, Tracking
 from airflow_mlops.core.tuning import Trial
 from airflow_mlops.core.values import ModelRef, RunRef, SearchRun, TaskKind
 from airflow_mlops.exceptions import ModelRefused

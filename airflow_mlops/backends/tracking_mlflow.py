@@ -22,11 +22,11 @@ from urllib.parse import urlsplit
 
 from airflow_mlops.backends import model_skops
 from airflow_mlops.backends.artifacts_mlflow import ArtifactFolder
-from airflow_mlops.backends.base import ModelFiles
 from airflow_mlops.backends.mlflow_rest import MlflowAnswer
 from airflow_mlops.backends.model_skops import DESCRIPTION_FILE, MODEL_FILE, SkopsModel
 from airflow_mlops.backends.registry_mlflow import MlflowRegistry, made_models, pairs, quoted, run_tags
 from airflow_mlops.backends.searches_mlflow import MlflowSearches
+from airflow_mlops.backends.tracking import ModelFiles
 from airflow_mlops.core.tuning import Trial
 from airflow_mlops.core.values import RunRef, SearchRun, TaskKind
 from airflow_mlops.exceptions import MlopsError, ModelRefused, TrackingRefused

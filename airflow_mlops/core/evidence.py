@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from airflow_mlops.core.ledger import Entry
-from airflow_mlops.core.values import Estimate, Evaluation, Finding, ModelRef, RunRef
+from airflow_mlops.core.markdown import plain, table
+from airflow_mlops.core.values import Evaluation, Finding, ModelRef, RunRef
 from airflow_mlops.core.windows import Period
 
 _MOST_ROWS = 20
@@ -84,7 +85,7 @@ def _evaluation(evaluation: Evaluation | None) -> Iterator[str]:
         return
     yield f"{evaluation.rows:,} holdout rows; intervals at {evaluation.confidence:.0%}."
     if evaluation.champion_problem is not None:
-        yield f"The champion could not be compared: {evaluation.champion_problem}."
+        yield f"The champion could not be compared: {plain(evaluation.champion_problem)}."
     yield _metrics(evaluation)
     for finding in evaluation.findings:
         yield from _finding(finding)
@@ -102,9 +103,9 @@ def _metrics(evaluation: Evaluation) -> str:
 
 def _finding(finding: Finding) -> Iterator[str]:
     """A gate's measurements: its slices, say. Of many, the first; the report has them all."""
-    yield f"### {finding.rule}"
+    yield f"### {plain(finding.rule)}"
     if finding.problem is not None:
-        yield f"Could not be measured: {_cell(finding.problem)}."
+        yield f"Could not be measured: {plain(finding.problem)}."
     if finding.verdict is not None:
         yield f"**{finding.verdict.outcome.capitalize()}**"
         yield from _bullets(finding.verdict.reasons)
@@ -156,19 +157,4 @@ def _report_name(uri: str) -> str:
 
 def _bullets(reasons: Sequence[str]) -> Iterator[str]:
     if reasons:
-        yield "\n".join(f"- {_cell(reason)}" for reason in reasons)
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table of GitHub's Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
-
-
-def _cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case Estimate():
-            return str(value)
-    return " ".join(str(value).split()).replace("|", "\\|")
+        yield "\n".join(f"- {plain(reason)}" for reason in reasons)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_mlops.backends.base import LoadedModel
+from airflow_mlops.backends.tracking import LoadedModel
 from airflow_mlops.core.values import LOG_COLUMNS, ColumnKind, TaskKind
 from airflow_mlops.exceptions import ModelRefused
 from airflow_mlops.gateway.rows import Rows, frame_of

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from airflow_mlops.backends.base import Backends, Beside
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.scoring import Beside
 from airflow_mlops.backends.splits import Fold, mean_of_folds, split_rows
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.folds import CrossValidation, FoldScore

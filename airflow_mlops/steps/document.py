@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
+from airflow_mlops.core import markdown
 from airflow_mlops.steps.page import page, sentences, table
 
 
@@ -25,39 +27,21 @@ def as_html(title: str, sections: Sequence[Section]) -> bytes:
         if section.rows:
             parts.append(table(section.title, section.header, section.rows) + sentences(*section.sentences))
         else:
-            parts.append(f"<h2>{_escaped(section.title)}</h2>{sentences(*section.sentences)}")
+            parts.append(f"<h2>{escape(section.title)}</h2>{sentences(*section.sentences)}")
     return page(title, *parts)
 
 
 def as_markdown(title: str, sections: Sequence[Section]) -> str:
     """GitHub's Markdown, which MLflow shows too; text from outside cannot make markup of its own."""
-    lines = [f"# {_plain(title)}"]
+    lines = [f"# {markdown.plain(title)}"]
     for section in _said(sections):
-        lines += ["", f"## {_plain(section.title)}", ""]
+        lines += ["", f"## {markdown.plain(section.title)}", ""]
         if section.rows:
-            lines += [_row(section.header), _row(["---"] * len(section.header), raw=True)]
-            lines += [_row(row) for row in section.rows]
+            lines.append(markdown.table(section.header, section.rows))
             lines += [""] if section.sentences else []
-        lines += [f"- {_plain(text)}" for text in section.sentences]
+        lines += [f"- {markdown.plain(text)}" for text in section.sentences]
     return "\n".join(lines) + "\n"
 
 
 def _said(sections: Sequence[Section]) -> list[Section]:
     return [section for section in sections if section.sentences or section.rows]
-
-
-def _row(cells: Sequence[object], *, raw: bool = False) -> str:
-    return f"| {' | '.join(str(cell) if raw else _plain(str(cell)) for cell in cells)} |"
-
-
-def _plain(text: str) -> str:
-    """One line without markup: names of columns have underscores, and anybody may write a description."""
-    for mark in "\\`*_[]<>#|":
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
-
-
-def _escaped(text: str) -> str:
-    from html import escape
-
-    return escape(text)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from airflow_mlops.backends.base import Backends, Beside, LoadedModel
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.scoring import Beside
+from airflow_mlops.backends.tracking import LoadedModel
 from airflow_mlops.core.values import Estimate, Evaluation, Importance, ModelRef
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
 from airflow_mlops.steps.cross_validate import cross_validate

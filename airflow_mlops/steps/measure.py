@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import Backends, Columns, LoadedModel, Material
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.material import Columns, Material
+from airflow_mlops.backends.tracking import LoadedModel
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
 from airflow_mlops.core.folds import CrossValidation

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from airflow_mlops.backends.base import Backends, Beside
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.scoring import Beside
 from airflow_mlops.config.parts.monitoring import Performance
 from airflow_mlops.core.drift import decay_verdict
 from airflow_mlops.core.values import Estimate, Evaluation, ModelRef, Report, Verdict

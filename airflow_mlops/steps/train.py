@@ -8,7 +8,8 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import ANSWERS_FILE, WARNINGS_FILE, Backends, Trainer
+from airflow_mlops.backends.base import Backends, Trainer
+from airflow_mlops.backends.material import ANSWERS_FILE, WARNINGS_FILE
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.values import RunRef, TaskKind, is_classification
 from airflow_mlops.exceptions import TrainingFailed

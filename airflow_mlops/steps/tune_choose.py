@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_mlops.backends.base import Backends, Study
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.study import Study
 from airflow_mlops.core.identity import content_hash
 from airflow_mlops.core.tuning import EarlierSearch, Trial, best, first_reasons
 from airflow_mlops.core.values import Report, SearchRun

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from airflow_mlops.backends.base import Backends, Beside, Study
+from airflow_mlops.backends.base import Backends
 from airflow_mlops.backends.rows import drawn
+from airflow_mlops.backends.scoring import Beside
 from airflow_mlops.backends.splits import Fold, split_rows
+from airflow_mlops.backends.study import Study
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.tuning import FAILURES_TO_GIVE_UP, Trial
 from airflow_mlops.core.values import is_classification

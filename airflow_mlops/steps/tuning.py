@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, assert_never
 
-from airflow_mlops.backends.base import Backends, Study
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.study import Study
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.tuning import (
     CategoricalSpace,

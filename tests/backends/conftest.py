@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_mlops.backends.base import Columns, Material
+from airflow_mlops.backends.material import Columns, Material
 from airflow_mlops.backends.metrics_influence import InfluenceMetrics
 
 

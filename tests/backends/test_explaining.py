@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_mlops.backends.base import Material
 from airflow_mlops.backends.catalog import load_part
+from airflow_mlops.backends.material import Material
 
 FEATURES = {"strong": "numeric", "weak": "numeric", "city": "categorical", "noise": "numeric"}
 

@@ -14,8 +14,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from airflow_mlops.backends import model_skops
-from airflow_mlops.backends.base import ModelFiles
 from airflow_mlops.backends.fresh_process import answers_in_fresh_process
+from airflow_mlops.backends.tracking import ModelFiles
 from airflow_mlops.exceptions import ModelRefused
 
 ROWS = pd.DataFrame({"a": np.linspace(-1, 1, 40), "b": [0.0, 1.0] * 20})

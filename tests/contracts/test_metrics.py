@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
-from airflow_mlops.backends.base import Beside, Metrics
 from airflow_mlops.backends.metrics_influence import InfluenceMetrics
+from airflow_mlops.backends.scoring import Beside, Metrics
 from airflow_mlops.config.parts.metrics import METRICS_OF
 from airflow_mlops.core.metrics import METRICS, MetricSpec, Outcomes, Scoring
 from airflow_mlops.core.values import TaskKind

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_mlops.backends.base import Endpoints, Study
+from airflow_mlops.backends.base import Endpoints
 from airflow_mlops.backends.catalog import PARTS, connect, load_part
+from airflow_mlops.backends.study import Study
 from airflow_mlops.core.tuning import Budget, Choices, FloatRange, IntRange, SearchPlan
 from airflow_mlops.exceptions import MissingExtra, StoreUnavailable
 

@@ -25,8 +25,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
-from airflow_mlops.backends.base import Tracking
 from airflow_mlops.backends.fresh_process import answers_in_fresh_process
+from airflow_mlops.backends.tracking import Tracking
 from airflow_mlops.backends.tracking_mlflow import MlflowTracking
 from airflow_mlops.core.tuning import Trial
 from airflow_mlops.core.values import ModelRef, RunRef, SearchRun

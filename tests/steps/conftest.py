@@ -18,8 +18,9 @@ import pandas as pd
 import pytest
 
 from airflow_mlops.backends import model_skops
-from airflow_mlops.backends.base import Endpoints, ModelFiles
+from airflow_mlops.backends.base import Endpoints
 from airflow_mlops.backends.catalog import connect
+from airflow_mlops.backends.tracking import ModelFiles
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.tuning import Trial

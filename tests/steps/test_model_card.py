@@ -52,7 +52,7 @@ def test_every_registered_version_has_a_card_with_purpose_data_numbers_and_linea
     assert "- Intended use: To call people who may leave." in text
     assert "- Knows no pre-paid customers." in text
     assert "- There was no champion to compare it with." in text
-    assert "| roc\\_auc | 0." in text
+    assert "| roc_auc | 0." in text
     assert "## What it leans on" in text
     assert "| pipeline run | " in text
     page = backends.store.get(model.card.uri.partition("/store/")[2] or model.card.uri).decode()
@@ -93,7 +93,7 @@ def test_the_feature_that_decides_is_the_most_important_and_one_of_noise_is_not(
 @pytest.mark.parametrize(
     ("text", "written"),
     [
-        ("a_b *c* [x](y)", r"a\_b \*c\* \[x\](y)"),
+        ("a_b _d_ *c* [x](y)", r"a_b \_d\_ \*c\* \[x\](y)"),
         ("<script>", r"\<script\>"),
         ("one\ntwo", "one two"),
         ("a | b", r"a \| b"),

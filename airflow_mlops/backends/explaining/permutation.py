@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import Beside, Material
 from airflow_mlops.backends.explaining.rows import parts
+from airflow_mlops.backends.material import Material
+from airflow_mlops.backends.scoring import Beside
 from airflow_mlops.core.gates import loss
 from airflow_mlops.core.values import Estimate, Importance
 from airflow_mlops.exceptions import DataRefused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import Material
+from airflow_mlops.backends.material import Material
 
 if TYPE_CHECKING:
     import pandas as pd

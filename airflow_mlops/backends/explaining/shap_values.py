@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import Material
 from airflow_mlops.backends.explaining.rows import parts
+from airflow_mlops.backends.material import Material
 from airflow_mlops.core.proportions import quantile
 from airflow_mlops.core.values import Estimate, Importance
 

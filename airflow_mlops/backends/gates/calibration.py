@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import Material
 from airflow_mlops.backends.gates.decisions import labels
 from airflow_mlops.backends.gates.recalibration import (
     calibration_error,
@@ -16,6 +15,7 @@ from airflow_mlops.backends.gates.recalibration import (
     slope,
     spiegelhalter,
 )
+from airflow_mlops.backends.material import Material
 from airflow_mlops.core.proportions import quantile, wilson
 from airflow_mlops.core.values import Estimate, Figure, Finding, Measurement, Point
 

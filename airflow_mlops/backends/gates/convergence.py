@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_mlops.backends.base import WARNINGS_FILE, Material
+from airflow_mlops.backends.material import WARNINGS_FILE, Material
 from airflow_mlops.core.values import Finding, Verdict
 from airflow_mlops.exceptions import DataRefused
 

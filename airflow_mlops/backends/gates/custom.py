@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_mlops.backends.base import Material
 from airflow_mlops.backends.catalog import installed_part
 from airflow_mlops.backends.gates.evidence import evidence
 from airflow_mlops.backends.import_path import load_object
+from airflow_mlops.backends.material import Material
 from airflow_mlops.core.values import Estimate, Finding, Measurement, Verdict
 from airflow_mlops.exceptions import MlopsError
 

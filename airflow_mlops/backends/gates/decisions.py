@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_mlops.backends.base import Material
+from airflow_mlops.backends.material import Material
 from airflow_mlops.exceptions import DataRefused
 
 # The metrics' own check has refused other labels and answers before any gate measures.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import Material
+from airflow_mlops.backends.material import Material
 from airflow_mlops.core.values import TaskKind
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from math import inf, sqrt
 from typing import Any
 
-from airflow_mlops.backends.base import Material
 from airflow_mlops.backends.gates.decisions import decisions, labels
 from airflow_mlops.backends.gates.groups import Grouping, cut
 from airflow_mlops.backends.gates.rates import RATES, Rate
+from airflow_mlops.backends.material import Material
 from airflow_mlops.core.gates.disparity import smallest_ratio, widest_difference
 from airflow_mlops.core.proportions import quantile
 from airflow_mlops.core.values import Estimate, Figure, Finding, Measurement, Point

@@ -7,7 +7,8 @@ from math import isfinite
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import LoadedModel, Material
+from airflow_mlops.backends.material import Material
+from airflow_mlops.backends.tracking import LoadedModel
 from airflow_mlops.core.gates import fewest_for_quantile, quantile
 from airflow_mlops.core.values import Finding, Measurement
 from airflow_mlops.exceptions import DataRefused

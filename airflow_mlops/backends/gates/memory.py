@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from airflow_mlops.backends.base import Material
 from airflow_mlops.backends.fresh_process import model_in, put_down, rows_in
+from airflow_mlops.backends.material import Material
 from airflow_mlops.backends.own_process import run_module
 from airflow_mlops.core.values import Estimate, Finding, Measurement
 from airflow_mlops.exceptions import ModelRefused

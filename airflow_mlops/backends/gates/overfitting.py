@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_mlops.backends.base import Beside, Material
+from airflow_mlops.backends.material import Material
+from airflow_mlops.backends.scoring import Beside
 from airflow_mlops.core.gates import loss
 from airflow_mlops.core.proportions import independent_difference
 from airflow_mlops.core.values import Finding, Measurement

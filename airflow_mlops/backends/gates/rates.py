@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import Material
 from airflow_mlops.backends.gates.decisions import decisions, labels
 from airflow_mlops.backends.gates.groups import Grouping
+from airflow_mlops.backends.material import Material
 from airflow_mlops.core.proportions import wilson
 from airflow_mlops.core.values import Estimate
 

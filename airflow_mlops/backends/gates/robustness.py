@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import Beside, Material
 from airflow_mlops.backends.gates.perturbations import fitting, perturbed
+from airflow_mlops.backends.material import Material
+from airflow_mlops.backends.scoring import Beside
 from airflow_mlops.core.gates import loss
 from airflow_mlops.core.values import Estimate, Finding, Measurement, Verdict
 from airflow_mlops.exceptions import MlopsError

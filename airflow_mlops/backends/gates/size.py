@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_mlops.backends.base import Material
+from airflow_mlops.backends.material import Material
 from airflow_mlops.core.values import Estimate, Finding, Measurement
 
 

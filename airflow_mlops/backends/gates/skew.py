@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_mlops.backends.base import ANSWERS_FILE, Material
 from airflow_mlops.backends.fresh_process import answers_in_fresh_process
+from airflow_mlops.backends.material import ANSWERS_FILE, Material
 from airflow_mlops.core.answers import largest_difference
 from airflow_mlops.core.values import Estimate, Finding, Measurement, Verdict
 from airflow_mlops.exceptions import DataRefused, ModelRefused

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_mlops.backends.base import NOTHING, Beside, Material
 from airflow_mlops.backends.gates.decisions import labels
 from airflow_mlops.backends.gates.groups import Grouping
 from airflow_mlops.backends.gates.tails import Tails, tails_of
+from airflow_mlops.backends.material import Material
+from airflow_mlops.backends.scoring import NOTHING, Beside
 from airflow_mlops.core.gates import loss
 from airflow_mlops.core.metrics import METRICS
 from airflow_mlops.core.values import Estimate

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from airflow_mlops.backends.base import Material
 from airflow_mlops.backends.gates.groups import Grouping, crossed, cut
 from airflow_mlops.backends.gates.slice_looks import Look, Looker
+from airflow_mlops.backends.material import Material
 
 _MOST_CATEGORIES = 30
 _WORST_FEATURES = 6

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_mlops.backends.base import Material
 from airflow_mlops.backends.gates.slice_looks import Looker
 from airflow_mlops.backends.gates.slice_search import Family, named, searched
+from airflow_mlops.backends.material import Material
 from airflow_mlops.core.gates.bounds import worst_first
 from airflow_mlops.core.gates.multiple import factors
 from airflow_mlops.core.values import Estimate, Figure, Finding, Measurement, Point

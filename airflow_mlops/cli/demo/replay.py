@@ -6,7 +6,8 @@ import time
 from datetime import datetime, timezone
 from itertools import pairwise
 
-from airflow_mlops.backends.base import Backends, LoadedModel
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.tracking import LoadedModel
 from airflow_mlops.cli.demo.failures import DemoFailed
 from airflow_mlops.cli.demo.progress import Narrator, Stage
 from airflow_mlops.cli.demo.runs import Runs

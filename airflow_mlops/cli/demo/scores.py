@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import Backends, LoadedModel
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.tracking import LoadedModel
 from airflow_mlops.cli.demo.traffic import Answer, MonthOfTraffic
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.ledger import Entry

@@ -20,9 +20,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from airflow_mlops.backends import model_skops
-from airflow_mlops.backends.base import ANSWERS_FILE, WARNINGS_FILE, Columns, Material, ModelFiles
+from airflow_mlops.backends.material import ANSWERS_FILE, WARNINGS_FILE, Columns, Material
 from airflow_mlops.backends.metrics_influence import InfluenceMetrics
 from airflow_mlops.backends.model_skops import SkopsModel
+from airflow_mlops.backends.tracking import ModelFiles
 from airflow_mlops.core.values import Finding
 from airflow_mlops.steps.train import predictions_of
 

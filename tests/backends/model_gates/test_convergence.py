@@ -18,8 +18,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from airflow_mlops.backends.base import WARNINGS_FILE
 from airflow_mlops.backends.gates.convergence import measure
+from airflow_mlops.backends.material import WARNINGS_FILE
 from airflow_mlops.config.parts.gates_model import ConvergenceGate
 from airflow_mlops.core.values import Verdict
 from airflow_mlops.exceptions import DataRefused

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from airflow_mlops.backends.base import ANSWERS_FILE, ModelFiles
 from airflow_mlops.backends.gates import latency, memory, size, skew
+from airflow_mlops.backends.material import ANSWERS_FILE
+from airflow_mlops.backends.tracking import ModelFiles
 from airflow_mlops.config.parts.gates_model import SkewGate
 from airflow_mlops.config.parts.gates_resources import LatencyGate, MemoryGate, SizeGate
 from airflow_mlops.core.values import Estimate, Verdict
