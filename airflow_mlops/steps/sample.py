@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS_OF_EACH_CLASS = 20
-_SHARE_HELD_OUT = 0.2
+SHARE_HELD_OUT = 0.2
 
 
 def sample_of(rows: pd.DataFrame, config: ModelConfig) -> pd.DataFrame:
@@ -29,8 +29,8 @@ def held_out_of(sample: pd.DataFrame, config: ModelConfig) -> pd.Series:
     both parts have every class that has two rows."""
     if not is_classification(config.task):
         from_the_end = sample.index[::-1].to_series(index=sample.index)
-        return from_the_end < max(1, int(_SHARE_HELD_OUT * len(sample)))
+        return from_the_end < max(1, int(SHARE_HELD_OUT * len(sample)))
     by_class = sample.groupby(config.data.label)[config.data.label]
     from_the_end, size = by_class.cumcount(ascending=False), by_class.transform("size")
-    wanted = (_SHARE_HELD_OUT * size).clip(lower=1)
+    wanted = (SHARE_HELD_OUT * size).clip(lower=1)
     return (from_the_end < wanted) & (size > 1)

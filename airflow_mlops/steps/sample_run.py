@@ -15,7 +15,7 @@ from airflow_mlops.backends.fresh_process import answers_in_fresh_process
 from airflow_mlops.backends.scratch import ScratchBackends, scratch_backends
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.leakage import LabelLeakage, Leakage, TwinLeakage
-from airflow_mlops.config.parts.splits import KFolds
+from airflow_mlops.config.parts.splits import KFolds, RandomHoldout
 from airflow_mlops.config.parts.tuning import Tuning
 from airflow_mlops.core.answers import SAME_ANSWER, largest_difference
 from airflow_mlops.core.values import Report, RunRef, Verdict
@@ -35,7 +35,7 @@ from airflow_mlops.steps.requests import (
     Snapshot,
     TrainRequest,
 )
-from airflow_mlops.steps.sample import held_out_of, sample_of
+from airflow_mlops.steps.sample import SHARE_HELD_OUT, held_out_of, sample_of
 from airflow_mlops.steps.train import predictions_of, train
 from airflow_mlops.steps.tune_choose import tune_choose
 from airflow_mlops.steps.tune_search import tune_search
@@ -131,7 +131,9 @@ def _run_all(request: DatasetRequest, sample: pd.DataFrame, scratch: ScratchBack
 
 
 def _on_a_sample(config: ModelConfig) -> ModelConfig:
-    """The configuration without what only the whole can meet."""
+    """The configuration without what only the whole can meet. Of the groups only those of a ranking stay, for
+    it is scored by them. The holdout is told as a random one: by the times, or by the groups, the sample's
+    model would know its own rows."""
     by_row = tuple(
         one
         for one in config.validation.expectations
@@ -140,7 +142,12 @@ def _on_a_sample(config: ModelConfig) -> ModelConfig:
     leakage = Leakage(label=LabelLeakage(enabled=False), twins=TwinLeakage(enabled=False))
     return config.model_copy(
         update={
-            "data": config.data.model_copy(update={"group": None}),
+            "data": config.data.model_copy(
+                update={
+                    "group": config.data.group if config.task == "ranking" else None,
+                    "holdout": RandomHoldout(type="random", share=SHARE_HELD_OUT),
+                }
+            ),
             "validation": config.validation.model_copy(update={"expectations": by_row, "leakage": leakage}),
             "evaluation": config.evaluation.model_copy(update={"cross_validation": None}),
             "gates": config.gates.model_copy(update={"minimum_rows": 1}),

@@ -12,7 +12,10 @@ import pandas as pd
 import pytest
 
 from airflow_mlops.config.parts.data import ExpectationConfig, PythonSource
+from airflow_mlops.config.parts.evaluation import EvaluationConfig
+from airflow_mlops.config.parts.gates import Gates
 from airflow_mlops.config.parts.gates_custom import CustomGate
+from airflow_mlops.config.parts.training import Training
 from airflow_mlops.exceptions import ConfigError, PreflightFailed
 from airflow_mlops.steps.contracts import contracts
 from airflow_mlops.steps.evaluate import evaluate
@@ -317,3 +320,22 @@ def test_columns_that_the_champion_was_not_trained_on_are_told_before_training(c
         "the champion's columns: churn version 1 was trained on others: tenure is new; spend is gone; "
         "plan was string and is double"
     )
+
+
+def test_a_ranking_is_tried_with_its_queries(config, request_of, backends):
+    config = config.model_copy(
+        update={
+            "task": "ranking",
+            "data": config.data.model_copy(update={"group": "query"}),
+            "training": Training(estimator="sklearn.linear_model.LinearRegression"),
+            "evaluation": EvaluationConfig(metrics=["ndcg"]),
+            "gates": Gates(
+                rules=[
+                    {"type": "threshold", "metric": "ndcg", "minimum": 0.1},
+                    {"type": "champion", "metric": "ndcg", "margin": 0.1},
+                ]
+            ),
+        }
+    )
+    queries = lambda rows: rows.assign(query=[f"q{index // 7}" for index in range(len(rows))])  # noqa: E731
+    assert sample_run(request_of(config, queries), backends).summary["not_measured"] == []
