@@ -92,8 +92,8 @@ def test_a_backfill_trains_as_of_each_month_and_leaves_the_champion(loop):
     dag_id = f"{MODEL}.train"
     dates = ["--from-date", "2024-06-01", "--to-date", "2024-07-01"]
     command = [sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", dag_id, *dates]
-    # Airflow creates a backfill's runs one by one and takes them back where its database was busy meanwhile; a
-    # scheduler that has begun one by then ends itself. So nothing is begun before all of them are there.
+    # Airflow creates a backfill's runs one by one and takes them back where its database was busy meanwhile.
+    # A scheduler that has begun one by then ends itself: nothing is begun before all of them are there.
     loop.api.pause(dag_id, paused=True)
     subprocess.run(command, check=True, capture_output=True, env=environment(loop.site))
     loop.api.pause(dag_id, paused=False)
