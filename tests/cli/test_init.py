@@ -167,8 +167,8 @@ def test_a_folder_that_cannot_be_written_is_an_error_and_no_traceback(tmp_path: 
 def test_the_generated_tests_pass_as_they_are(tmp_path: Path) -> None:
     """In a process of their own, with the settings that were written for them: each trains a model on a
     whole Airflow and MLflow."""
-    for number, task in enumerate(TASKS, 1):
-        made = run("init", f"wine_{number}", "--level", str(number), "--task", task, "--folder", tmp_path)
+    for number, (task, level) in enumerate(zip(TASKS, (3, 1, 1, 2, 1), strict=True), 1):
+        made = run("init", f"wine_{number}", "--level", str(level), "--task", task, "--folder", tmp_path)
         assert made.exit_code == 0, made.output
     outside = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     done = subprocess.run(
@@ -180,4 +180,4 @@ def test_the_generated_tests_pass_as_they_are(tmp_path: Path) -> None:
         timeout=600,
     )
     assert done.returncode == 0, done.stdout[-3000:]
-    assert "9 passed" in done.stdout
+    assert "15 passed" in done.stdout

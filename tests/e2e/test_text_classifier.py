@@ -40,6 +40,7 @@ from airflow_mlops.steps.requests import (
     SnapshotRequest,
     StageRequest,
     TakeChallengerRequest,
+    TrainRequest,
 )
 from airflow_mlops.steps.smoke_serve import smoke_serve
 from airflow_mlops.steps.snapshot import snapshot
@@ -79,7 +80,7 @@ class Site:
         taken = snapshot(SnapshotRequest(config, run), backends)
         assert taken is not None
         validate(DatasetRequest(config, run, taken), backends)
-        trained = train(DatasetRequest(config, run, taken), backends)
+        trained = train(TrainRequest(config, run, taken), backends)
         evaluation = evaluate(EvaluateRequest(config, run, taken, trained), backends)
         verdict = gate(GateRequest(config, run, taken, trained, evaluation), backends)
         return RegisterRequest(config, run, taken, trained, evaluation, verdict)

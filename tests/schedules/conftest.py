@@ -168,13 +168,22 @@ class Place(AirflowApi):
         return found
 
     def as_of(self, dag_id: str, run_id: str) -> Window:
-        """The window of a run that is ended once its snapshot is there: what follows is the same in each."""
+        """The window of a run that is ended once its snapshot is there: what follows is the same in each.
+
+        Not through the API: it logs the act on a second connection while the first still holds SQLite's lock.
+        """
         query = (
             f"select value from xcom where dag_id = '{dag_id}' and run_id = '{run_id}' "
             "and task_id = 'snapshot' and key = 'return_value'"
         )
         ((value,),) = self.wait(lambda: self.ask(query), f"{dag_id} {run_id} has a snapshot")
-        self._call("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}", json={"state": "success"})
+        with (
+            closing(sqlite3.connect(self.site.state / "airflow" / "airflow.db", timeout=60)) as database,
+            database,
+        ):
+            database.execute(
+                "update dag_run set state = 'success' where dag_id = ? and run_id = ?", (dag_id, run_id)
+            )
         return _window(json.loads(value))
 
     def window(self, dag_id: str, run_id: str) -> Window:
