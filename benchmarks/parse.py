@@ -97,7 +97,7 @@ gates:
     - {type: threshold, metric: roc_auc, minimum: 0.7}
     - {type: champion, metric: log_loss, margin: 0.01}
 deploy:
-  canary: {steps: [0.1, 0.5]}
+  steps: [0.1, 0.5]
 monitor:
   cron: "@daily"
   labels:

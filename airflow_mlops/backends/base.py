@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -20,6 +20,7 @@ from airflow_mlops.core.values import (
     ColumnDrift,
     ColumnKind,
     DatasetRef,
+    Deployment,
     Expectation,
     ModelRef,
     Observation,
@@ -163,23 +164,35 @@ class DriftDetector(Protocol):
 
 
 class ServingTarget(Protocol):
-    """Where a model answers requests. Every change is idempotent and read back."""
+    """Where a model answers requests. Every change is idempotent and read back.
+
+    A part of a catalog (``serving.NAME``) is made from a ``ServingEndpoint``. A change that takes its time
+    is waited for within the call; one that does not settle raises ``BackendUnavailable``, and the same call
+    goes on where it was. All raise ``BackendUnavailable`` where the target is away.
+    """
 
     def traffic(self) -> Traffic:
         """What is being served, as the target says."""
+
+    def deploy(self, rollout_id: str, candidate: ModelRef) -> Deployment:
+        """Bring the candidate up beside the champion, without a row of traffic, or say how far that is.
+        It does not wait: it is called until it is ready. Raises ``ModelRefused`` with the target's reason
+        where the version will never be, ``RolloutRefused`` if another rollout is open."""
 
     def smoke(self, candidate: ModelRef, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Load the candidate beside the champion and predict these rows with it, off the live path.
         Raises ``ModelRefused`` with the target's reason."""
 
     def set_traffic(self, rollout_id: str, candidate: ModelRef, *, mode: str, weight: float) -> Traffic:
-        """``mode`` is ``shadow`` or ``canary``. Raises ``RolloutRefused`` if another rollout is open."""
+        """``mode`` is ``shadow`` or ``canary``; a ``weight`` of 1 leaves the champion without a row, ready
+        for the way back. Raises ``RolloutRefused`` if another rollout is open."""
 
     def observe(self, rollout_id: str) -> Observation:
         """What was seen since the last ``set_traffic`` that changed something."""
 
     def promote(self, rollout_id: str, candidate: ModelRef) -> Traffic:
-        """All traffic to the candidate, which becomes the champion there; the rollout is closed."""
+        """All traffic to the candidate, which becomes the champion there; the rollout is closed. Also without
+        a rollout, for a first model and for an earlier champion that is put back."""
 
     def roll_back(self, rollout_id: str) -> Traffic:
         """All traffic to the champion; the rollout is closed. Nothing happens if it is not open."""
@@ -194,14 +207,28 @@ class InferenceLog(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ServingEndpoint:
+    """One model's serving target: its ``deploy.target``, and what the Airflow connection adds to it.
+
+    ``settings`` are the target's own keys of the YAML; ``extra`` are the connection's, secrets among them.
+    """
+
+    type: str
+    model: str
+    url: str | None = None
+    token: str | None = field(default=None, repr=False)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoints:
     """Where the backends of a run are. Secrets are filled in by the hooks and never written to a file."""
 
     store: str
     tracking: str | None = None
     tracking_token: str | None = None
-    serving: str | None = None
-    serving_token: str | None = None
+    serving: ServingEndpoint | None = None
 
 
 class Backends(Protocol):

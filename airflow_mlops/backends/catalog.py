@@ -152,13 +152,12 @@ class ConnectedBackends:
 
     @cached_property
     def serving(self) -> ServingTarget:
-        if self.endpoints.serving is None:
+        endpoint = self.endpoints.serving
+        if endpoint is None:
             raise ConfigError(
                 "no serving target is set; fill in the Airflow connection that deploy.target.conn_id names"
             )
-        serving: ServingTarget = load_part("serving.embedded")(
-            self.endpoints.serving, token=self.endpoints.serving_token
-        )
+        serving: ServingTarget = load_part(f"serving.{endpoint.type}")(endpoint)
         return serving
 
     def data_source(self, type_: str, settings: Mapping[str, Any]) -> DataSource:

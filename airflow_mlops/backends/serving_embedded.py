@@ -10,8 +10,9 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from airflow_mlops.core.values import ModelRef, Observation, Traffic
-from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
+from airflow_mlops.backends.base import ServingEndpoint
+from airflow_mlops.core.values import Deployment, ModelRef, Observation, Traffic
+from airflow_mlops.exceptions import BackendUnavailable, ConfigError, ModelRefused, RolloutRefused
 
 # A cold model takes seconds to load, and a change answers once it is loaded.
 _LOADING_SECONDS = 120.0
@@ -21,29 +22,31 @@ _Read = TypeVar("_Read")
 
 
 class EmbeddedTarget:
-    """One gateway, which serves one model; ``model`` (if given) is the one that it must be.
+    """One gateway, which serves the one model of its endpoint.
 
     Every call may be repeated. Raises ``BackendUnavailable`` where the gateway is away, answers with a
     fault, or is found to serve something else than it was told; ``RolloutRefused`` for its 409 and
     ``ModelRefused`` for its 422, with its own reason. Each change is read back by a request of its own.
     """
 
-    def __init__(
-        self,
-        url: str,
-        token: str | None = None,
-        model: str | None = None,
-        *,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        self._url = url.rstrip("/")
-        self._token = token
-        self._model = model
+    def __init__(self, endpoint: ServingEndpoint, *, transport: httpx.BaseTransport | None = None) -> None:
+        if endpoint.url is None:
+            raise ConfigError(
+                "the gateway has no address; fill in the Airflow connection that deploy.target.conn_id names"
+            )
+        self._url = endpoint.url.rstrip("/")
+        self._token = endpoint.token
+        self._model = endpoint.model
         self._transport = transport
 
     def traffic(self) -> Traffic:
         """What the gateway is told to serve. Raises ``ModelRefused`` if it is another model's gateway."""
         return self._read(Traffic, self._call("GET", "/admin/traffic"))
+
+    def deploy(self, rollout_id: str, candidate: ModelRef) -> Deployment:  # noqa: ARG002 (no stage is open yet)
+        """Have the gateway load the candidate. It takes seconds, which are waited for."""
+        self.smoke(candidate, [])
+        return Deployment(True, f"{candidate} is loaded beside the champion")
 
     def smoke(self, candidate: ModelRef, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Predict rows with the candidate, off the live path; what is not a number in a row goes as null."""
@@ -129,7 +132,7 @@ class EmbeddedTarget:
             ) from error
         if isinstance(read, Traffic):
             for model in (read.champion, read.challenger):
-                if model is not None and self._model not in (None, model.name):
+                if model is not None and model.name != self._model:
                     raise ModelRefused(
                         f"The gateway at {self._url} serves {model}, not {self._model}. "
                         "Point the Airflow connection at this model's gateway."

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from airflow_mlops.config.parts.alerts import Alerts
 from airflow_mlops.config.parts.base import Mistakes, Name, Part, whole
 from airflow_mlops.config.parts.data import Data, ExpectationConfig, Validation
-from airflow_mlops.config.parts.delivery import Deploy, TrackingConfig
+from airflow_mlops.config.parts.deploy import Deploy
 from airflow_mlops.config.parts.evaluation import EvaluationConfig
 from airflow_mlops.config.parts.gates import Gates
 from airflow_mlops.config.parts.metrics import METRICS_OF
@@ -19,6 +19,7 @@ from airflow_mlops.config.parts.monitoring import Monitor, Retraining
 from airflow_mlops.config.parts.preflight import Preflight
 from airflow_mlops.config.parts.running import Compute, Execution
 from airflow_mlops.config.parts.schedule import Schedule
+from airflow_mlops.config.parts.tracking import TrackingConfig
 from airflow_mlops.config.parts.training import Training
 from airflow_mlops.config.parts.tuning import Tuning
 from airflow_mlops.core.metrics import METRICS

@@ -81,9 +81,11 @@ EXAMPLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
             ],
         )
     },
-    "Deploy": {"approval": (True, {"users": ["ada", "grace"], "four_eyes": True, "timeout": "2 days"})},
+    "Deploy": {
+        "approval": (True, {"users": ["ada", "grace"], "four_eyes": True, "timeout": "2 days"}),
+        "steps": ([0.1, 0.5],),
+    },
     "Approval": {"users": (["ada", "grace"],), "timeout": ("2 days",)},
-    "Canary": {"steps": ([0.1, 0.5],)},
     "Compute": {"python": ("/opt/training/bin/python",)},
 }
 WHOLE_FILE: Mapping[str, Any] = {

@@ -321,6 +321,14 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
+class Deployment:
+    """How far a target is with bringing a version up; ``said`` is its own words for a person who waits."""
+
+    ready: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class ArmObservation:
     """One version's part of a rollout. Latencies in seconds per request; ``scores`` is a histogram of the
     prediction over fixed bins (``score_bins`` edges, one more than the counts).

@@ -9,7 +9,7 @@ from typing import Literal, assert_never
 from airflow_mlops.core.values import Verdict
 from airflow_mlops.core.windows import Period
 
-OnDeadline = Literal["roll_back", "promote_if_unharmed"]
+OnInconclusive = Literal["roll_back", "hold", "promote_if_unharmed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +21,14 @@ class Waited:
 
 
 def wait(
-    verdict: Verdict, *, since: datetime, now: datetime, deadline: Period, on_deadline: OnDeadline
+    verdict: Verdict, *, since: datetime, now: datetime, deadline: Period, on_inconclusive: OnInconclusive
 ) -> Waited:
     """What a look means: a pass or a fail ends the wait, an inconclusive one lasts until the deadline.
 
     ``since`` is when the stage was opened, not when this try started, so that a retry does not move the
-    deadline. At the deadline ``on_deadline`` turns inconclusive into fail (``roll_back``) or into pass
+    deadline. At the deadline ``on_inconclusive`` turns inconclusive into fail (``roll_back``) or into pass
     (``promote_if_unharmed``: no harm was proven, which is less than proof of no harm, and holds for an
-    endpoint without requests as well).
+    endpoint without requests as well), or waits on with the traffic as it is (``hold``).
     """
     if verdict.outcome != "inconclusive":
         return Waited(True, verdict)
@@ -36,12 +36,15 @@ def wait(
     if now < end:
         return Waited(False, verdict)
     overdue = f"no verdict within {deadline}, by {end.isoformat(timespec='seconds')}"
-    match on_deadline:
+    match on_inconclusive:
         case "roll_back":
-            reason = f"{overdue}: rolled back, as on_deadline asks"
+            reason = f"{overdue}: rolled back, as on_inconclusive asks"
             return Waited(True, Verdict("fail", (reason, *verdict.reasons)))
         case "promote_if_unharmed":
-            reason = f"{overdue}, and no harm was proven: passed, as on_deadline asks"
+            reason = f"{overdue}, and no harm was proven: passed, as on_inconclusive asks"
             return Waited(True, Verdict("pass", (reason, *verdict.reasons)))
+        case "hold":
+            reason = f"{overdue}: held, as on_inconclusive asks; the traffic stays as it is"
+            return Waited(False, Verdict("inconclusive", (reason, *verdict.reasons)))
         case _:
-            assert_never(on_deadline)
+            assert_never(on_inconclusive)

@@ -7,8 +7,8 @@ from airflow.sdk.configuration import conf
 from airflow_mlops.backends.base import Backends, Endpoints
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.exceptions import ConfigError
-from airflow_mlops.hooks.gateway import GatewayHook
 from airflow_mlops.hooks.mlflow import MlflowHook
+from airflow_mlops.hooks.serving import serving_endpoint
 
 
 def store_root() -> str:
@@ -28,21 +28,17 @@ def endpoints(config: ModelConfig, *, needs_serving: bool = False) -> Endpoints:
     where ``needs_serving``. Raises ``ConfigError`` with the command that adds a missing connection.
     """
     tracking = MlflowHook(config.tracking.conn_id, wanted_by=f"tracking.conn_id of model {config.model}")
-    serving = GatewayHook(
-        config.deploy.target.conn_id, wanted_by=f"deploy.target.conn_id of model {config.model}"
-    )
     try:
-        serving_url, serving_token = serving.url, serving.token
+        serving = serving_endpoint(config)
     except ConfigError:
         if needs_serving:
             raise
-        serving_url, serving_token = None, None
+        serving = None
     return Endpoints(
         store=store_root(),
         tracking=tracking.tracking_uri,
         tracking_token=tracking.token,
-        serving=serving_url,
-        serving_token=serving_token,
+        serving=serving,
     )
 
 

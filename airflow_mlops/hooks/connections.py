@@ -11,17 +11,22 @@ from airflow_mlops.exceptions import ConfigError
 
 
 def connection(conn_id: str, *, conn_type: str, port: int, wanted_by: str) -> Any:
+    """An Airflow connection to an HTTP server. ``port`` is what the command of ``found`` suggests."""
+    said = f"--conn-schema http --conn-host 127.0.0.1 --conn-port {port}"
+    return found(conn_id, conn_type=conn_type, wanted_by=wanted_by, said=said)
+
+
+def found(conn_id: str, *, conn_type: str, wanted_by: str, said: str = "") -> Any:
     """An Airflow connection. Raises ``ConfigError`` with the command that adds it where there is none.
 
-    ``port`` is what the command suggests; ``wanted_by`` names the setting that asked for the connection.
+    ``wanted_by`` names the setting that asked for the connection; ``said`` are the command's options.
     """
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException as error:
         raise ConfigError(
             f"Airflow has no connection {conn_id!r} ({wanted_by}). Add it with: "
-            f"airflow connections add {conn_id} --conn-type {conn_type} "
-            f"--conn-schema http --conn-host 127.0.0.1 --conn-port {port}"
+            f"airflow connections add {conn_id} --conn-type {conn_type} {said}".rstrip()
         ) from error
 
 

@@ -172,10 +172,12 @@ def _deploy_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
     stages = [_task("take_challenger"), _task("smoke_serve", after=("take_challenger",))]
     if config.deploy.approval:
         stages.append(_task("approve", after=("smoke_serve",), **_notify(config.deploy.approval)))
-    stages.append(_task("shadow", after=(stages[-1].full_id,)))
-    for weight in config.deploy.canary.steps:
+    if config.deploy.shadows:
+        stages.append(_task("shadow", after=(stages[-1].full_id,)))
+    for weight in config.deploy.weights:
         name = f"weight_{100 * weight:g}".replace(".", "_")
-        stages.append(_task("canary", name, group="canary", after=(stages[-1].full_id,), weight=weight))
+        group = config.deploy.strategy
+        stages.append(_task("canary", name, group=group, after=(stages[-1].full_id,), weight=weight))
     verdicts = [stage.full_id for stage in stages[1:]]
     return (
         *stages,

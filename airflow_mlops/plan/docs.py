@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.config.parts.delivery import Canary, Shadow
+from airflow_mlops.config.parts.deploy import Deploy, Strategy
+from airflow_mlops.core.waiting import OnInconclusive
 from airflow_mlops.plan.graph import DagRole, Trigger
 from airflow_mlops.plan.trigger_words import trigger_in_words
 
@@ -13,6 +14,20 @@ _LEVELS: Mapping[int, str] = {
     1: "continuous training",
     2: "automatic delivery",
     3: "autonomous retraining",
+}
+
+_LATE: Mapping[OnInconclusive, str] = {
+    "roll_back": "rolls back",
+    "hold": "is held with the traffic as it is, until there is one",
+    "promote_if_unharmed": "passes if nothing bad was seen",
+}
+
+_STEPS: Mapping[Strategy, str] = {
+    "shadow": "",
+    "canary": "",
+    "blue_green": " with the champion held ready",
+    "ab": " for as long as the test lasts",
+    "direct": "",
 }
 
 _PURPOSES: Mapping[DagRole, str] = {
@@ -96,18 +111,24 @@ def _tuning_doc(config: ModelConfig) -> list[str]:
 
 def _deploy_doc(config: ModelConfig) -> list[str]:
     deploy = config.deploy
-    steps = ", ".join(f"{100 * step:g} %" for step in deploy.canary.steps)
     asked = "after a person has approved" if deploy.approval else "without asking anybody"
-    late = "rolls back" if deploy.on_deadline == "roll_back" else "promotes if nothing bad was seen"
-    return [
-        f"**Rolls out** {asked}: shadow{_at_least(deploy.shadow)}, then {steps} of the rows"
-        f"{_at_least(deploy.canary)}, then all. "
-        f"A stage without a verdict after {deploy.deadline} {late}."
-    ]
+    stages = list(_stages_in_words(deploy))
+    rolls_out = f"**Rolls out** {asked}: {', then '.join([*stages, 'all of the rows'])}."
+    if not stages:
+        return [rolls_out]
+    return [f"{rolls_out} A stage without a verdict after {deploy.deadline} {_LATE[deploy.on_inconclusive]}."]
 
 
-def _at_least(stage: Shadow | Canary) -> str:
-    return f" (at least {stage.minimum_duration})" if stage.minimum_duration else ""
+def _stages_in_words(deploy: Deploy) -> Iterator[str]:
+    if deploy.shadows:
+        yield f"shadow{_at_least(deploy.shadow.minimum_duration)}"
+    if deploy.weights:
+        steps = ", ".join(f"{100 * step:g} %" for step in deploy.weights)
+        yield f"{steps} of the rows{_STEPS[deploy.strategy]}{_at_least(deploy.analysis.minimum_duration)}"
+
+
+def _at_least(minimum: str | None) -> str:
+    return f" (at least {minimum})" if minimum else ""
 
 
 def _monitor_doc(config: ModelConfig) -> list[str]:

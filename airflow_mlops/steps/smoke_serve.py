@@ -7,7 +7,7 @@ import json
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.answers import largest_difference
 from airflow_mlops.core.values import Verdict
-from airflow_mlops.exceptions import ModelRefused
+from airflow_mlops.exceptions import BackendUnavailable, ModelRefused
 from airflow_mlops.steps.evaluate import SMOKE_FILE
 from airflow_mlops.steps.record import entry
 from airflow_mlops.steps.requests import RolloutRequest
@@ -20,6 +20,9 @@ def smoke_serve(request: RolloutRequest, backends: Backends) -> Verdict:
     rollout = request.rollout
     kept = json.loads(backends.tracking.read_file(rollout.training.run_id, SMOKE_FILE))
     try:
+        deployment = backends.serving.deploy(rollout.id, rollout.candidate)
+        if not deployment.ready:
+            raise BackendUnavailable(f"{rollout.candidate} is not up yet: {deployment.said}")
         answers = backends.serving.smoke(rollout.candidate, kept["rows"])
     except ModelRefused as error:
         verdict = Verdict("fail", (f"the server refused {rollout.candidate}: {error}",))

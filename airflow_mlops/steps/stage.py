@@ -50,11 +50,11 @@ def record_stage(request: StageRequest, verdict: Verdict, backends: Backends) ->
 
 def _limits(request: StageRequest) -> rules.StageLimits:
     deploy = request.config.deploy
-    stage = deploy.shadow if request.mode == "shadow" else deploy.canary
+    stage = deploy.shadow if request.mode == "shadow" else deploy.analysis
     return rules.StageLimits(
         minimum_requests=stage.minimum_requests,
-        max_error_rate=deploy.canary.max_error_rate,
-        max_latency_ratio=deploy.canary.max_latency_ratio,
+        max_error_rate=deploy.analysis.errors.max_rate,
+        max_latency_ratio=deploy.analysis.latency.max_ratio,
         max_disagreement=deploy.shadow.max_disagreement,
         minimum_duration=Period.parse(stage.minimum_duration) if stage.minimum_duration else None,
     )

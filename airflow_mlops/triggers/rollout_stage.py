@@ -47,21 +47,21 @@ class StageWatch:
 
     def look(self, backends: Backends, now: datetime) -> Waited:
         """Judge once. An endpoint that cannot be reached is looked at again until the deadline, and then
-        the challenger is rolled back, whatever ``on_deadline`` says: nobody saw that it did no harm.
+        the challenger is rolled back, whatever ``on_inconclusive`` says: nobody saw that it did no harm.
         """
         deploy = self.request.config.deploy
         request = replace(self.request, run=replace(self.request.run, now=now))
-        on_deadline = deploy.on_deadline
+        on_inconclusive = deploy.on_inconclusive
         try:
             verdict = judge_stage(request, backends)
         except BackendUnavailable as error:
-            verdict, on_deadline = Verdict("inconclusive", (str(error),)), "roll_back"
+            verdict, on_inconclusive = Verdict("inconclusive", (str(error),)), "roll_back"
         waited = wait(
             verdict,
             since=self.since,
             now=now,
             deadline=Period.parse(deploy.deadline),
-            on_deadline=on_deadline,
+            on_inconclusive=on_inconclusive,
         )
         if waited.done and verdict.outcome == "inconclusive":
             record_stage(request, waited.verdict, backends)

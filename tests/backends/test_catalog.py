@@ -29,9 +29,10 @@ def test_every_part_of_the_catalogue_can_be_loaded(name: str) -> None:
 def test_connecting_imports_no_heavy_library_and_touches_no_disk(tmp_path: Path) -> None:
     code = (
         "import sys; from airflow_mlops.backends.catalog import PARTS, load_part, connect;"
-        "from airflow_mlops.backends.base import Endpoints;"
+        "from airflow_mlops.backends.base import Endpoints, ServingEndpoint;"
         f"b = connect(Endpoints(store={str(tmp_path / 'new')!r}, tracking='http://127.0.0.1:1',"
-        " serving='http://127.0.0.1:1')); b.store, b.ledger, b.datasets, b.inference_log;"
+        " serving=ServingEndpoint('embedded', 'm', 'http://127.0.0.1:1')));"
+        "b.store, b.ledger, b.datasets, b.inference_log;"
         "[load_part(name) for name in PARTS];"
         "heavy = {'pandas', 'numpy', 'pyarrow', 'sklearn', 'scipy', 'mlflow', 'evidently',"
         " 'great_expectations', 'airflow'};"

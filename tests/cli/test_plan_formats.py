@@ -77,7 +77,7 @@ def test_a_comment_changes_nothing(file: Path) -> None:
 
 
 def test_a_higher_level_shows_new_tasks_a_new_dag_and_the_settings_behind_them(file: Path) -> None:
-    file.write_text(MINIMAL + "level: 2\ndeploy: {canary: {steps: [0.2, 0.5]}}\n")
+    file.write_text(MINIMAL + "level: 2\ndeploy: {steps: [0.2, 0.5]}\n")
     lines = plan(file, "--diff", "HEAD").output.splitlines()
     assert lines == [
         "wine (HEAD -> working file)",
@@ -108,7 +108,7 @@ def test_a_higher_level_shows_new_tasks_a_new_dag_and_the_settings_behind_them(f
         "    ~ preflight.enabled: false -> true",
         "    ~ deploy.automatic: false -> true",
         "    ~ deploy.approval: true -> false",
-        "    ~ deploy.canary.steps: [0.1, 0.5] -> [0.2, 0.5]",
+        "    ~ deploy.steps: null -> [0.2, 0.5]",
     ]
 
 

@@ -59,7 +59,7 @@ def test_presets_and_defaults_are_filled_in(tmp_path: Path) -> None:
     config = yaml.safe_load(shown)
     assert shown.startswith(f"# {path} with the presets of level 2, and all defaults.\n")
     assert (config["deploy"]["automatic"], config["deploy"]["approval"]) == (True, False)
-    assert config["deploy"]["canary"]["steps"] == [0.1, 0.5]
+    assert (config["deploy"]["strategy"], config["deploy"]["steps"]) == ("canary", None)
     assert list(config)[:3] == ["apiVersion", "model", "description"]
 
 

@@ -190,7 +190,7 @@ BAD: dict[str, tuple[str, str, list[str]]] = {
     ),
     "a stage that its deadline cuts short": (
         "task:",
-        "deploy:\n  shadow: {minimum_duration: 24 hours}\n  canary: {minimum_duration: 2h}\ntask:",
+        "deploy:\n  shadow: {minimum_duration: 24 hours}\n  analysis: {minimum_duration: 2h}\ntask:",
         [
             "5:30: deploy.shadow.minimum_duration: minimum_duration (1 day) must be shorter than "
             "deploy.deadline (1 day)",
@@ -214,8 +214,8 @@ BAD: dict[str, tuple[str, str, list[str]]] = {
     ),
     "canary steps that do not rise": (
         "task:",
-        "deploy:\n  canary:\n    steps: [0.5, 0.1]\ntask:",
-        ["6:5: deploy.canary.steps: steps must rise"],
+        "deploy:\n  steps: [0.5, 0.1]\ntask:",
+        ["5:3: deploy.steps: steps must rise"],
     ),
     "more bad windows than windows": (
         "task:",

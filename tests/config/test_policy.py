@@ -47,13 +47,13 @@ def test_a_broken_rule_is_told_at_the_setting_with_the_rules_name_its_place_and_
 ) -> None:
     with pytest.raises(InvalidConfig) as error:
         load(
-            "deploy:\n  on_deadline: promote_if_unharmed\n",
-            key="deploy.on_deadline",
+            "deploy:\n  on_inconclusive: promote_if_unharmed\n",
+            key="deploy.on_inconclusive",
             equals="roll_back",
             hint="ask platform@example.org",
         )
     assert problem(error) == (
-        f"{END + 2}:16: deploy.on_deadline: must be roll_back, by {tmp_path}/policy.yaml:1 (the rule); "
+        f"{END + 2}:20: deploy.on_inconclusive: must be roll_back, by {tmp_path}/policy.yaml:1 (the rule); "
         "ask platform@example.org"
     )
 

@@ -561,7 +561,7 @@ def test_a_plain_reference_sign_survives_being_shown(text: str, tmp_path: Path) 
         ("schedule: {cron: '*/100 * * * *', start: 2024-01-01}", "schedule.cron"),
         ("schedule: {start: 0001-01-01T00:00+14:00}", "schedule.start"),
         ("schedule: {start: 9999-12-31T23:59-12:00}", "schedule.start"),
-        ("deploy: {canary: {steps: [0.1, 0.10000000001]}}", "deploy.canary.steps"),
+        ("deploy: {steps: [0.1, 0.10000000001]}", "deploy.steps"),
         ("retraining: {budget: " + "1" * 41 + "}", "retraining.budget"),
     ],
 )

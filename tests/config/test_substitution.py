@@ -34,11 +34,11 @@ def problem(error: pytest.ExceptionInfo[InvalidConfig]) -> str:
 def test_a_variable_alone_keeps_its_type(load) -> None:
     config = load(
         'vars: {rows: 500, asks: true, steps: [0.2, 0.6]}\nmonitor: {drift: {sample_rows: "${vars.rows}"}}\n'
-        'deploy: {approval: "${ vars.asks }", canary: {steps: "${vars.steps}"}}\n'
+        'deploy: {approval: "${ vars.asks }", steps: "${vars.steps}"}\n'
     ).config
     assert config.monitor.drift.sample_rows == 500
     assert config.deploy.approval.required is True
-    assert config.deploy.canary.steps == (0.2, 0.6)
+    assert config.deploy.steps == (0.2, 0.6)
 
 
 def test_a_part_may_be_a_variable(load) -> None:

@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 import pytest
 
-from airflow_mlops.backends.base import ServingTarget
+from airflow_mlops.backends.base import ServingEndpoint, ServingTarget
 from airflow_mlops.backends.serving_embedded import EmbeddedTarget
 from airflow_mlops.core.values import ModelRef, Traffic
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
@@ -25,6 +25,10 @@ from airflow_mlops.gateway.settings import Settings
 FIRST, SECOND, THIRD = (ModelRef("flights", version) for version in "123")
 NEVER_TRAINED = ModelRef("flights", "404")
 ROW = {"temp": 20.5, "carrier": "AA"}
+
+
+def endpoint(url: str, token: str | None = "secret", model: str = "flights") -> ServingEndpoint:
+    return ServingEndpoint("embedded", model, url, token)
 
 
 class Constant:
@@ -83,7 +87,7 @@ def served(request: pytest.FixtureRequest, tmp_path: Path, stopping: ThreadPoolE
     try:
         while httpx.get(f"{url}/ready").status_code != 200:
             time.sleep(0.01)
-        yield Served(EmbeddedTarget(url, "secret", "flights"), url)
+        yield Served(EmbeddedTarget(endpoint(url)), url)
     finally:
         stopping.submit(running.close)
 
@@ -185,7 +189,7 @@ def test_rolling_back_another_rollout_leaves_the_open_one_alone(target: ServingT
 
 
 def test_a_target_that_is_away_says_where_and_what_to_look_at() -> None:
-    target = EmbeddedTarget("http://127.0.0.1:9", None, "flights")
+    target = EmbeddedTarget(endpoint("http://127.0.0.1:9", None))
     with pytest.raises(
         BackendUnavailable, match=r"http://127\.0\.0\.1:9 does not answer.*airflow-mlops serve"
     ):
@@ -194,16 +198,16 @@ def test_a_target_that_is_away_says_where_and_what_to_look_at() -> None:
 
 def test_a_wrong_token_is_named_and_not_shown(served: Served) -> None:
     with pytest.raises(BackendUnavailable, match="refused the token") as caught:
-        EmbeddedTarget(served.url, "hush", "flights").traffic()
+        EmbeddedTarget(endpoint(served.url, "hush")).traffic()
     assert "hush" not in str(caught.value)
 
 
 def test_a_gateway_of_another_model_is_noticed_before_anything_is_changed(served: Served) -> None:
     other = ModelRef("trains", "2")
     with pytest.raises(ModelRefused, match="serves flights, not trains"):
-        EmbeddedTarget(served.url, "secret").set_traffic("r", other, mode="canary", weight=1.0)
+        EmbeddedTarget(endpoint(served.url)).set_traffic("r", other, mode="canary", weight=1.0)
     with pytest.raises(ModelRefused, match="serves flights version 1, not trains"):
-        EmbeddedTarget(served.url, "secret", "trains").traffic()
+        EmbeddedTarget(endpoint(served.url, model="trains")).traffic()
     assert served.target.traffic() == Traffic(champion=FIRST)
 
 
@@ -220,7 +224,7 @@ def test_an_answer_that_is_not_what_was_asked_for_can_be_retried(
     answer: httpx.Response, message: str
 ) -> None:
     transport = httpx.MockTransport(lambda _: answer)
-    target = EmbeddedTarget("http://gateway", None, "flights", transport=transport)
+    target = EmbeddedTarget(endpoint("http://gateway", None), transport=transport)
     with pytest.raises(BackendUnavailable, match=message) as caught:
         target.set_traffic("r", SECOND, mode="canary", weight=0.5)
     assert caught.value.retry_can_help

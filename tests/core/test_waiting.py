@@ -7,33 +7,33 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from airflow_mlops.core.values import Verdict
-from airflow_mlops.core.waiting import OnDeadline, Waited, wait
+from airflow_mlops.core.waiting import OnInconclusive, Waited, wait
 from airflow_mlops.core.windows import Period
 
 OPENED = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 DAY = Period.parse("1 day")
 OPEN = Verdict("inconclusive", ("142 of 200 rows",))
-POLICIES: list[OnDeadline] = ["roll_back", "promote_if_unharmed"]
+POLICIES: list[OnInconclusive] = ["roll_back", "promote_if_unharmed"]
 
 
-def waited(verdict: Verdict, hours: float, on_deadline: OnDeadline) -> Waited:
+def waited(verdict: Verdict, hours: float, on_inconclusive: OnInconclusive) -> Waited:
     now = OPENED + timedelta(hours=hours)
-    return wait(verdict, since=OPENED, now=now, deadline=DAY, on_deadline=on_deadline)
+    return wait(verdict, since=OPENED, now=now, deadline=DAY, on_inconclusive=on_inconclusive)
 
 
-@pytest.mark.parametrize("on_deadline", POLICIES)
+@pytest.mark.parametrize("on_inconclusive", POLICIES)
 @pytest.mark.parametrize("hours", [0, 23, 24, 100])
-def test_a_pass_or_a_fail_ends_the_wait_as_it_is(on_deadline: OnDeadline, hours: float) -> None:
+def test_a_pass_or_a_fail_ends_the_wait_as_it_is(on_inconclusive: OnInconclusive, hours: float) -> None:
     for verdict in (Verdict("pass", ("fine",)), Verdict("fail", ("errors",))):
-        assert waited(verdict, hours, on_deadline) == Waited(True, verdict)
+        assert waited(verdict, hours, on_inconclusive) == Waited(True, verdict)
 
 
-@pytest.mark.parametrize("on_deadline", POLICIES)
+@pytest.mark.parametrize("on_inconclusive", POLICIES)
 @pytest.mark.parametrize("hours", [-1, 0, 23.99])
 def test_an_open_verdict_is_looked_at_again_before_the_deadline(
-    on_deadline: OnDeadline, hours: float
+    on_inconclusive: OnInconclusive, hours: float
 ) -> None:
-    assert waited(OPEN, hours, on_deadline) == Waited(False, OPEN)
+    assert waited(OPEN, hours, on_inconclusive) == Waited(False, OPEN)
 
 
 def test_at_the_deadline_the_stage_fails_where_the_policy_rolls_back() -> None:
@@ -43,7 +43,7 @@ def test_at_the_deadline_the_stage_fails_where_the_policy_rolls_back() -> None:
         Verdict(
             "fail",
             (
-                "no verdict within 1 day, by 2026-03-02T12:00:00+00:00: rolled back, as on_deadline asks",
+                "no verdict within 1 day, by 2026-03-02T12:00:00+00:00: rolled back, as on_inconclusive asks",
                 "142 of 200 rows",
             ),
         ),

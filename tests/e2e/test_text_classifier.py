@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_mlops.backends.base import Backends, Endpoints
+from airflow_mlops.backends.base import Backends, Endpoints, ServingEndpoint
 from airflow_mlops.backends.catalog import connect
 from airflow_mlops.config.load import load_model
 from airflow_mlops.core.ledger import Entry, champion_at
@@ -140,7 +140,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, mlops_mlflow_server: str) -> 
     settings = Settings(model=MODEL, store=store, tracking_uri=tracking, key_column="comment_id")
     with pytest.MonkeyPatch.context() as patch, serve_in_thread(settings) as gateway:
         patch.syspath_prepend(REPOSITORY / "plugins")
-        endpoints = Endpoints(store=str(store), tracking=tracking, serving=gateway)
+        endpoints = Endpoints(
+            store=str(store), tracking=tracking, serving=ServingEndpoint("embedded", MODEL, gateway)
+        )
         yield Site(connect(endpoints), tracking, gateway)
 
 
@@ -229,7 +231,7 @@ def _the_shadow_lasts_a_day_however_busy_it_is(site: Site, rollout: Rollout) -> 
 
 
 def _a_tenth_of_the_comments_go_to_it(site: Site, rollout: Rollout) -> Verdict:
-    [share] = site.config.deploy.canary.steps
+    [share] = site.config.deploy.weights
     stage = StageRequest(site.config, site.run("deploy", "d2"), rollout, "canary", share)
     open_stage(stage, site.backends)
     answers = site.comment(week=37, rows=3_000) + site.comment(week=38, rows=1_500)

@@ -19,7 +19,8 @@ vars: {team: risk, rows: 300, share: 0.25, text: "${vars.team} and $${more}"}
 locked: [deploy.approval, vars.rows]
 deploy:
   approval: true
-  canary: {steps: [0.1, 0.5], max_error_rate: 0.02}
+  steps: [0.1, 0.5]
+  analysis: {errors: {max_rate: 0.02}}
 gates:
   minimum_rows: ${vars.rows}
 tags: &tags [team, "${vars.team}"]

@@ -16,6 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
+from airflow_mlops.backends.base import ServingEndpoint
 from airflow_mlops.backends.serving_embedded import EmbeddedTarget
 from airflow_mlops.backends.tracking_mlflow import MlflowTracking
 from airflow_mlops.core.values import ModelRef
@@ -68,7 +69,7 @@ def test_a_registered_model_answers_as_it_did_in_training_from_its_first_promoti
     with serve_in_thread(settings) as gateway:
         while "registry yet" not in httpx.get(f"{gateway}/ready", timeout=30).text:
             time.sleep(0.02)
-        target = EmbeddedTarget(gateway, model="flights")
+        target = EmbeddedTarget(ServingEndpoint("embedded", "flights", gateway))
         first, champion = _registered(registry, flights, 1)
         second, challenger = _registered(registry, flights, 2)
         target.promote("r1", first)

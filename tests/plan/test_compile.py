@@ -100,7 +100,7 @@ def test_the_file_decides_about_the_preflight_against_its_level(
 
 
 def test_a_rollout_goes_through_shadow_and_rising_weights_to_one_of_two_ends(tmp_path: Path) -> None:
-    deploy = dag_of(plan_of(tmp_path, "level: 2\ndeploy: {canary: {steps: [0.1, 0.125, 0.5]}}\n"), "deploy")
+    deploy = dag_of(plan_of(tmp_path, "level: 2\ndeploy: {steps: [0.1, 0.125, 0.5]}\n"), "deploy")
     assert edges(deploy) == {
         "take_challenger": (),
         "smoke_serve": ("take_challenger",),

@@ -26,6 +26,7 @@ from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.tuning import Trial
 from airflow_mlops.core.values import (
     ArmObservation,
+    Deployment,
     ModelRef,
     Observation,
     RunInfo,
@@ -218,6 +219,9 @@ class MemoryServing:
 
     def traffic(self) -> Traffic:
         return self.state
+
+    def deploy(self, rollout_id: str, candidate: ModelRef) -> Deployment:
+        return Deployment(True, "in memory")
 
     def smoke(self, candidate: ModelRef, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         if self.broken:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_mlops.config.parts.delivery import TrackingConfig
+from airflow_mlops.config.parts.tracking import TrackingConfig
 from airflow_mlops.core.ledger import Entry, champion_at, open_rollout
 from airflow_mlops.core.values import ArmObservation, ModelRef, RunRef, Traffic
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused

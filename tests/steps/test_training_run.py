@@ -13,9 +13,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from airflow_mlops.config.parts.data import ExpectationConfig
-from airflow_mlops.config.parts.delivery import TrackingConfig
 from airflow_mlops.config.parts.evaluation import EvaluationConfig
 from airflow_mlops.config.parts.gates import Gates
+from airflow_mlops.config.parts.tracking import TrackingConfig
 from airflow_mlops.config.parts.training import Training
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import Estimate, Evaluation

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from airflow_mlops.config.migration.edits import Edit, Move, Replace
+from airflow_mlops.config.migration.edits import Edit, Move, Rename, Replace
 from airflow_mlops.config.migration.layout import Layout
 from airflow_mlops.config.migration.rewrite import ByHand, rewritten
 from airflow_mlops.config.problems import InvalidConfig, KeyPath, Problem
@@ -30,7 +30,15 @@ MIGRATIONS: Migrations = {
     # The language of the previews before 0.1.0.
     "airflow-mlops/v1beta1": (
         "airflow-mlops/v1",
-        (Move(("retries",), ("execution", "retries")),),
+        (
+            Move(("retries",), ("execution", "retries")),
+            Move(("deploy", "canary", "steps"), ("deploy", "steps")),
+            Move(("deploy", "canary", "minimum_requests"), ("deploy", "analysis", "minimum_requests")),
+            Move(("deploy", "canary", "minimum_duration"), ("deploy", "analysis", "minimum_duration")),
+            Move(("deploy", "canary", "max_error_rate"), ("deploy", "analysis", "errors", "max_rate")),
+            Move(("deploy", "canary", "max_latency_ratio"), ("deploy", "analysis", "latency", "max_ratio")),
+            Rename(("deploy", "on_deadline"), "on_inconclusive"),
+        ),
     ),
 }
 _BOM = "\ufeff"

@@ -46,7 +46,7 @@ deploy:
   poll_interval_seconds: 0.01
   deadline: 1 hour
   shadow: {minimum_requests: 100}
-  canary: {minimum_requests: 100}
+  analysis: {minimum_requests: 100}
 monitor: {window: 2 days}
 """
 

@@ -93,7 +93,7 @@ def test_the_trigger_carries_no_secret(backends, shadow, make_context, few):
     kept = str(deferred.value.trigger.serialize())
     assert "s3cret" not in kept
     assert "t0ken" not in kept
-    assert backends.asked[0].serving_token == "t0ken"
+    assert backends.asked[0].serving.token == "t0ken"
 
 
 def test_a_stage_that_does_not_defer_polls_by_the_same_rule(backends, shadow, make_context, few, good):
@@ -117,7 +117,7 @@ def test_an_endpoint_away_at_the_deadline_rolls_back_even_if_patience_would_prom
     backends, shadow, config, make_context, away
 ):
     lenient = config.model_copy(
-        update={"deploy": config.deploy.model_copy(update={"on_deadline": "promote_if_unharmed"})}
+        update={"deploy": config.deploy.model_copy(update={"on_inconclusive": "promote_if_unharmed"})}
     )
     backends.serving.looks = [away]
     backends.serving.since = datetime.now(UTC) - timedelta(hours=2)

@@ -1,0 +1,30 @@
+"""From ``deploy.target`` and its Airflow connection to the endpoint of a serving target."""
+
+from __future__ import annotations
+
+from airflow_mlops.backends.base import ServingEndpoint
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.deploy_targets import EmbeddedTargetConfig, InstalledTargetConfig
+from airflow_mlops.hooks.connections import address, found
+from airflow_mlops.hooks.gateway import GatewayHook
+
+
+def serving_endpoint(config: ModelConfig) -> ServingEndpoint:
+    """Where a model is served. Raises ``ConfigError`` with the command that adds a missing connection."""
+    target, wanted_by = config.deploy.target, f"deploy.target.conn_id of model {config.model}"
+    match target:
+        case EmbeddedTargetConfig():
+            gateway = GatewayHook(target.conn_id, wanted_by=wanted_by)
+            return ServingEndpoint("embedded", config.model, url=gateway.url, token=gateway.token)
+        case InstalledTargetConfig():
+            if target.conn_id is None:
+                return ServingEndpoint(target.name, config.model, settings=target.settings)
+            connection = found(target.conn_id, conn_type="generic", wanted_by=wanted_by)
+            return ServingEndpoint(
+                target.name,
+                config.model,
+                url=address(connection) if connection.host else None,
+                token=connection.password or None,
+                settings=target.settings,
+                extra=connection.extra_dejson,
+            )
