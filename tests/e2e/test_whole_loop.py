@@ -254,6 +254,8 @@ def test_another_person_reads_the_evidence_in_a_browser_and_approves_with_a_reas
 def test_a_rollout_that_is_cleared_asks_again_and_a_rejection_by_rest_rolls_it_back(loop, challenger):
     deploys = f"{MODEL}.deploy"
     (run_id,) = [run for run, state in loop.api.runs(deploys).items() if state == "running"]
+    # An answer is on record before its task is over, and a task that is cleared while it runs is tried again.
+    loop.wait(lambda: loop.api.tasks(deploys, run_id)["approve"] == "success", "the end of the approval")
     whole = {"task_ids": ["approve"], "dag_run_id": run_id, "include_downstream": True}
     more = {"dry_run": False, "only_failed": False, "reset_dag_runs": True}
     loop.api._call("POST", f"/dags/{deploys}/clearTaskInstances", json={**whole, **more})
