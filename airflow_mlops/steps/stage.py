@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.core import rollout as rules
+from airflow_mlops.core import analysis as rules
 from airflow_mlops.core.ledger import EntryKind
 from airflow_mlops.core.values import Verdict
 from airflow_mlops.core.windows import Period
