@@ -1,16 +1,17 @@
-"""Is the verdict of a rollout honest, and how soon does it see harm? Simulated rollouts through the real judge.
+"""Is a rollout's verdict honest, and how soon does it see harm? Simulated rollouts through the real judge.
 
     python benchmarks/canary.py [--trials 2000] [--processes 2]
 
 A rollout is a shadow and canary steps of 10 % and 50 %, one row a call, looked at after every 200 rows until
 each stage has a verdict (``core.analysis.judge_stage``, what the product calls); a stage that has none after
-60,000 rows is rolled back, as ``deploy.on_inconclusive`` has it by default. Nothing worse than the champion is
-borne: both ``max_ratio`` are 1, so that "no difference" lies on the very edge of what is allowed. Labels land
-for the shadowed rows, and both models' answers are compared on each.
+60,000 rows is rolled back, as ``deploy.on_inconclusive`` has it by default. Nothing worse than the champion
+is borne: both ``max_ratio`` are 1, so that "no difference" lies on the very edge of what is allowed. Labels
+land for the shadowed rows, and both models' answers are compared on each.
 
-Printed are, for each world: how many rollouts were promoted, proven harmful, and left without a verdict; the
-rows of traffic until the proof (median, and of 90 % of them); and the same for naive tests, each at 5 %, that
-are repeated at every look as dashboards do.
+Printed are, for each world: how many rollouts were promoted, proven harmful, and left without a verdict, and
+the rows of traffic until the proof (median, and of 90 % of them). At no difference also: which check made
+the false proofs, and how often naive tests, each at 5 %, would have ended the same rollouts: one that is
+repeated at every look, as dashboards do, and fires at any of them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 
@@ -69,7 +70,7 @@ WORLDS = (
     World("latency x 1.2", latency=1.2),
     World("latency x 2", latency=2.0),
     World("accuracy -3 points", worse=0.06),
-    World("half of the split is lost", share=0.5),
+    World("a third of the split", share=1 / 3),
 )
 
 
@@ -235,16 +236,23 @@ def told(world: World, ended: Sequence[Ended]) -> str:
     rows = f"{np.median(proven):>9,.0f}{np.quantile(proven, 0.9):>9,.0f}" if proven else f"{'-':>9}{'-':>9}"
     shares = [hows.count("promoted"), len(proven), hows.count("no verdict")]
     cells = "".join(f"{share / len(ended):>9.1%}" for share in shares)
-    naive = np.mean([bool(one.naive) for one in ended])
-    return f"{world.name:<28}{cells}{rows}{naive:>9.1%}"
+    return f"{world.name:<28}{cells}{rows}"
 
 
 def by_check(ended: Sequence[Ended]) -> str:
     """Which checks made the proofs, and which naive tests fired."""
-    names = ("errors", "latency", "split", "disagreement", "quality")
-    ours = ", ".join(f"{name} {sum(one.how == name for one in ended) / len(ended):.1%}" for name in names)
-    theirs = ", ".join(f"{name} {np.mean([name in one.naive for one in ended]):.1%}" for name in names)
-    return f"no difference, by check: {ours}\nnaive, by test:          {theirs}"
+    lines = [f"{'':28}{'ours':>9}{'naive':>9}"]
+    for name in ("errors", "latency", "split", "disagreement", "quality"):
+        ours = np.mean([one.how == name for one in ended])
+        theirs = f"{np.mean([name in one.naive for one in ended]):>9.1%}" if name != "disagreement" else ""
+        lines.append(f"{name:<28}{ours:>9.1%}{theirs}")
+    unjudged = np.mean([one.how == "no verdict" for one in ended])
+    lines.append(f"{'no verdict in 60,000 rows':<28}{unjudged:>9.1%}")
+    ours, naive = (
+        np.mean([one.how != "promoted" for one in ended]),
+        np.mean([bool(one.naive) for one in ended]),
+    )
+    return "\n".join([*lines, f"{'any of them':<28}{ours:>9.1%}{naive:>9.1%}"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -254,15 +262,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     began = time.perf_counter()
     print(f"{asked.trials} rollouts each; at most {FALSE_ALARMS:.0%} false alarms are allowed\n")
-    print(f"{'':28}{'':>9}{'proven':>9}{'no':>9}{'rows until proof':>18}{'a naive':>9}")
-    print(f"{'world':<28}{'promoted':>9}{'harmful':>9}{'verdict':>9}{'median':>9}{'90 %':>9}{'test':>9}")
+    print(f"{'':28}{'':>9}{'proven':>9}{'no':>9}{'rows until proof':>18}")
+    print(f"{'world':<28}{'promoted':>9}{'harmful':>9}{'verdict':>9}{'median':>9}{'90 %':>9}")
     with ProcessPoolExecutor(asked.processes) as pool:
         for world in WORLDS:
             ended = simulate(world, asked.trials, pool)
             print(told(world, ended), flush=True)
             if world == WORLDS[0]:
                 nothing = ended
-    print(f"\n{by_check(nothing)}")
+    print(f"\nno difference, ended by\n{by_check(nothing)}")
     rolled_back = sum(one.how != "promoted" for one in nothing) / len(nothing)
     print(f"\nfalse rollbacks at no difference: {rolled_back:.1%} (at most {FALSE_ALARMS:.0%})")
     print(f"{time.perf_counter() - began:.0f} seconds")

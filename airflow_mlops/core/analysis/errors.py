@@ -13,7 +13,8 @@ from airflow_mlops.core.values import ArmObservation, Observation, Verdict
 
 
 def judge_errors(observation: Observation, limits: StageLimits, earlier: Sequence[StageCounts]) -> Verdict:
-    """Both checks; ``earlier`` are the counts of the rollout's earlier stages, which are the same evidence.
+    """Both checks, or what of them is proven. ``earlier`` are the counts of the rollout's earlier stages,
+    which are the same evidence.
 
     Evidence counts calls, since a call fails as a whole; what is told counts rows. A stage is held while its
     own rate is above the limit, or while all that was seen speaks for more errors than the champion's rather
@@ -26,7 +27,7 @@ def judge_errors(observation: Observation, limits: StageLimits, earlier: Sequenc
     parts = [_absolute(challenger, observation.champion, stages, limits)]
     if any(stage.champion_calls for stage in stages):
         parts.append(_relative(challenger, observation.champion, stages, limits))
-    return settle(parts)
+    return settle([part for part in parts if part.outcome == "fail"] or parts)
 
 
 def _absolute(

@@ -50,7 +50,8 @@ def _ratio(observation: Observation, challenger: ArmObservation, slow: float, li
     evidence = ratio_evidence(
         challenger.latencies, champion.latencies, edges, latency.quantile, latency.max_ratio
     )
-    return _proven(evidence, limits.needed_in_a_stage, fact, limit, challenger.rows)
+    above = ratio > latency.max_ratio
+    return _proven(evidence, limits.needed_in_a_stage, above, fact, limit, challenger.rows)
 
 
 def _objective(
@@ -64,16 +65,17 @@ def _objective(
     if not challenger.latencies:
         return _plain(slow > objective, fact, limit, _too_few((challenger,), limits.latency))
     evidence = above_evidence(challenger.latencies, edges or EDGES, quantile, objective)
-    return _proven(evidence, limits.needed_in_a_stage, fact, limit, challenger.rows)
+    return _proven(evidence, limits.needed_in_a_stage, slow > objective, fact, limit, challenger.rows)
 
 
-def _proven(evidence: float, needed: float, fact: str, limit: str, rows: int) -> Verdict:
+def _proven(evidence: float, needed: float, above: bool, fact: str, limit: str, rows: int) -> Verdict:
     if evidence >= needed:
-        return Verdict("fail", (f"{fact}: above {limit} ({strength(evidence, needed)})",))
+        return Verdict("fail", (f"{fact}, above {limit} ({strength(evidence, needed)})",))
     if evidence > 1:
-        told = f"{fact}: likely above {limit}, but not proven ({strength(evidence, needed)})"
+        told = f"{fact}, likely above {limit}, but not proven ({strength(evidence, needed)})"
         return Verdict("inconclusive", (told + rows_to_decide(evidence, needed, rows),))
-    return Verdict("pass", (f"{fact}: nothing speaks for more than {limit}",))
+    chance = f"above {limit}, but so few calls that it may well be chance"
+    return Verdict("pass", (f"{fact}, {chance if above else f'within {limit}'}",))
 
 
 def _plain(above: bool, fact: str, limit: str, few: str | None) -> Verdict:

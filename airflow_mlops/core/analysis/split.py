@@ -28,9 +28,8 @@ def judge_split(observation: Observation, limits: StageLimits) -> Verdict | None
     smaller = min(weight, 1 - weight) or SMALLEST_ARM
     low, high = max(0.0, weight - tolerance * smaller), min(1.0, weight + tolerance * smaller)
     evidence = share_evidence(challenger.rows, rows, low, high)
-    fact = (
-        f"{percent(challenger.rows / rows)} of the rows went to the challenger, {percent(weight)} was asked"
-    )
+    got = percent(challenger.rows / rows)
+    fact = f"{got} of the rows went to the challenger, {percent(weight)} was asked for"
     borne = f"outside of {percent(low)} to {percent(high)}"
     if evidence >= limits.needed_in_a_stage:
         proof = strength(evidence, limits.needed_in_a_stage)

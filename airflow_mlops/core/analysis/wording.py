@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import ceil, isinf, log, log10
 
 BEYOND_DOUBT = 1e6
+PRICE = log(4)
+"""Of the seven or so bets that share the money, about two are near the truth."""
 
 
 def percent(share: float) -> str:
@@ -26,12 +28,12 @@ def strength(evidence: float, needed: float) -> str:
 def rows_to_decide(evidence: float, needed: float, rows: int) -> str:
     """About how many more rows would prove it if all goes on as it did, as the end of a sentence.
 
-    The logarithm of evidence grows with the rows, as long as the rates stay what they are. Nothing is said
-    where there is hardly any yet.
+    The logarithm of what the right bet has won grows with the rows, as long as the rates stay what they are;
+    what all bets together have won lags behind it by their price. Nothing is said of evidence below 1.
     """
-    if not 1.2 <= evidence < needed or isinf(needed):
+    if not 1 <= evidence < needed or isinf(needed):
         return ""
-    more = rows * (log(needed) / log(evidence) - 1)
+    more = rows * ((log(needed) + PRICE) / (log(evidence) + PRICE) - 1)
     return f"; about {rounded(more)} more rows like these would decide"
 
 
