@@ -330,8 +330,12 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class ArmObservation:
-    """One version's part of a rollout. Latencies in seconds per request; ``scores`` is a histogram of the
-    prediction over fixed bins (``score_bins`` edges, one more than the counts).
+    """One version's part of a rollout. What a target does not tell is left out, and not judged.
+
+    ``calls`` are the requests (or parts of one) that its rows came in, ``failed_calls`` those in error: a
+    call that fails takes all its rows along, so they are the evidence, where they are known. Latencies are
+    in seconds of a call of the model; ``latencies`` counts them between ``Observation.latency_edges``, of
+    calls that were answered. ``scores`` is a histogram of the prediction over fixed bins.
     """
 
     version: str
@@ -341,6 +345,9 @@ class ArmObservation:
     latency_p99_seconds: float | None = None
     mean_score: float | None = None
     scores: tuple[int, ...] = ()
+    calls: int | None = None
+    failed_calls: int | None = None
+    latencies: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +356,9 @@ class Observation:
 
     In shadow mode ``disagreements`` counts rows whose predictions of champion and shadow differ
     by more than ``disagreement_tolerance`` (or in class).
+
+    ``latency_edges`` are rising seconds that part both arms' ``latencies``, one number fewer than these: the
+    target's own (a Prometheus histogram's ``le``), or none, where they are ``core.latencies.EDGES``.
     """
 
     rollout_id: str
@@ -358,6 +368,7 @@ class Observation:
     champion: ArmObservation | None
     challenger: ArmObservation | None
     disagreements: int = 0
+    latency_edges: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,69 +8,76 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from airflow_mlops.core.latencies import BUCKETS, EDGES, bucket
+from airflow_mlops.core.sequential import quantile_of
 from airflow_mlops.core.values import ArmObservation, Observation, RolloutMode, TaskKind
 
 BINS = 20
 BINARY_TOLERANCE = 0.2
 RELATIVE_TOLERANCE = 0.1
-_PER_DECADE = 40
-_SMALLEST_SECONDS = 1e-5
-_BUCKETS = 7 * _PER_DECADE
 
 
 @dataclass(slots=True)
 class Latencies:
-    """A histogram with logarithmic buckets from 10 microseconds to 100 seconds: each is 6 % wide, so a
-    quantile is off by 3 % at most. A reservoir of samples would lose the tail that p99 is about.
+    """How long a version's calls took, in the buckets of ``core.latencies``.
+
+    Requests that were predicted together share one call and so one duration, to the last bit; it is counted
+    once, since twenty readings of one call are not twenty calls. ``last`` is the call that was counted last.
     """
 
-    counts: list[int] = field(default_factory=lambda: [0] * _BUCKETS)
+    counts: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    last: float | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.counts) != BUCKETS:
+            raise ValueError(f"{len(self.counts)} counts are not those of {BUCKETS} buckets")
 
     def add(self, seconds: float) -> None:
-        place = int(_PER_DECADE * math.log10(max(seconds, _SMALLEST_SECONDS) / _SMALLEST_SECONDS))
-        self.counts[min(place, _BUCKETS - 1)] += 1
+        if seconds != self.last:
+            self.counts[bucket(seconds)] += 1
+            self.last = seconds
 
     def quantile(self, share: float) -> float | None:
         """Seconds that ``share`` of the calls stayed within; None without a call."""
-        total = sum(self.counts)
-        if not total:
-            return None
-        wanted, seen = share * total, 0
-        for place, count in enumerate(self.counts):
-            seen += count
-            if count and seen >= wanted:
-                return float(_SMALLEST_SECONDS * 10 ** ((place + 0.5) / _PER_DECADE))
-        raise AssertionError("the counts add up to their total")
+        return quantile_of(self.counts, EDGES, share)
 
 
 @dataclass(slots=True)
 class Arm:
-    """One version's share of a stage. ``rows`` counts the rows given to it, those in error too."""
+    """One version's share of a stage. ``rows`` counts the rows given to it, those in error too, and ``calls``
+    the requests, or parts of one, that they came in."""
 
     version: str
     task: TaskKind | None = None
     rows: int = 0
     errors: int = 0
+    calls: int = 0
+    failed_calls: int = 0
     score_sum: float = 0.0
     scored: int = 0
     scores: list[int] = field(default_factory=lambda: [0] * BINS)
     latencies: Latencies = field(default_factory=Latencies)
 
-    def answered(self, scores: Sequence[float], seconds: float) -> None:
-        """Count one call's predictions: probabilities, values or class numbers."""
+    def answered(self, scores: Sequence[float], seconds: float | None) -> None:
+        """Count one call's predictions: probabilities, values or class numbers. ``seconds`` is None where
+        they say nothing about a caller's wait."""
         self.rows += len(scores)
+        self.calls += 1
         self.scored += len(scores)
         # Not fsum, which raises where a sum is beyond a float; here it is infinite, and no mean is told.
         self.score_sum += sum(scores)
-        self.latencies.add(seconds)
+        if seconds is not None:
+            self.latencies.add(seconds)
         if self.task == "binary_classification":
             for score in scores:
                 self.scores[min(max(int(score * BINS), 0), BINS - 1)] += 1
 
     def failed(self, rows: int) -> None:
-        """Count rows that the version raised on."""
+        """Count one call's rows that the version raised on."""
         self.rows += rows
         self.errors += rows
+        self.calls += 1
+        self.failed_calls += 1
 
     def seen(self) -> ArmObservation:
         return ArmObservation(
@@ -83,6 +90,9 @@ class Arm:
             if self.scored and math.isfinite(self.score_sum)
             else None,
             scores=tuple(self.scores) if self.task == "binary_classification" else (),
+            calls=self.calls,
+            failed_calls=self.failed_calls,
+            latencies=tuple(self.latencies.counts),
         )
 
 

@@ -72,13 +72,15 @@ class Shadow:
                 jobs.append(self._jobs.get_nowait())
             try:
                 # Asked at once, they are predicted in one call: see Batcher.
-                await asyncio.gather(*(self._answer(job) for job in jobs))
+                await asyncio.gather(*(self._answer(job, alone=len(jobs) == 1) for job in jobs))
             finally:
                 for job in jobs:
                     self._waiting_rows -= len(job.rows)
                     self._jobs.task_done()
 
-    async def _answer(self, job: ShadowJob) -> None:
+    async def _answer(self, job: ShadowJob, *, alone: bool) -> None:
+        """A call for many requests takes longer than any caller would wait for one, so only of a request
+        that was alone does the time count."""
         challenger, stage = job.routing.challenger, job.routing.stage
         if challenger is None or stage is None:
             return
@@ -91,7 +93,7 @@ class Shadow:
             self._metrics.failed(version, "shadow", len(job.rows))
             self._log.add(log(None, f"{type(error).__name__}: {error}", None))
             return
-        stage.challenger.answered(predicted.scores, predicted.seconds)
+        stage.challenger.answered(predicted.scores, predicted.seconds if alone else None)
         stage.compare(job.champion_scores, predicted.scores)
         self._metrics.answered(version, "shadow", len(job.rows), predicted.seconds)
         self._log.add(log(list(predicted.scores), None, predicted.seconds))

@@ -81,7 +81,7 @@ class StageOperator(StepOperator):
         from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger, verdict_json
 
         backends = watch.connect()
-        watch = watch.opened(backends, datetime.now(timezone.utc))
+        watch = watch.opened(backends, datetime.now(timezone.utc)).informed(backends)
         while True:
             waited = watch.look(backends, datetime.now(timezone.utc))
             if waited.done:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.core import rollout as rules
+from airflow_mlops.core import analysis
 from airflow_mlops.core.ledger import EntryKind
-from airflow_mlops.core.values import Verdict
+from airflow_mlops.core.values import Observation, Verdict
 from airflow_mlops.core.windows import Period
+from airflow_mlops.exceptions import BackendUnavailable
 from airflow_mlops.steps.record import entry
 from airflow_mlops.steps.requests import StageOpened, StageRequest
 
@@ -19,42 +22,94 @@ def open_stage(request: StageRequest, backends: Backends) -> StageOpened:
     return StageOpened(rollout=request.rollout, traffic=traffic)
 
 
-def judge_stage(request: StageRequest, backends: Backends) -> Verdict:
-    """One look at what the endpoint saw; a final verdict is recorded. Inconclusive means look again."""
+def judge_stage(
+    request: StageRequest, backends: Backends, *, earlier: Sequence[analysis.StageCounts] | None = None
+) -> Verdict:
+    """One look at what the endpoint saw; a final verdict is recorded. Inconclusive means look again.
+
+    ``earlier`` is what ``earlier_stages`` tells, and is asked of the ledger where it is left out.
+    """
     observation = backends.serving.observe(request.rollout.id)
-    verdict = rules.judge_stage(
-        observation, _limits(request), mode=request.mode, weight=request.weight, now=request.run.now
+    verdict = analysis.judge_stage(
+        observation,
+        _limits(request),
+        mode=request.mode,
+        weight=request.weight,
+        now=request.run.now,
+        earlier=earlier_stages(request, backends) if earlier is None else earlier,
     )
     if verdict.outcome != "inconclusive":
-        record_stage(request, verdict, backends)
+        record_stage(request, verdict, backends, observation)
     return verdict
 
 
-def record_stage(request: StageRequest, verdict: Verdict, backends: Backends) -> None:
-    """Write a stage's final verdict to the ledger."""
-    kind: EntryKind = "shadowed" if request.mode == "shadow" else "canary_step"
+def earlier_stages(request: StageRequest, backends: Backends) -> tuple[analysis.StageCounts, ...]:
+    """What this rollout's other stages counted, from the ledger: the evidence goes on from there."""
+    version, this = request.rollout.candidate.version, (_kind(request), str(request.weight))
+    found = [
+        item.data["counts"]
+        for item in backends.ledger.entries(request.config.model)
+        if item.subject == version
+        and item.kind in ("shadowed", "canary_step")
+        and (item.kind, item.stage) != this
+        and item.data.get("counts")
+    ]
+    return tuple(analysis.StageCounts.from_json(counts) for counts in found)
+
+
+def record_stage(
+    request: StageRequest, verdict: Verdict, backends: Backends, observation: Observation | None = None
+) -> None:
+    """Write a stage's final verdict to the ledger, with its counts where the endpoint still tells them."""
     version = request.rollout.candidate.version
+    counts = analysis.StageCounts.of(observation or _last_look(request, backends))
     backends.ledger.append(
         entry(
             request.config,
             request.run,
-            kind,
+            _kind(request),
             version,
             stage=str(request.weight),
             version=version,
             reasons=verdict.reasons,
-            data={"outcome": verdict.outcome, "weight": request.weight},
+            data={
+                "outcome": verdict.outcome,
+                "weight": request.weight,
+                "counts": None if counts is None else counts.to_json(),
+            },
         )
     )
 
 
-def _limits(request: StageRequest) -> rules.StageLimits:
+def _kind(request: StageRequest) -> EntryKind:
+    return "shadowed" if request.mode == "shadow" else "canary_step"
+
+
+def _last_look(request: StageRequest, backends: Backends) -> Observation:
+    try:
+        return backends.serving.observe(request.rollout.id)
+    except BackendUnavailable:
+        return Observation(request.rollout.id, "none", 0.0, request.run.now, None, None)
+
+
+def _limits(request: StageRequest) -> analysis.StageLimits:
     deploy = request.config.deploy
-    stage = deploy.shadow if request.mode == "shadow" else deploy.analysis
-    return rules.StageLimits(
+    asked = deploy.analysis
+    stage = deploy.shadow if request.mode == "shadow" else asked
+    return analysis.StageLimits(
         minimum_requests=stage.minimum_requests,
-        max_error_rate=deploy.analysis.errors.max_rate,
-        max_latency_ratio=deploy.analysis.latency.max_ratio,
-        max_disagreement=deploy.shadow.max_disagreement,
+        errors=analysis.ErrorLimits(
+            asked.errors.max_rate, asked.errors.max_ratio, asked.errors.negligible_rate
+        ),
+        latency=analysis.LatencyLimits(
+            quantile=asked.latency.quantile,
+            max_ratio=asked.latency.max_ratio,
+            objective=asked.latency.objective_seconds,
+            negligible=asked.latency.negligible_seconds,
+        ),
+        split_tolerance=asked.split_ratio.tolerance if deploy.weights else None,
+        max_disagreement=deploy.shadow.max_disagreement if deploy.shadows else None,
         minimum_duration=Period.parse(stage.minimum_duration) if stage.minimum_duration else None,
+        false_alarm_rate=asked.false_alarm_rate,
+        stages=max(1, len(deploy.weights) + deploy.shadows),
     )

@@ -13,22 +13,25 @@ from airflow.triggers.base import TriggerEvent
 from pydantic import TypeAdapter, ValidationError
 
 from airflow_mlops.backends.base import Backends
+from airflow_mlops.core.analysis import StageCounts
 from airflow_mlops.core.values import Verdict
 from airflow_mlops.core.waiting import Waited, wait
 from airflow_mlops.core.windows import Period
 from airflow_mlops.exceptions import BackendUnavailable, MlopsError
 from airflow_mlops.hooks.backends import connect_backends
 from airflow_mlops.steps.requests import StageRequest
-from airflow_mlops.steps.stage import judge_stage, record_stage
+from airflow_mlops.steps.stage import earlier_stages, judge_stage, record_stage
 from airflow_mlops.triggers.events import Trigger, error_event, event
 
 
 @dataclass(frozen=True, slots=True)
 class StageWatch:
-    """A stage that is being looked at since a moment."""
+    """A stage that is being looked at since a moment. ``earlier`` is what the stages before it counted, once
+    that was asked."""
 
     request: StageRequest
     since: datetime
+    earlier: tuple[StageCounts, ...] | None = None
 
     @classmethod
     def begin(cls, request: Mapping[str, Any], since: datetime | None = None) -> StageWatch:
@@ -40,6 +43,10 @@ class StageWatch:
         """The same watch since the endpoint opened the stage, so that a retry does not move the deadline.
         Raises ``BackendUnavailable``."""
         return replace(self, since=min(now, backends.serving.observe(self.request.rollout.id).since))
+
+    def informed(self, backends: Backends) -> StageWatch:
+        """The same watch with what the earlier stages counted, so that not every look reads the ledger."""
+        return replace(self, earlier=earlier_stages(self.request, backends))
 
     def connect(self) -> Backends:
         """The backends that ``look`` needs; connections are resolved here, in the process that looks."""
@@ -53,7 +60,7 @@ class StageWatch:
         request = replace(self.request, run=replace(self.request.run, now=now))
         on_inconclusive = deploy.on_inconclusive
         try:
-            verdict = judge_stage(request, backends)
+            verdict = judge_stage(request, backends, earlier=self.earlier)
         except BackendUnavailable as error:
             verdict, on_inconclusive = Verdict("inconclusive", (str(error),)), "roll_back"
         waited = wait(
@@ -94,6 +101,7 @@ class RolloutStageTrigger(Trigger):
         try:
             watch = StageWatch.begin(self.request, datetime.fromisoformat(self.since))
             backends = await asyncio.to_thread(watch.connect)
+            watch = await asyncio.to_thread(watch.informed, backends)
             while True:
                 await asyncio.sleep(self.poll_interval)
                 waited = await asyncio.to_thread(watch.look, backends, datetime.now(timezone.utc))

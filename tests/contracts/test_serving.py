@@ -17,6 +17,7 @@ import pytest
 
 from airflow_mlops.backends.base import ServingEndpoint, ServingTarget
 from airflow_mlops.backends.serving_embedded import EmbeddedTarget
+from airflow_mlops.core.latencies import EDGES
 from airflow_mlops.core.values import ModelRef, Traffic
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
 from airflow_mlops.gateway.server import serve_in_thread
@@ -158,6 +159,13 @@ def test_a_canary_takes_its_share_and_the_arms_add_up(served: Served) -> None:
     assert (seen.champion.version, seen.champion.rows) == ("1", 200 - taken)
     assert (seen.challenger.version, seen.challenger.rows, seen.challenger.errors) == ("2", taken, 0)
     assert seen.challenger.latency_p99_seconds is not None
+    for arm in (seen.champion, seen.challenger):
+        if arm.calls is not None:
+            assert 0 < arm.calls <= arm.rows
+            assert arm.failed_calls == 0
+        if arm.latencies:
+            assert len(arm.latencies) == len(seen.latency_edges or EDGES) + 1
+            assert 0 < sum(arm.latencies) <= arm.rows
 
 
 def test_a_shadow_sees_every_row_and_answers_none(served: Served) -> None:

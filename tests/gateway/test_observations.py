@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 
 import pytest
 
+from airflow_mlops.core.latencies import EDGES
 from airflow_mlops.gateway.observations import Arm, Latencies, Stage, disagree
 
 
@@ -28,6 +29,29 @@ def test_the_shortest_and_the_longest_calls_are_counted_too() -> None:
     assert latencies.quantile(0.99) == pytest.approx(1e-5, rel=0.05)
     latencies.add(1e6)
     assert latencies.quantile(0.99) == pytest.approx(100, rel=0.05)
+
+
+def test_requests_that_were_predicted_together_are_one_latency() -> None:
+    latencies = Latencies()
+    for seconds in (0.002, 0.002, 0.002, 0.003, 0.002):
+        latencies.add(seconds)
+    assert sum(latencies.counts) == 3
+
+
+def test_counts_of_other_buckets_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 counts are not those of 280 buckets"):
+        Latencies([1, 2, 3])
+
+
+def test_a_call_fails_or_answers_as_a_whole_whatever_its_rows() -> None:
+    arm = Arm("1", "regression")
+    arm.answered([1.0] * 100, 0.02)
+    arm.answered([1.0], None)
+    arm.failed(100)
+    seen = arm.seen()
+    assert (seen.rows, seen.errors, seen.calls, seen.failed_calls) == (201, 100, 3, 1)
+    assert (len(seen.latencies), sum(seen.latencies)) == (len(EDGES) + 1, 1)
+    assert seen.latency_p99_seconds == pytest.approx(0.02, rel=0.03)
 
 
 @pytest.mark.parametrize(("score", "place"), [(0.0, 0), (0.049, 0), (0.05, 1), (0.999, 19), (1.0, 19)])

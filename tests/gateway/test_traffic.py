@@ -56,6 +56,8 @@ def test_a_shadow_answers_nobody_and_its_disagreements_are_counted(gateway: Any,
     log = gateway.logged()
     assert log.groupby("role").size().to_dict() == {"champion": 30, "shadow": 30}
     assert set(log["rollout_id"]) == {"r3"}
+    for arm in (seen["champion"], seen["challenger"]):
+        assert (arm["calls"], arm["failed_calls"], sum(arm["latencies"])) == (1, 0, 1)
 
 
 def test_a_shadow_that_raises_is_counted_and_logged_and_the_next_request_is_shadowed(

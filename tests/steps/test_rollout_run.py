@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from airflow_mlops.config.parts.tracking import TrackingConfig
+from airflow_mlops.core.analysis import StageCounts
 from airflow_mlops.core.ledger import Entry, champion_at, open_rollout
-from airflow_mlops.core.values import ArmObservation, ModelRef, RunRef, Traffic
+from airflow_mlops.core.values import ArmObservation, ModelRef, RunRef, Traffic, Verdict
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
 from airflow_mlops.steps.approval import record_approval
 from airflow_mlops.steps.promote import promote
@@ -22,7 +23,7 @@ from airflow_mlops.steps.requests import (
 )
 from airflow_mlops.steps.roll_back import roll_back
 from airflow_mlops.steps.smoke_serve import smoke_serve
-from airflow_mlops.steps.stage import judge_stage, open_stage
+from airflow_mlops.steps.stage import earlier_stages, judge_stage, open_stage, record_stage
 from airflow_mlops.steps.take_challenger import take_challenger
 
 
@@ -168,6 +169,61 @@ def test_too_few_requests_hold_the_stage_and_record_nothing(config, backends, ma
     before = len(backends.ledger.entries("churn"))
     assert judge_stage(stage, backends).outcome == "inconclusive"
     assert len(backends.ledger.entries("churn")) == before
+
+
+def test_errors_of_the_shadow_count_in_the_canary(config, backends, make_run, registered):
+    """Neither stage proves anything alone; together they do."""
+    backends.serving.state = Traffic(champion=ModelRef("churn", "1"))
+    registered(2)
+    backends.tracking.set_alias("churn", "champion", "1")
+    analysis = config.deploy.analysis
+    errors = analysis.errors.model_copy(update={"max_rate": 0.2})
+    analysis = analysis.model_copy(update={"errors": errors})
+    config = config.model_copy(update={"deploy": config.deploy.model_copy(update={"analysis": analysis})})
+    run = make_run(50, dag="deploy")
+    rollout = take(config, run, backends)
+    canary = StageRequest(config, run, rollout, "canary", 0.5)
+
+    def canary_sees() -> Verdict:
+        open_stage(canary, backends)
+        backends.serving.seen = {
+            "champion": ArmObservation("1", rows=1_000, errors=10),
+            "challenger": ArmObservation("2", rows=1_000, errors=30),
+        }
+        return judge_stage(canary, backends)
+
+    assert canary_sees().outcome == "inconclusive"
+    shadow = StageRequest(config, run, rollout, "shadow", 0.0)
+    open_stage(shadow, backends)
+    backends.serving.seen = {
+        "champion": ArmObservation("1", rows=1_000, errors=22, calls=1_000, failed_calls=22),
+        "challenger": ArmObservation("2", rows=1_000, errors=44, calls=1_000, failed_calls=44),
+    }
+    record_stage(shadow, Verdict("pass", ("held long enough",)), backends)
+    assert earlier_stages(canary, backends) == (StageCounts(0.5, 1_000, 44, 1_000, 22),)
+    assert earlier_stages(shadow, backends) == ()
+    verdict = canary_sees()
+    assert verdict.outcome == "fail"
+    assert "over 2 stages" in verdict.reasons[0]
+    assert earlier_stages(shadow, backends) == (StageCounts(0.5, 1_000, 30, 1_000, 10),)
+
+
+def test_a_stage_whose_endpoint_is_away_at_its_deadline_has_no_counts(
+    config, backends, make_run, registered, monkeypatch
+):
+    registered(1)
+    run = make_run(50, dag="deploy")
+    rollout = take(config, run, backends)
+    stage = StageRequest(config, run, rollout, "canary", 0.1)
+
+    def away(rollout_id: str) -> None:
+        raise BackendUnavailable("the endpoint is away")
+
+    monkeypatch.setattr(backends.serving, "observe", away)
+    record_stage(stage, Verdict("fail", ("no verdict",)), backends)
+    written = [item for item in backends.ledger.entries("churn") if item.kind == "canary_step"]
+    assert written[0].data["counts"] is None
+    assert earlier_stages(replace(stage, weight=0.5), backends) == ()
 
 
 def test_a_shadow_gives_no_verdict_before_its_minimum_duration(config, backends, make_run, registered):

@@ -38,7 +38,9 @@ class Shadow(Part):
         description="No verdict sooner, however many rows were seen; only proven errors end it at once.",
     )
     max_disagreement: Share = Field(
-        0.5, description="Share of rows on which champion and challenger may differ."
+        0.5,
+        description="Share of rows on which champion and challenger may differ. More is a verdict once it is "
+        "proven.",
     )
 
 
