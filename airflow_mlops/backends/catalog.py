@@ -89,6 +89,7 @@ PARTS: Mapping[str, Part] = {
     ),
     "tracking.mlflow": Part(f"{_HERE}.tracking_mlflow:MlflowTracking", ("mlflow", "skops"), "mlflow"),
     "serving.embedded": Part(f"{_HERE}.serving_embedded:EmbeddedTarget"),
+    "serving.sagemaker": Part(f"{_HERE}.serving_sagemaker:SageMakerTarget", ("boto3",), "sagemaker"),
 }
 
 
@@ -157,7 +158,10 @@ class ConnectedBackends:
             raise ConfigError(
                 "no serving target is set; fill in the Airflow connection that deploy.target.conn_id names"
             )
-        serving: ServingTarget = load_part(f"serving.{endpoint.type}")(endpoint)
+        part = load_part(f"serving.{endpoint.type}")
+        # SageMaker does not reach the registry: the target takes versions there itself.
+        wanted = (endpoint, self.tracking) if endpoint.type == "sagemaker" else (endpoint,)
+        serving: ServingTarget = part(*wanted)
         return serving
 
     def data_source(self, type_: str, settings: Mapping[str, Any]) -> DataSource:

@@ -11,6 +11,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from airflow_mlops.backends.base import ServingEndpoint
+from airflow_mlops.backends.plain_json import plain_rows
 from airflow_mlops.core.values import Deployment, ModelRef, Observation, Traffic
 from airflow_mlops.exceptions import BackendUnavailable, ConfigError, ModelRefused, RolloutRefused
 
@@ -50,8 +51,7 @@ class EmbeddedTarget:
 
     def smoke(self, candidate: ModelRef, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Predict rows with the candidate, off the live path; what is not a number in a row goes as null."""
-        plain = [{name: _plain(value) for name, value in row.items()} for row in rows]
-        body = {"model": candidate.name, "version": candidate.version, "rows": plain}
+        body = {"model": candidate.name, "version": candidate.version, "rows": plain_rows(rows)}
         answer = self._call("POST", "/admin/smoke", body, seconds=_LOADING_SECONDS)
         return self._read(list[Any], answer.get("predictions"))
 
@@ -162,16 +162,3 @@ def _sentence(reason: Any) -> str:
     if not isinstance(reason, list):
         return str(reason)
     return "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in reason)
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it: numbers of numpy and pandas, times, and every kind of missing."""
-    if hasattr(value, "item"):
-        value = value.item()
-    if hasattr(value, "isoformat"):
-        value = value.isoformat()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, (str, int, float)):
-        return None if value == "NaT" else value
-    return None if str(value) in ("<NA>", "NaT") else str(value)

@@ -27,10 +27,10 @@ class TrafficChange(AdminBody):
 
 
 class Smoke(AdminBody):
-    """Predict some rows with a version that serves nobody."""
+    """Load a version that serves nobody, and predict some rows with it, if any."""
 
     version: str = Field(min_length=1)
-    rows: list[dict[str, Any]] = Field(min_length=1)
+    rows: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class Promotion(AdminBody):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from airflow_mlops.backends.base import ServingEndpoint
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.deploy_target_sagemaker import SageMakerTargetConfig
 from airflow_mlops.config.parts.deploy_targets import EmbeddedTargetConfig, InstalledTargetConfig
+from airflow_mlops.hooks.aws import aws_access
 from airflow_mlops.hooks.connections import address, found
 from airflow_mlops.hooks.gateway import GatewayHook
 
@@ -16,6 +18,13 @@ def serving_endpoint(config: ModelConfig) -> ServingEndpoint:
         case EmbeddedTargetConfig():
             gateway = GatewayHook(target.conn_id, wanted_by=wanted_by)
             return ServingEndpoint("embedded", config.model, url=gateway.url, token=gateway.token)
+        case SageMakerTargetConfig():
+            return ServingEndpoint(
+                "sagemaker",
+                config.model,
+                settings=target.model_dump(mode="json", exclude={"type", "conn_id", "region"}),
+                extra=aws_access(target.conn_id, region=target.region, wanted_by=wanted_by),
+            )
         case InstalledTargetConfig():
             if target.conn_id is None:
                 return ServingEndpoint(target.name, config.model, settings=target.settings)

@@ -80,8 +80,15 @@ def stopping() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-@pytest.fixture(params=["embedded"])
-def served(request: pytest.FixtureRequest, tmp_path: Path, stopping: ThreadPoolExecutor) -> Iterator[Served]:
+@pytest.fixture(params=["embedded", pytest.param("sagemaker", marks=pytest.mark.slow)])
+def served(request: pytest.FixtureRequest) -> Served:
+    """A target of each kind, with version 1 as its champion."""
+    found: Served = request.getfixturevalue(f"{request.param}_served")
+    return found
+
+
+@pytest.fixture
+def embedded_served(tmp_path: Path, stopping: ThreadPoolExecutor) -> Iterator[Served]:
     settings = Settings(model="flights", store=tmp_path, token="secret", key_column="flight")
     running = ExitStack()
     url = running.enter_context(serve_in_thread(settings, Shelf()))
@@ -91,6 +98,35 @@ def served(request: pytest.FixtureRequest, tmp_path: Path, stopping: ThreadPoolE
         yield Served(EmbeddedTarget(endpoint(url)), url)
     finally:
         stopping.submit(running.close)
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Any]:
+    from .sagemaker_standin import sagemaker
+
+    with sagemaker() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def sagemaker_served(aws: Any) -> Served:
+    aws.reset()
+    target = aws.target()
+    target.promote("first", FIRST)
+    return SageMakerServed(target, aws.url, {}, aws)
+
+
+@dataclass
+class SageMakerServed(Served):
+    """An endpoint whose users ask once a row, from one minute to the next: CloudWatch counts whole ones."""
+
+    aws: Any = None
+
+    def ask(self, count: int) -> list[dict[str, Any]]:
+        self.aws.clock.to_the_next_minute()
+        answers = [self.aws.answer("flights", [ROW]) for _ in range(count)]
+        self.aws.clock.to_the_next_minute()
+        return [{"version": version, "prediction": found[0]} for version, found in answers]
 
 
 @pytest.fixture
@@ -111,6 +147,19 @@ def test_a_smoke_test_predicts_with_the_candidate_and_changes_nothing(target: Se
     ]
     assert target.smoke(SECOND, rows) == [0.2] * 4
     assert target.traffic() == Traffic(champion=FIRST)
+
+
+def test_a_candidate_is_brought_up_without_a_row_and_taken_down_by_its_rollout(served: Served) -> None:
+    for _ in range(200):
+        if served.target.deploy("r", SECOND).ready:
+            break
+        time.sleep(0.01)
+    assert served.target.deploy("r", SECOND).ready
+    assert served.target.traffic() == Traffic(champion=FIRST)
+    assert {answer["version"] for answer in served.ask(20)} == {"1"}
+    assert served.target.roll_back("r") == Traffic(champion=FIRST)
+    with pytest.raises(ModelRefused, match="there is no version 404"):
+        served.target.deploy("s", NEVER_TRAINED)
 
 
 def test_a_candidate_that_cannot_be_served_is_refused_with_the_reason(target: ServingTarget) -> None:
@@ -204,19 +253,19 @@ def test_a_target_that_is_away_says_where_and_what_to_look_at() -> None:
         target.traffic()
 
 
-def test_a_wrong_token_is_named_and_not_shown(served: Served) -> None:
+def test_a_wrong_token_is_named_and_not_shown(embedded_served: Served) -> None:
     with pytest.raises(BackendUnavailable, match="refused the token") as caught:
-        EmbeddedTarget(endpoint(served.url, "hush")).traffic()
+        EmbeddedTarget(endpoint(embedded_served.url, "hush")).traffic()
     assert "hush" not in str(caught.value)
 
 
-def test_a_gateway_of_another_model_is_noticed_before_anything_is_changed(served: Served) -> None:
-    other = ModelRef("trains", "2")
+def test_a_gateway_of_another_model_is_noticed_before_anything_is_changed(embedded_served: Served) -> None:
+    other, url = ModelRef("trains", "2"), embedded_served.url
     with pytest.raises(ModelRefused, match="serves flights, not trains"):
-        EmbeddedTarget(endpoint(served.url)).set_traffic("r", other, mode="canary", weight=1.0)
+        EmbeddedTarget(endpoint(url)).set_traffic("r", other, mode="canary", weight=1.0)
     with pytest.raises(ModelRefused, match="serves flights version 1, not trains"):
-        EmbeddedTarget(endpoint(served.url, model="trains")).traffic()
-    assert served.target.traffic() == Traffic(champion=FIRST)
+        EmbeddedTarget(endpoint(url, model="trains")).traffic()
+    assert embedded_served.target.traffic() == Traffic(champion=FIRST)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ from pydantic_core import CoreSchema
 from airflow_mlops.config.parts.asking import Approval
 from airflow_mlops.config.parts.base import ExactPeriodText, Mistakes, Part, PeriodText, Share
 from airflow_mlops.config.parts.deploy_analysis import Analysis
-from airflow_mlops.config.parts.deploy_targets import EmbeddedTargetConfig, Target, TargetMode
+from airflow_mlops.config.parts.deploy_target_sagemaker import SageMakerTargetConfig
+from airflow_mlops.config.parts.deploy_targets import EmbeddedTargetConfig, Target
+from airflow_mlops.config.parts.target_modes import TargetMode
 from airflow_mlops.core.waiting import OnInconclusive
 from airflow_mlops.core.windows import Period
 
@@ -135,10 +137,25 @@ def _strategy_problems(deploy: Deploy) -> Iterator[_Problem]:
     if deploy.shadows:
         needed.add("shadow")
     if deploy.weights:
-        needed.add("canary")
-    for mode in sorted(needed - deploy.target.modes):
-        way_out = "set shadow: {enabled: false}" if mode == "shadow" else "set strategy: shadow or direct"
-        yield ("target", "type"), f"a target of type {deploy.target.type} has no {mode}; {way_out}"
+        needed.add("blue_green" if strategy == "blue_green" else "canary")
+    modes = deploy.target.modes
+    if "canary" in modes:
+        modes |= {"blue_green"}
+    for mode in sorted(needed - modes):
+        yield _cannot(deploy, mode, modes)
+
+
+def _cannot(deploy: Deploy, mode: TargetMode, modes: frozenset[TargetMode]) -> _Problem:
+    if isinstance(deploy.target, SageMakerTargetConfig) and deploy.target.guardrails is not None:
+        way_out = "set shadow: {enabled: false}" if mode == "shadow" else "set strategy: blue_green or direct"
+        return (
+            ("target", "guardrails"),
+            f"with guardrails SageMaker moves the traffic itself, and there is no {mode}; {way_out}, or "
+            "leave guardrails out",
+        )
+    others = "shadow, blue_green or direct" if "blue_green" in modes else "shadow or direct"
+    way_out = "set shadow: {enabled: false}" if mode == "shadow" else f"set strategy: {others}"
+    return ("target", "type"), f"a target of type {deploy.target.type} has no {mode}; {way_out}"
 
 
 def _too_late(deploy: Deploy) -> Iterator[_Problem]:

@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from airflow_mlops.config.parts.base import Part
-
-TargetMode = Literal["shadow", "canary"]
+from airflow_mlops.config.parts.deploy_target_sagemaker import SageMakerTargetConfig
+from airflow_mlops.config.parts.target_modes import TargetMode
 
 
 class EmbeddedTargetConfig(Part):
@@ -38,7 +38,7 @@ def _embedded_unless_said(value: Any) -> Any:
 
 
 Target = Annotated[
-    EmbeddedTargetConfig | InstalledTargetConfig,
+    EmbeddedTargetConfig | SageMakerTargetConfig | InstalledTargetConfig,
     Field(discriminator="type"),
     BeforeValidator(_embedded_unless_said),
 ]

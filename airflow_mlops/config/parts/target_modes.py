@@ -1,0 +1,8 @@
+"""What a serving target can do with a challenger before it is promoted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+TargetMode = Literal["shadow", "canary", "blue_green"]
+"""``canary``: any share of the rows, all of them included; ``blue_green``: all of them or none."""
