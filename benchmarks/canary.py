@@ -285,7 +285,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"\nno difference, ended by\n{by_check(nothing)}")
     rolled_back = sum(one.how != "promoted" for one in nothing) / len(nothing)
     print(f"\nfalse rollbacks at no difference: {rolled_back:.1%} (at most {FALSE_ALARMS:.0%})")
-    print(f"{time.perf_counter() - began:.0f} seconds")
+    print(f"{time.perf_counter() - began:.0f} seconds", file=sys.stderr)
     return 0 if rolled_back <= FALSE_ALARMS else 1
 
 
