@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_mlops.gateway.validation import Signature
+from airflow_mlops.gateway.rows import Signature
 
 _KINDS: dict[str, list[str]] = {
     "numeric": ["number", "boolean", "null"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,24 +52,51 @@ def serve_in_thread(settings: Settings, loader: ModelLoader | None = None) -> It
 
 def _server(settings: Settings, loader: ModelLoader | None) -> Any:
     try:
+        import httptools  # noqa: F401
+        import msgspec  # noqa: F401
         import prometheus_client  # noqa: F401
         import starlette  # noqa: F401
         import uvicorn
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "uvicorn", "gateway") from error
 
-    from airflow_mlops.gateway.app import create_app
+    from airflow_mlops.gateway.app import GatewayApp
+    from airflow_mlops.gateway.connections import bounded_protocol
     from airflow_mlops.gateway.process import Gateway
 
     config = uvicorn.Config(
-        create_app(Gateway(settings, loader or _registry(settings))),
+        GatewayApp(Gateway(settings, loader or _registry(settings))),
         host=settings.host,
         port=settings.port,
         access_log=False,
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
         server_header=False,
+        http=bounded_protocol(
+            HttpToolsProtocol, max_connections=settings.max_connections, head_seconds=settings.head_seconds
+        ),
+        ws="none",
+        proxy_headers=False,
+        backlog=2_048,
+        **_tls(settings),
     )
+    try:
+        config.load()
+    except ssl.SSLError as error:
+        raise ConfigError(f"The TLS files do not fit together or are no PEM files: {error}") from error
     return uvicorn.Server(config)
+
+
+def _tls(settings: Settings) -> dict[str, Any]:
+    tls = settings.tls
+    if tls is None:
+        return {}
+    asked = (
+        {}
+        if tls.client_ca is None
+        else {"ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    )
+    return {"ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key), **asked}
 
 
 def _registry(settings: Settings) -> ModelLoader:

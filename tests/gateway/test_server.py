@@ -46,7 +46,7 @@ class Loader:
         print("OMP_NUM_THREADS", os.environ["OMP_NUM_THREADS"], "numpy" in sys.modules, flush=True)
         return Slow()
 
-serve(Settings(model="m", store=Path(sys.argv[1]), port=int(sys.argv[2]), flush_seconds=60.0), Loader())
+serve(Settings(model="m", store=Path(sys.argv[1]), port=int(sys.argv[2])), Loader())
 """
 
 
