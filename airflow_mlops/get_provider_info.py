@@ -48,13 +48,14 @@ _GATEWAY = {
     "hook-class-name": "airflow_mlops.hooks.gateway.GatewayHook",
     "hook-name": "MLOps model gateway",
     "ui-field-behaviour": {
-        "hidden-fields": ["login", "extra"],
+        "hidden-fields": ["login"],
         "relabeling": {"schema": "Scheme", "password": "Admin token"},
         "placeholders": {
             "host": "models.example.com",
             "port": "8800",
             "schema": "http or https",
             "password": "the --token the gateway was started with",
+            "extra": '{"ca_cert": "/etc/mlops/ca.pem", "client_cert": "...", "client_key": "..."}',
         },
     },
 }

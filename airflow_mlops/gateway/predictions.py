@@ -121,7 +121,7 @@ class Predictions:
         """Small requests are answered to the end; large ones are what memory runs out by."""
         if size <= _INLINE_BYTES:
             return
-        if self._bytes_under_way > self._gateway.settings.max_in_flight_bytes:
+        if self._bytes_under_way > max(size, self._gateway.settings.max_in_flight_bytes):
             raise Refused(503, "Requests under way hold as much memory as they may; try again.", _AGAIN)
         if (problem := self._gateway.memory.problem) is not None:
             raise Refused(503, f"{problem} Send smaller requests, or try again.", _AGAIN)

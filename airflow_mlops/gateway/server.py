@@ -44,7 +44,8 @@ def serve_in_thread(settings: Settings, loader: ModelLoader | None = None) -> It
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="gateway")
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            scheme = "http" if settings.tls is None else "https"
+            yield f"{scheme}://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join()
@@ -65,6 +66,7 @@ def _server(settings: Settings, loader: ModelLoader | None) -> Any:
     from airflow_mlops.gateway.connections import bounded_protocol
     from airflow_mlops.gateway.process import Gateway
 
+    tls = _tls(settings)
     config = uvicorn.Config(
         GatewayApp(Gateway(settings, loader or _registry(settings))),
         host=settings.host,
@@ -78,25 +80,25 @@ def _server(settings: Settings, loader: ModelLoader | None) -> Any:
         ws="none",
         proxy_headers=False,
         backlog=2_048,
-        **_tls(settings),
+        **tls,
     )
-    try:
-        config.load()
-    except ssl.SSLError as error:
-        raise ConfigError(f"The TLS files do not fit together or are no PEM files: {error}") from error
     return uvicorn.Server(config)
 
 
 def _tls(settings: Settings) -> dict[str, Any]:
+    """uvicorn's own arguments. Raises ``ConfigError`` before anything is opened or claimed."""
     tls = settings.tls
     if tls is None:
         return {}
-    asked = (
-        {}
-        if tls.client_ca is None
-        else {"ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
-    )
-    return {"ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key), **asked}
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.cert, tls.key)
+        ssl.create_default_context(cafile=tls.client_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"The TLS files do not fit together or are no PEM files: {error}") from error
+    own = {"ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key)}
+    if tls.client_ca is None:
+        return own
+    return {**own, "ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
 
 
 def _registry(settings: Settings) -> ModelLoader:

@@ -239,6 +239,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_compaction_killed_at_any_step_loses_no_row_and_the_next_one_finishes_it(tmp_path: Path) -> None:
     whole = tmp_path / "whole" / "inference" / "m"
     write_segment(whole, 0)
