@@ -73,6 +73,16 @@ _OPTIONS = {
             "example": "/mnt/mlops",
             "default": "{AIRFLOW_HOME}/mlops",
         },
+        "inference_log": {
+            "description": (
+                "Folder or bucket (s3://bucket/prefix) of the model servers' Parquet files, where they are "
+                "started with --log. Empty: inference in the store."
+            ),
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": "s3://acme-mlops/inference",
+            "default": "",
+        },
         "configs_folder": {
             "description": "Folder of model YAMLs, read in addition to the folder of the DAG loader.",
             "version_added": "0.1.0",

@@ -46,7 +46,7 @@ class ParquetInferenceLog:
         no file has, and for a damaged file.
         """
         raw = DiskFolder(_folder_of(self._store, model))
-        parquet = raw if self._location is None else log_folder(f"{self._location.rstrip('/')}/{model}")
+        parquet = raw if self._location is None else log_folder(self._location, model)
         fault: Exception | None = None
         for _ in range(_TRIES):
             # Two listings, since one alone may miss a file and what replaces it: see ``vanished``.

@@ -52,17 +52,19 @@ class LogFolder(Protocol):
         """A folder with all that is in it."""
 
 
-def log_folder(location: str | Path) -> LogFolder:
-    """The folder at a path, or in the bucket that a URI names. Raises ``ConfigError`` for another URI."""
+def log_folder(location: str | Path, model: str) -> LogFolder:
+    """A model's folder below a path, or in the bucket that a URI names. Raises ``ConfigError`` for another
+    URI."""
     text = str(location)
     if text.startswith(_BUCKETS):
-        return BucketFolder(text)
+        place, question_mark, options = text.partition("?")
+        return BucketFolder(f"{place.rstrip('/')}/{model}{question_mark}{options}")
     if "://" in text:
         raise ConfigError(
             f"The inference log cannot be kept at {text}: expected a folder, or a URI that begins with "
             f"{', '.join(_BUCKETS)}."
         )
-    return DiskFolder(Path(location))
+    return DiskFolder(Path(location) / model)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def command(model: str, store: Path, location: str | None, keep_days: int | None
     os.nice(10)
     root = store / "inference" / model
     try:
-        folder = log_folder(root if location is None else f"{location.rstrip('/')}/{model}")
+        folder = log_folder(store / "inference" if location is None else location, model)
         done = compact(root, folder, today=datetime.now(timezone.utc).date(), keep_days=keep_days)
     except (MlopsError, OSError) as error:
         raise click.ClickException(f"the inference log of {model} could not be compacted: {error}") from error

@@ -23,7 +23,7 @@ class GatewayApp:
 
     def __init__(self, gateway: Gateway) -> None:
         self._predictions = Predictions(gateway)
-        self._other = _other_routes(gateway)
+        self._other = other_routes(gateway)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] in PATHS:
@@ -32,7 +32,9 @@ class GatewayApp:
             await self._other(scope, receive, send)
 
 
-def _other_routes(gateway: Gateway) -> Starlette:
+def other_routes(gateway: Gateway) -> Starlette:
+    """All but the routes that predict, and the start and end of the gateway."""
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await gateway.start()
