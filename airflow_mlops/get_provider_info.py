@@ -48,13 +48,14 @@ _GATEWAY = {
     "hook-class-name": "airflow_mlops.hooks.gateway.GatewayHook",
     "hook-name": "MLOps model gateway",
     "ui-field-behaviour": {
-        "hidden-fields": ["login", "extra"],
+        "hidden-fields": ["login"],
         "relabeling": {"schema": "Scheme", "password": "Admin token"},
         "placeholders": {
             "host": "models.example.com",
             "port": "8800",
             "schema": "http or https",
             "password": "the --token the gateway was started with",
+            "extra": '{"ca_cert": "/etc/mlops/ca.pem", "client_cert": "...", "client_key": "..."}',
         },
     },
 }
@@ -71,6 +72,16 @@ _OPTIONS = {
             "type": "string",
             "example": "/mnt/mlops",
             "default": "{AIRFLOW_HOME}/mlops",
+        },
+        "inference_log": {
+            "description": (
+                "Folder or bucket (s3://bucket/prefix) of the model servers' Parquet files, where they are "
+                "started with --log. Empty: inference in the store."
+            ),
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": "s3://acme-mlops/inference",
+            "default": "",
         },
         "configs_folder": {
             "description": "Folder of model YAMLs, read in addition to the folder of the DAG loader.",

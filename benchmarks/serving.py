@@ -1,13 +1,20 @@
-"""What serving costs: the model server, MLflow's own scoring server and bare scikit-learn, in one run.
+"""What serving costs: this package's server, MLflow's, LitServe, BentoML and bare scikit-learn, in one run.
 
-    python benchmarks/serving.py [--seconds 2] [--without-mlflow]
+    python benchmarks/serving.py [--rounds 3] [--seconds 2] [--peers VENV] [--without-peers]
 
-One HistGradientBoosting classifier is registered in a real MLflow and answered by each of them: by
-``airflow-mlops serve`` with its checks and its inference log on, by ``mlflow models serve`` with one worker,
-and by ``predict_proba`` in a loop of this process, the floor below which no server can be. The requests come
-from this process over kept-alive connections, each of which sends its next request when it has its answer.
-Servers are first held to give the floor's very predictions. CPU is that of the server's process tree,
-without the client. All of it shares one machine, so compare columns with each other, not with another day.
+One HistGradientBoosting classifier of 20 numbers is registered in a real MLflow and answered by each of them:
+by ``airflow-mlops serve`` with its checks and its inference log on, by ``mlflow models serve`` with one
+worker, by LitServe and BentoML with one worker each, as they come and with their batching, and by
+``predict_proba`` in a loop of this process, with the frame made of the rows as a server has to (the floor of
+the table) and with one that is there already. LitServe and BentoML do not fit beside Airflow: they get an
+environment of their own below ``build/``, unless ``--peers`` names one.
+
+The requests come from this process over kept-alive connections, each of which sends its next request when it
+has its answer. Servers are first held to give the floor's very predictions; those whose turn it is not are
+stopped by a signal. CPU is that of a server's process tree, without the client. A cell is the median of its
+rounds. All of it shares one machine, so compare rows with each other, not with another day.
+
+At the end the challenger's weight is moved 100 times and versions are swapped ten times while requests go on.
 """
 
 from __future__ import annotations
@@ -18,15 +25,17 @@ import contextlib
 import json
 import os
 import platform
+import resource
 import signal
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +49,15 @@ import pandas as pd
 import psutil
 
 MODEL = "delays"
-OURS, MLFLOWS, FLOOR = "airflow-mlops serve", "mlflow models serve", "bare scikit-learn"
+OURS, MLFLOWS = "airflow-mlops serve", "mlflow models serve"
+FLOOR, ALONE = "scikit-learn", "predict_proba alone"
+LITSERVE, BENTOML, BATCHED = "LitServe", "BentoML", ", batching"
 CONNECTIONS, ROWS = (1, 16), (1, 100)
+FEATURES = 20
+WEIGHT_CHANGES, SWAPS = 100, 10
 BIN = Path(sys.executable).parent
+HERE = Path(__file__).parent
+Cell = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,47 +82,58 @@ class Server:
     process: psutil.Process
 
     def cpu_seconds(self) -> float:
-        times = (one.cpu_times() for one in (self.process, *self.process.children(recursive=True)))
-        return float(sum(time.user + time.system for time in times))
+        """Of the process and its children, those that have ended too."""
+        spent = 0.0
+        for one in (self.process, *self.process.children(recursive=True)):
+            times = one.cpu_times()
+            spent += times.user + times.system
+        own = self.process.cpu_times()
+        return spent + own.children_user + own.children_system
+
+    @contextlib.contextmanager
+    def awake(self) -> Iterator[None]:
+        """Stopped but for the block: another's idle work would slow who is measured."""
+        os.killpg(self.process.pid, signal.SIGCONT)
+        try:
+            yield
+        finally:
+            os.killpg(self.process.pid, signal.SIGSTOP)
 
 
-def flights(rows: int) -> pd.DataFrame:
-    """Numbers and categories as a model of tabular data has them; made up, since only their cost matters."""
+def readings(rows: int) -> pd.DataFrame:
+    """Numbers; made up, since only their cost matters."""
     rng = np.random.default_rng(7)
-    numbers = {f"number_{n}": rng.normal(size=rows) for n in range(7)}
-    return pd.DataFrame(numbers | {name: rng.choice(list("ABCDEFGH"), rows) for name in ("from_", "to")})
+    return pd.DataFrame({f"number_{n}": rng.normal(size=rows) for n in range(FEATURES)})
 
 
 def trained(frame: pd.DataFrame) -> Any:
-    from sklearn.compose import make_column_transformer
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OrdinalEncoder
 
-    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    columns = make_column_transformer((encoder, ["from_", "to"]), remainder="passthrough")
-    late = frame["number_0"] + (frame["from_"] == "A") + np.random.default_rng(8).normal(size=len(frame)) > 1
-    return make_pipeline(columns, HistGradientBoostingClassifier(max_iter=100)).fit(frame, late)
+    noise = np.random.default_rng(8).normal(size=len(frame))
+    return HistGradientBoostingClassifier(max_iter=100).fit(frame, frame["number_0"] + noise > 1)
 
 
-def register(tracking_uri: str, estimator: Any, frame: pd.DataFrame) -> None:
+def register(tracking_uri: str, estimator: Any, frame: pd.DataFrame, versions: int) -> None:
     from airflow_mlops.backends.tracking_mlflow import MlflowTracking
 
     tracking = MlflowTracking(tracking_uri)
-    run = tracking.log_training(
-        experiment=MODEL,
-        run_name="benchmark",
-        run_key="benchmark|1|-1",
-        estimator=estimator,
-        input_example=frame.head(),
-        task="binary_classification",
-        params={},
-        tags={},
-        dataset_uri="memory:",
-        dataset_version="0" * 64,
-        trusted_types=(),
-    )
-    tracking.set_alias(MODEL, "champion", tracking.register(MODEL, run, {}).version)
+    for number in range(versions):
+        run = tracking.log_training(
+            experiment=MODEL,
+            run_name="benchmark",
+            run_key=f"benchmark|{number}|-1",
+            estimator=estimator,
+            input_example=frame.head(),
+            task="binary_classification",
+            params={},
+            tags={},
+            dataset_uri="memory:",
+            dataset_version="0" * 64,
+            trusted_types=(),
+        )
+        version = tracking.register(MODEL, run, {}).version
+        if number == 0:
+            tracking.set_alias(MODEL, "champion", version)
 
 
 def free_port() -> int:
@@ -117,7 +143,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(command: list[str], log: Path, ready: str) -> Iterator[psutil.Process]:
+def running(
+    command: list[str], log: Path, ready: str, variables: Mapping[str, str] | None = None
+) -> Iterator[psutil.Process]:
     """A program in a process group of its own, until its ``ready`` address answers; ended with the block."""
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -126,11 +154,15 @@ def running(command: list[str], log: Path, ready: str) -> Iterator[psutil.Proces
             stderr=subprocess.STDOUT,
             cwd=log.parent,
             # `mlflow models serve` looks for uvicorn on the PATH.
-            env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"},
+            env={
+                **os.environ,
+                "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+                **(variables or {}),
+            },
             start_new_session=True,
         )
     try:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while True:
             with contextlib.suppress(httpx.TransportError):
                 if httpx.get(ready).status_code == 200:
@@ -141,19 +173,21 @@ def running(command: list[str], log: Path, ready: str) -> Iterator[psutil.Proces
         yield psutil.Process(process.pid)
     finally:
         with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGCONT)
             os.killpg(process.pid, signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(10)
-        except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        process.wait()
 
 
 @contextlib.contextmanager
 def ours(tracking_uri: str, folder: Path) -> Iterator[Server]:
     url = f"http://127.0.0.1:{(port := free_port())}"
     command = [str(BIN / "airflow-mlops"), "serve", "--model", MODEL, "--tracking-uri", tracking_uri]
-    command += ["--store", str(folder / "store"), "--port", str(port)]
+    # Compaction is measured by itself: by the minute it would fall into one cell or another.
+    command += ["--store", str(folder / "store"), "--port", str(port), "--compact-seconds", "0"]
     with running(command, folder / "gateway.log", f"{url}/ready") as process:
         yield Server(
             OURS,
@@ -192,50 +226,136 @@ def mlflows(estimator: Any, frame: pd.DataFrame, folder: Path) -> Iterator[Serve
         )
 
 
+@contextlib.contextmanager
+def litserve(python: Path, model: Path, folder: Path, batch: int) -> Iterator[Server]:
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    command = [
+        str(python),
+        str(HERE / "serving_peers" / "litserve_app.py"),
+        str(model),
+        str(port),
+        str(batch),
+    ]
+    with running(command, folder / f"litserve-{batch}.log", f"{url}/health") as process:
+        yield Server(
+            LITSERVE + (BATCHED if batch > 1 else ""),
+            url,
+            "/predict",
+            lambda frame: {"rows": frame.to_dict("records")},
+            lambda answer: answer["predictions"],
+            process,
+        )
+
+
+@contextlib.contextmanager
+def bentoml(python: Path, model: Path, folder: Path, batch: int) -> Iterator[Server]:
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    command = [str(python), "-m", "bentoml", "serve", "bentoml_app:Delays", "--port", str(port)]
+    command += ["--working-dir", str(HERE / "serving_peers")]
+    variables = {
+        "BENCHMARK_MODEL": str(model),
+        "BENCHMARK_BATCH": str(batch),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "BENTOML_HOME": str(folder / f"bento-home-{batch}"),
+    }
+    with running(command, folder / f"bentoml-{batch}.log", f"{url}/readyz", variables) as process:
+        yield Server(
+            BENTOML + (BATCHED if batch > 1 else ""),
+            url,
+            "/predict",
+            lambda frame: {"rows": frame.to_dict("records")},
+            lambda answer: answer,
+            process,
+        )
+
+
+def peers_python(given: Path | None) -> Path:
+    """A Python that has LitServe, BentoML and this one's scikit-learn: the one given, or one made here."""
+    import sklearn
+
+    folder = given or Path("build/serving-peers").absolute()
+    python = folder / "bin" / "python"
+    if not python.exists():
+        print(f"installing LitServe and BentoML into {folder}", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        wanted = [
+            "litserve>=0.2.17",
+            "bentoml>=1.4.30",
+            f"scikit-learn=={sklearn.__version__}",
+            "pandas>=2.2",
+        ]
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *wanted], check=True)
+    return python
+
+
 def check(server: Server, estimator: Any, frame: pd.DataFrame) -> None:
     answer = httpx.post(server.url + server.path, json=server.body(frame), timeout=60).raise_for_status()
     if not np.allclose(server.answers(answer.json()), estimator.predict_proba(frame)[:, 1]):
         raise SystemExit(f"{server.name} does not answer as the model does.")
 
 
-async def _caller(server: Server, request: bytes, end: float, seconds: list[float]) -> None:
+@dataclass(slots=True)
+class Load:
+    """What callers saw: how long each answer took, and what was no answer."""
+
+    seconds: list[float]
+    failed: list[str]
+
+
+async def _caller(server: Server, request: bytes, go_on: Callable[[], bool], load: Load) -> None:
     host, port = server.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    while (started := time.perf_counter()) < end:
+    while go_on():
+        started = time.perf_counter()
         writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = head.lower().split(b"content-length:", 1)[1].split(b"\r\n", 1)[0]
+            body = await reader.readexactly(int(length))
+        except (OSError, EOFError, IndexError) as error:
+            load.failed.append(f"{type(error).__name__}: {error}")
+            break
+        load.seconds.append(time.perf_counter() - started)
         if b" 200 " not in head[:20]:
-            raise SystemExit(f"{server.name} answered {head.decode()}")
-        length = head.lower().split(b"content-length:", 1)[1].split(b"\r\n", 1)[0]
-        await reader.readexactly(int(length))
-        seconds.append(time.perf_counter() - started)
+            load.failed.append(f"{head[:20].decode()}: {body[:200].decode()}")
     writer.close()
 
 
-async def _load(server: Server, request: bytes, connections: int, seconds: float) -> list[float]:
-    taken: list[float] = []
-    end = time.perf_counter() + seconds
-    await asyncio.gather(*(_caller(server, request, end, taken) for _ in range(connections)))
-    return taken
+async def _load(server: Server, request: bytes, connections: int, go_on: Callable[[], bool]) -> Load:
+    load = Load([], [])
+    await asyncio.gather(*(_caller(server, request, go_on, load) for _ in range(connections)))
+    return load
+
+
+def as_request(server: Server, frame: pd.DataFrame) -> bytes:
+    body = json.dumps(server.body(frame)).encode()
+    head = f"POST {server.path} HTTP/1.1\r\nHost: benchmark\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def measure_server(server: Server, frame: pd.DataFrame, connections: int, seconds: float) -> Measured:
-    body = json.dumps(server.body(frame)).encode()
-    head = f"POST {server.path} HTTP/1.1\r\nHost: benchmark\r\nContent-Type: application/json\r\n"
-    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-    asyncio.run(_load(server, request, connections, seconds / 5))
+    request = as_request(server, frame)
+
+    def loaded(seconds: float) -> Load:
+        end = time.perf_counter() + seconds
+        load = asyncio.run(_load(server, request, connections, lambda: time.perf_counter() < end))
+        if load.failed:
+            raise SystemExit(f"{server.name} failed: {load.failed[0]}")
+        return load
+
+    loaded(seconds / 5)
     cpu, started = server.cpu_seconds(), time.perf_counter()
-    taken = asyncio.run(_load(server, request, connections, seconds))
-    return _measured(taken, time.perf_counter() - started, server.cpu_seconds() - cpu)
+    load = loaded(seconds)
+    return _measured(load.seconds, time.perf_counter() - started, server.cpu_seconds() - cpu)
 
 
-def measure_floor(estimator: Any, frame: pd.DataFrame, seconds: float) -> Measured:
-    """The loop that a server cannot beat: rows to a frame, frame to probabilities, on one thread."""
-    rows, taken = frame.to_dict("records"), []
+def measure_floor(predict: Callable[[], Any], seconds: float) -> Measured:
+    """A loop on one thread, without a server."""
+    taken = []
     cpu, begun = time.process_time(), time.perf_counter()
     while time.perf_counter() < begun + seconds:
         started = time.perf_counter()
-        estimator.predict_proba(pd.DataFrame(rows))
+        predict()
         taken.append(time.perf_counter() - started)
     return _measured(taken, time.perf_counter() - begun, time.process_time() - cpu)
 
@@ -245,62 +365,156 @@ def _measured(taken: list[float], wall: float, cpu: float) -> Measured:
     return Measured(len(taken) / wall, 1e3 * cuts[49], 1e3 * cuts[98], 1e3 * cpu / len(taken))
 
 
-def measure(
-    contender: contextlib.AbstractContextManager[Server],
-    estimator: Any,
-    frame: pd.DataFrame,
-    seconds: float,
-    results: dict[tuple[str, int, int], Measured],
-) -> None:
-    """All cells of one server, which runs alone: another's idle work would slow it."""
-    with contender as server:
-        check(server, estimator, frame.head(200))
-        for rows in ROWS:
-            for connections in CONNECTIONS:
-                cell = measure_server(server, frame.head(rows), connections, seconds)
-                results[server.name, rows, connections] = cell
+def medians(rounds: list[dict[Cell, Measured]]) -> dict[Cell, Measured]:
+    return {
+        cell: Measured(
+            *(
+                statistics.median(getattr(one[cell], field.name) for one in rounds)
+                for field in fields(Measured)
+            )
+        )
+        for cell in rounds[0]
+    }
 
 
-def show(results: dict[tuple[str, int, int], Measured]) -> None:
-    """Every cell, then each server's throughput and CPU as multiples of the floor's and of each other."""
+def changes_under_load(server: Server, frame: pd.DataFrame) -> None:
+    """Move the weight and swap versions while 16 callers go on, and count what was not answered."""
+    request = as_request(server, frame.head(1))
+    done = threading.Event()
+    found: list[Load] = []
+    caller = threading.Thread(
+        target=lambda: found.append(asyncio.run(_load(server, request, 16, lambda: not done.is_set())))
+    )
+    caller.start()
+    champion, challenger = "1", "2"
+    try:
+        with httpx.Client(base_url=f"{server.url}/admin", timeout=60) as admin:
+            for swap in range(SWAPS):
+                rollout = {"rollout_id": f"swap-{swap}", "version": challenger}
+                for step in range(WEIGHT_CHANGES // SWAPS):
+                    weight = (step + 1) / (WEIGHT_CHANGES // SWAPS)
+                    change = {**rollout, "mode": "canary", "weight": weight}
+                    admin.put("/traffic", json=change).raise_for_status()
+                admin.post("/promote", json=rollout).raise_for_status()
+                champion, challenger = challenger, champion
+    finally:
+        done.set()
+        caller.join()
+    (load,) = found
+    print(
+        f"\n{WEIGHT_CHANGES} weight changes and {SWAPS} version swaps under load: {len(load.failed)} of "
+        f"{len(load.seconds)} requests failed, "
+        f"p99 {1e3 * statistics.quantiles(load.seconds, n=100)[98]:.1f} ms"
+    )
+    for one in sorted(set(load.failed))[:5]:
+        print(f"  {one}")
+
+
+def log_kept(server: Server, folder: Path) -> None:
+    """Whether every row is in the log, and what it costs to make Parquet of it, later and at low priority."""
+    counted = {}
+    for line in httpx.get(f"{server.url}/metrics").text.splitlines():
+        name, _, value = line.rpartition(" ")
+        counted[name] = value
+    dropped = float(counted["mlops_gateway_log_rows_dropped_total"])
+    written = float(counted["mlops_gateway_log_rows_written_total"])
+    print(f"inference log: {written:.0f} rows written, {dropped:.0f} dropped")
+    server.process.terminate()
+    server.process.wait(60)
+    command = [str(BIN / "airflow-mlops"), "compact-log", "--model", MODEL, "--store", str(folder / "store")]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"made Parquet afterwards: {1e3 * cpu / written:.3f} ms of CPU a row, at low priority")
+
+
+def show(results: dict[Cell, Measured]) -> None:
+    """Every cell, then what the server is held to."""
     head = f"{'rows':>5}{'conn.':>6}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms/req':>12}{'x floor':>9}"
     print(f"\n{'':22}{head}")
-    for (name, rows, connections), one in results.items():
+    for (name, rows, connections), one in sorted(results.items(), key=lambda item: item[0][1:]):
         floor = results[FLOOR, rows, 1]
         ratio = f"{one.requests_per_second / floor.requests_per_second:9.2f}"
         cells = f"{one.requests_per_second:9.0f}{one.p50_ms:9.2f}{one.p99_ms:9.2f}{one.cpu_ms:12.2f}"
         print(f"{name:22}{rows:5}{connections:6}{cells}{ratio}")
+    print()
+    mine = results[OURS, 1, 16]
     for (name, rows, connections), one in results.items():
-        peer = results.get((MLFLOWS, rows, connections))
-        if name == OURS and peer is not None:
-            requests = one.requests_per_second / peer.requests_per_second
-            print(
-                f"{rows} rows, {connections} connections: {requests:.1f} times the requests of {MLFLOWS}, "
-                f"{one.p99_ms / peer.p99_ms:.2f} of its p99, {one.cpu_ms / peer.cpu_ms:.2f} of its CPU"
-            )
+        if (rows, connections) == (1, 16) and name != OURS:
+            times = mine.requests_per_second / one.requests_per_second
+            print(f"1 row, 16 connections: {times:.1f} times the requests of {name}")
+    for connections in CONNECTIONS:
+        spent = results[OURS, 100, connections].cpu_ms
+        times = [spent / results[name, 100, 1].cpu_ms for name in (FLOOR, ALONE)]
+        print(
+            f"100 rows, {connections} connections: {times[0]:.2f} times the CPU of {FLOOR} with the frame, "
+            f"{times[1]:.2f} of predict_proba alone"
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=2.0, help="how long each cell is measured")
-    parser.add_argument("--without-mlflow", action="store_true", help="leave MLflow's scoring server out")
+    parser.add_argument(
+        "--seconds", type=float, default=2.0, help="how long each cell is measured in a round"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="how often; a cell is the median")
+    parser.add_argument("--peers", type=Path, help="an environment that has LitServe and BentoML")
+    parser.add_argument("--without-peers", action="store_true", help="measure this package's server alone")
     options = parser.parse_args()
+    import joblib
+
     from airflow_mlops.testing.mlflow_server import mlflow_server
 
-    frame = flights(20_000)
+    frame = readings(20_000)
     estimator = trained(frame)
-    results: dict[tuple[str, int, int], Measured] = {}
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {options.seconds:g} s a cell")
-    with tempfile.TemporaryDirectory() as name:
+    print(
+        f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the "
+        f"start, {options.rounds} rounds of {options.seconds:g} s a cell"
+    )
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        with mlflow_server(folder / "mlflow") as tracking_uri:
-            register(tracking_uri, estimator, frame)
+        tracking_uri = stack.enter_context(mlflow_server(folder / "mlflow"))
+        register(tracking_uri, estimator, frame, 2)
+        mine = stack.enter_context(ours(tracking_uri, folder))
+        servers = [mine]
+        if not options.without_peers:
+            joblib.dump(estimator, model := folder / "model.joblib")
+            python = peers_python(options.peers)
+            servers.append(stack.enter_context(mlflows(estimator, frame, folder)))
+            for batch in (1, 64):
+                servers.append(stack.enter_context(litserve(python, model, folder, batch)))
+                servers.append(stack.enter_context(bentoml(python, model, folder, batch)))
+        for server in servers:
+            check(server, estimator, frame.head(200))
+            os.killpg(server.process.pid, signal.SIGSTOP)
+        rounds = [one_round(servers, estimator, frame, options.seconds) for _ in range(options.rounds)]
+        show(medians(rounds))
+        with mine.awake():
+            changes_under_load(mine, frame)
+        os.killpg(mine.process.pid, signal.SIGCONT)
+        log_kept(mine, folder)
+
+
+def one_round(
+    servers: list[Server], estimator: Any, frame: pd.DataFrame, seconds: float
+) -> dict[Cell, Measured]:
+    results: dict[Cell, Measured] = {}
+    for rows in ROWS:
+        some = frame.head(rows)
+        records = some.to_dict("records")
+        for name, predict in (
+            (FLOOR, lambda records=records: estimator.predict_proba(pd.DataFrame(records))),
+            (ALONE, lambda some=some: estimator.predict_proba(some)),
+        ):
+            results[name, rows, 1] = measure_floor(predict, seconds)
+    for server in servers:
+        with server.awake():
             for rows in ROWS:
-                results[FLOOR, rows, 1] = measure_floor(estimator, frame.head(rows), options.seconds)
-            measure(ours(tracking_uri, folder), estimator, frame, options.seconds, results)
-        if not options.without_mlflow:
-            measure(mlflows(estimator, frame, folder), estimator, frame, options.seconds, results)
-    show(results)
+                for connections in CONNECTIONS:
+                    cell = measure_server(server, frame.head(rows), connections, seconds)
+                    results[server.name, rows, connections] = cell
+    return results
 
 
 if __name__ == "__main__":

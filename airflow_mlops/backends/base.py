@@ -223,12 +223,16 @@ class ServingEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where the backends of a run are. Secrets are filled in by the hooks and never written to a file."""
+    """Where the backends of a run are. Secrets are filled in by the hooks and never written to a file.
+
+    ``inference_log`` is the model server's ``--log``, where it has one.
+    """
 
     store: str
     tracking: str | None = None
     tracking_token: str | None = None
     serving: ServingEndpoint | None = None
+    inference_log: str | None = None
 
 
 class Backends(Protocol):

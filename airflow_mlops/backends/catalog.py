@@ -137,7 +137,7 @@ class ConnectedBackends:
 
     @cached_property
     def inference_log(self) -> InferenceLog:
-        log: InferenceLog = load_part("inference_log.parquet")(self.store)
+        log: InferenceLog = load_part("inference_log.parquet")(self.store, self.endpoints.inference_log)
         return log
 
     @cached_property

@@ -1,29 +1,42 @@
-"""What the model server answered, read from the Parquet files it writes below ``inference/<model>/``."""
+"""What the model server answered: Parquet files below ``date=<day>/``, and raw segments that are not yet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from airflow_mlops.backends.base import ObjectStore
-from airflow_mlops.backends.data_parquet import is_data
+from airflow_mlops.backends.log_compaction import replaced_by_day_files, write_part
+from airflow_mlops.backends.log_folder import DiskFolder, LogFolder, RemoteFile, log_folder
 from airflow_mlops.backends.parquet_files import empty_frame, read_window
+from airflow_mlops.backends.raw_rows import SegmentTables
+from airflow_mlops.backends.raw_segment import DamagedSegment
 from airflow_mlops.backends.row_window import rows_in_window
+from airflow_mlops.core.inference_files import Counting, counting, vanished
 from airflow_mlops.core.windows import Window
+from airflow_mlops.exceptions import BackendUnavailable, DataRefused
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ALWAYS = ("request_id", "key", "event_time", "received_at", "version", "role", "prediction")
 ALSO = ("mode", "weight", "rollout_id", "error", "latency_seconds")
+_TRIES = 20
 
 
 class ParquetInferenceLog:
-    """Reads the log of a server that may be writing at this moment: it writes under a name that starts
-    with a dot and renames, so every file that is seen is whole."""
+    """Reads the log of a server that may be writing, and compacting, at this moment: every row is there once.
 
-    def __init__(self, store: ObjectStore) -> None:
+    ``location`` is the folder or bucket that the server's Parquet files are in, where that is not the store's
+    ``inference``. The server's raw segments are seen where they lie in the store.
+    """
+
+    def __init__(self, store: ObjectStore, location: str | None = None) -> None:
         self._store = store
+        self._location = location
 
     def read(self, model: str, window: Window, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows with event time in the window, by event time; empty where nothing was asked.
@@ -32,13 +45,75 @@ class ParquetInferenceLog:
         some versions of the model did not have is null in their rows. Raises ``DataRefused`` for one that
         no file has, and for a damaged file.
         """
-        keys = self._store.keys(f"inference/{model}")
-        files = [self._store.local_path(key) for key in keys if key.endswith(".parquet") and is_data(key)]
-        wanted = None if columns is None else list(dict.fromkeys([*ALWAYS, *columns]))
+        raw = DiskFolder(_folder_of(self._store, model))
+        parquet = raw if self._location is None else log_folder(self._location, model)
+        fault: Exception | None = None
+        for _ in range(_TRIES):
+            # Two listings, since one alone may miss a file and what replaces it: see ``vanished``.
+            earlier, names = _names(raw, parquet), _names(raw, parquet)
+            if vanished(earlier, names):
+                continue
+            try:
+                found = counting(names, replaced_by_day_files(parquet, names))
+                return _read(raw, parquet, found, model, window, columns)
+            except (DataRefused, OSError) as error:
+                if names == _names(raw, parquet):
+                    raise
+                # A file that was renamed or replaced after it was listed; the next listing has the other.
+                fault = error
+        raise fault or BackendUnavailable(
+            f"The inference log of {model} was rewritten each of the {_TRIES} times that it was listed. Is "
+            "more than one server or `airflow-mlops compact-log` at work on it?"
+        )
+
+
+def _folder_of(store: ObjectStore, model: str) -> Path:
+    """The model's folder in the store, whose keys are files."""
+    uri = urlsplit(store.uri(f"inference/{model}"))
+    if uri.scheme != "file":
+        raise DataRefused(f"the inference log is read from a folder, and the store is at {uri.geturl()}")
+    return Path(unquote(uri.path))
+
+
+def _names(raw: LogFolder, parquet: LogFolder) -> list[str]:
+    # Segments first: one that is gone by then has its part in the second listing.
+    return sorted({*raw.names(), *(parquet.names() if parquet is not raw else ())})
+
+
+def _read(
+    raw: LogFolder,
+    parquet: LogFolder,
+    found: Counting,
+    model: str,
+    window: Window,
+    columns: Sequence[str] | None,
+) -> pd.DataFrame:
+    wanted = None if columns is None else list(dict.fromkeys([*ALWAYS, *columns]))
+    files: list[Path | RemoteFile] = [parquet.file(name) for name in found.parquet]
+    with tempfile.TemporaryDirectory(prefix="airflow-mlops-log-") as scratch:
+        # Through a file, so that the rows that are not Parquet yet are filtered and fitted as all others are.
+        files += _as_parquet((raw.file(name) for name in found.segments), Path(scratch))
         if not files:
             return empty_frame("event_time", wanted or [*ALWAYS, *ALSO])
         origin = f"the inference log of {model}"
         rows = read_window(files, window, time_column="event_time", columns=wanted, origin=origin)
-        return rows_in_window(
-            rows, window, time_column="event_time", columns=wanted or list(rows.columns), origin=origin
-        )
+    return rows_in_window(
+        rows, window, time_column="event_time", columns=wanted or list(rows.columns), origin=origin
+    )
+
+
+def _as_parquet(segments: Iterable[Path | RemoteFile], scratch: Path) -> list[Path]:
+    written = []
+    for segment in segments:
+        if isinstance(segment, RemoteFile):
+            raise AssertionError("segments are on the disk of the server that writes them")
+        try:
+            tables = SegmentTables(segment.read_bytes())
+        except DamagedSegment:
+            # The server has just made it, or compaction will put it aside and say so.
+            continue
+        path = scratch / f"{segment.stem}.parquet"
+        with path.open("wb") as file:
+            if write_part(tables, file):
+                written.append(path)
+    return written

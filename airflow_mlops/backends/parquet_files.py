@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_mlops.backends.log_folder import RemoteFile
 from airflow_mlops.backends.row_window import no_time, refuse_missing_columns
 from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import DataRefused
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read_window(
-    files: Sequence[Path],
+    files: Sequence[Path | RemoteFile],
     window: Window,
     *,
     time_column: str,
@@ -39,7 +40,7 @@ def read_window(
     wanted = list(schema.names if columns is None else dict.fromkeys([time_column, *columns]))
     refuse_missing_columns([time_column, *wanted], schema.names, origin)
     try:
-        dataset = ds.dataset([str(file) for file in files], schema=schema, format="parquet")
+        dataset = ds.dataset([_dataset(file, schema) for file in files])
         table = dataset.to_table(columns=wanted, filter=_inside(schema, time_column, window, origin))
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
         raise DataRefused(f"{origin} cannot be read: {error}") from error
@@ -55,13 +56,26 @@ def empty_frame(time_column: str, columns: Sequence[str]) -> pd.DataFrame:
     return frame.astype({time_column: "datetime64[us, UTC]"}) if time_column in columns else frame
 
 
-def _may_touch(file: Path, window: Window, time_column: str) -> bool:
+def _dataset(file: Path | RemoteFile, schema: Any) -> Any:
+    import pyarrow.dataset as ds
+
+    path, filesystem = _place(file)
+    return ds.dataset(path, schema=schema, format="parquet", filesystem=filesystem)
+
+
+def _place(file: Path | RemoteFile) -> tuple[str, Any]:
+    """The path, and the file system where it is not the local one."""
+    return (file.path, file.filesystem) if isinstance(file, RemoteFile) else (str(file), None)
+
+
+def _may_touch(file: Path | RemoteFile, window: Window, time_column: str) -> bool:
     """False only where every row group's statistics prove it; a file that cannot be read is left to fail."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_metadata(file)
+        path, filesystem = _place(file)
+        metadata = pq.read_metadata(path, filesystem=filesystem)
     except (pa.ArrowInvalid, OSError):
         return True
     names = metadata.schema.names
@@ -79,14 +93,15 @@ def _may_touch(file: Path, window: Window, time_column: str) -> bool:
     return False
 
 
-def _common_schema(files: Sequence[Path], origin: str) -> Any:
+def _common_schema(files: Sequence[Path | RemoteFile], origin: str) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schemas = []
     for file in files:
         try:
-            schemas.append(pq.read_schema(file).remove_metadata())
+            path, filesystem = _place(file)
+            schemas.append(pq.read_schema(path, filesystem=filesystem).remove_metadata())
         except (pa.ArrowInvalid, OSError) as error:
             raise DataRefused(
                 f"{file} is not a whole Parquet file: {error}. Write it again, or move it away; it is best "

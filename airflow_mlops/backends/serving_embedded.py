@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from airflow_mlops.exceptions import BackendUnavailable, ConfigError, ModelRefus
 # A cold model takes seconds to load, and a change answers once it is loaded.
 _LOADING_SECONDS = 120.0
 _TIMEOUT_SECONDS = 15.0
+TLS_EXTRAS = ("ca_cert", "client_cert", "client_key")
 
 _Read = TypeVar("_Read")
 
@@ -39,6 +41,7 @@ class EmbeddedTarget:
         self._token = endpoint.token
         self._model = endpoint.model
         self._transport = transport
+        self._verify = tls_context(endpoint.extra)
 
     def traffic(self) -> Traffic:
         """What the gateway is told to serve. Raises ``ModelRefused`` if it is another model's gateway."""
@@ -94,7 +97,11 @@ class EmbeddedTarget:
         headers = {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
         try:
             with httpx.Client(
-                base_url=self._url, headers=headers, timeout=seconds, transport=self._transport
+                base_url=self._url,
+                headers=headers,
+                timeout=seconds,
+                transport=self._transport,
+                verify=self._verify,
             ) as client:
                 response = client.request(method, path, json=body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -145,6 +152,30 @@ class EmbeddedTarget:
             f"{_version(traffic.champion)}, challenger {_version(traffic.challenger)}, {traffic.mode} at "
             f"weight {traffic.weight}. Somebody else may be moving its traffic; repeat the change."
         )
+
+
+def tls_context(extra: Mapping[str, Any]) -> ssl.SSLContext | bool:
+    """What an HTTPS call trusts and shows, by the connection's extra: ``ca_cert`` is the authority of the
+    gateway's certificate (none: those that the system trusts), ``client_cert`` and ``client_key`` are what a
+    gateway with ``--tls-client-ca`` asks for. All are paths of PEM files on the worker.
+
+    Raises ``ConfigError`` for a file that cannot be read.
+    """
+    given = {name: str(extra[name]) for name in TLS_EXTRAS if extra.get(name)}
+    if not given:
+        return True
+    if ("client_cert" in given) != ("client_key" in given):
+        raise ConfigError("the gateway's connection needs both client_cert and client_key in its extra")
+    try:
+        context = ssl.create_default_context(cafile=given.get("ca_cert"))
+        if "client_cert" in given:
+            context.load_cert_chain(given["client_cert"], given["client_key"])
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"the files of the gateway's connection ({', '.join(given.values())}) cannot be used: {error}; "
+            "they must be PEM files that the worker can read"
+        ) from error
+    return context
 
 
 def _version(model: ModelRef | None) -> str | None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
 
 @click.command("serve")
 @click.option("--model", required=True, help="Name of the registered model.")
@@ -42,6 +44,44 @@ import click
     help="A type that model files may hold, as in the YAML's training.trusted_types. Repeat it for more.",
 )
 @click.option("--poll-seconds", default=2.0, show_default=True, type=click.FloatRange(min=0.1))
+@click.option("--tls-cert", type=_FILE, help="PEM file with the server's certificate (and its chain).")
+@click.option("--tls-key", type=_FILE, help="PEM file with its key.")
+@click.option(
+    "--tls-client-ca",
+    type=_FILE,
+    help="PEM file with the authority of callers' certificates. With it every caller must show one.",
+)
+@click.option("--max-connections", default=4_096, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--max-in-flight",
+    default=1_000,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Requests under way; more are told to come again.",
+)
+@click.option(
+    "--max-body-mib", default=32, show_default=True, type=click.IntRange(min=1), help="One request's body."
+)
+@click.option(
+    "--max-memory-mib",
+    type=click.IntRange(min=1),
+    help="Above it no version is loaded beside the champion and large requests are told to come again. "
+    "Default: nine tenths of what the container or the machine has.",
+)
+@click.option(
+    "--log",
+    "log_location",
+    help="Folder or bucket (s3://bucket/prefix) of the inference log's Parquet files. Default: the store.",
+)
+@click.option("--log-budget-gib", default=20.0, show_default=True, type=click.FloatRange(min=0.001))
+@click.option("--log-keep-days", type=click.IntRange(min=1), help="Remove older days. Default: keep all.")
+@click.option(
+    "--compact-seconds",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="How often what was logged is made Parquet; 0 leaves it to `airflow-mlops compact-log`.",
+)
 def command(
     model: str,
     tracking_uri: str,
@@ -54,16 +94,29 @@ def command(
     time_column: str | None,
     trusted_types: tuple[str, ...],
     poll_seconds: float,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_client_ca: Path | None,
+    max_connections: int,
+    max_in_flight: int,
+    max_body_mib: int,
+    max_memory_mib: int | None,
+    log_location: str | None,
+    log_budget_gib: float,
+    log_keep_days: int | None,
+    compact_seconds: float,
 ) -> None:
     """Serve a model: champion, challenger and shadow in one process, each prediction logged.
 
     Traffic between them is moved through the admin routes; it survives a restart. SIGTERM finishes the
-    requests under way and writes the log.
+    requests under way and writes the log. See docs/how-to/serve.md.
     """
     from airflow_mlops.exceptions import MlopsError
     from airflow_mlops.gateway.server import serve
-    from airflow_mlops.gateway.settings import Settings
+    from airflow_mlops.gateway.settings import LogLimits, Settings, Tls
 
+    if (tls_cert is None) != (tls_key is None) or (tls_client_ca is not None and tls_cert is None):
+        raise click.UsageError("--tls-cert and --tls-key go together, and --tls-client-ca needs both.")
     try:
         serve(
             Settings(
@@ -78,6 +131,17 @@ def command(
                 time_column=time_column,
                 trusted_types=trusted_types,
                 poll_seconds=poll_seconds,
+                max_connections=max_connections,
+                max_in_flight=max_in_flight,
+                max_body_bytes=max_body_mib * 1024**2,
+                max_memory_bytes=None if max_memory_mib is None else max_memory_mib * 1024**2,
+                tls=None if tls_cert is None or tls_key is None else Tls(tls_cert, tls_key, tls_client_ca),
+                log=LogLimits(
+                    budget_bytes=int(log_budget_gib * 1024**3),
+                    keep_days=log_keep_days,
+                    location=log_location,
+                    compact_seconds=compact_seconds,
+                ),
             )
         )
     except MlopsError as error:

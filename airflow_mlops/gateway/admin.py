@@ -23,8 +23,9 @@ from airflow_mlops.exceptions import (
 )
 from airflow_mlops.gateway.bodies import AdminBody, Promotion, RollBack, Smoke, TrafficChange
 from airflow_mlops.gateway.process import Gateway
-from airflow_mlops.gateway.request_body import BodyTooLarge, BodyTooSlow, read_body
-from airflow_mlops.gateway.validation import InvalidRequest, Signature, check_rows, parse_body
+from airflow_mlops.gateway.request_body import BodyTooLarge, BodyTooSlow, CallerHungUp, read_body
+from airflow_mlops.gateway.rows import Signature, Source
+from airflow_mlops.gateway.validation import InvalidRequest, check_rows, parse_body
 
 _Kind = TypeVar("_Kind", bound=AdminBody)
 _Handler = Callable[[Request], Awaitable[Any]]
@@ -80,6 +81,8 @@ class _Guard:
                 return JSONResponse({"detail": str(error)}, status_code=413)
             except BodyTooSlow as error:
                 return JSONResponse({"detail": str(error)}, 408, {"Connection": "close"})
+            except CallerHungUp as error:
+                return JSONResponse({"detail": str(error)}, 400)
             except MlopsError as error:
                 code = next((code for kind, code in _CODES if isinstance(error, kind)), 500)
                 return JSONResponse({"detail": str(error)}, status_code=code)
@@ -126,7 +129,7 @@ class AdminRoutes:
             return {"predictions": []}
         settings = self._gateway.settings
         signature = Signature(candidate.model.columns, settings.key_column, settings.time_column)
-        rows = check_rows(body.rows, signature)
+        rows = check_rows(body.rows, Source(b"", "predict", signature, "smoke"))
         loop = asyncio.get_running_loop()
         try:
             predicted = await loop.run_in_executor(self._gateway.pool, candidate.model.predict, [rows])
@@ -158,7 +161,9 @@ class AdminRoutes:
     async def _body(self, request: Request, kind: type[_Kind]) -> _Kind:
         settings = self._gateway.settings
         served = settings.model
-        body = _parsed(await read_body(request, settings.max_body_bytes, settings.body_seconds), kind)
+        declared = request.headers.get("content-length", "")
+        whole = await read_body(request.receive, declared, settings.max_body_bytes, settings.body_seconds)
+        body = _parsed(whole, kind)
         if body.model not in (None, served):
             raise ModelRefused(
                 f"This gateway serves {served}, not {body.model}; each model needs a gateway of its own."

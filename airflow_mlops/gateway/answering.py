@@ -64,14 +64,17 @@ class Answering:
             raise AssertionError("requests are refused before this while there is no champion")
         if table.mode == "canary" and table.challenger is not None and table.rollout_id is not None:
             return await self._canary(request, table.champion, table.challenger, table.rollout_id)
-        everything = range(len(rows))
         predicted = await self._champion(request, table.champion, rows, counted=True)
-        predictions = _answers(rows, everything, predicted, table.champion.model.version, "champion")
+        version = table.champion.model.version
+        predictions = [
+            {"key": key, "prediction": prediction, "version": version, "role": "champion"}
+            for key, prediction in zip(rows.keys, predicted.answers, strict=True)
+        ]
         shadow = None
         if table.mode == "shadow":
             scores = list(predicted.scores)
             shadow = ShadowJob(request.id, request.received_at, rows, scores, table)
-        return Answer([predictions[number] for number in everything], shadow)
+        return Answer(predictions, shadow)
 
     async def _canary(
         self, request: Request, champion: Batcher, challenger: Batcher, rollout_id: str

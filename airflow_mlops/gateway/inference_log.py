@@ -1,24 +1,42 @@
-"""The inference log: one row per prediction, kept in memory for a second, then in small Parquet files."""
+"""The inference log: requests as they came and what was answered, appended to raw segments.
+
+Nothing is parsed or serialised again here, since that would hold the interpreter for as long as it takes and
+every request with it. Another process makes Parquet of the segments that are closed: see ``compaction``.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
+import time
 import uuid
-from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
+from airflow_mlops.backends.raw_segment import (
+    FORMAT,
+    RawCall,
+    RawRequest,
+    SegmentHead,
+    first_frame,
+    request_frame,
+)
+from airflow_mlops.core.inference_files import RAW, segment_id
 from airflow_mlops.core.values import Role, RolloutMode
 from airflow_mlops.exceptions import StoreUnavailable
 from airflow_mlops.gateway.rows import Rows
+from airflow_mlops.gateway.settings import LogLimits
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+_MEASURE_SECONDS = 30.0
+# What a call weighs in memory beside its body: an estimate, on the safe side.
+_CALL_BYTES, _ROW_BYTES = 1_000, 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +55,10 @@ class LoggedCall:
     error: str | None
     latency_seconds: float | None
 
+    @property
+    def size(self) -> int:
+        return _CALL_BYTES + len(self.rows.source.body) + _ROW_BYTES * len(self.rows)
+
 
 class LogCounters(Protocol):
     """Told how many rows were written, and how many given up."""
@@ -47,72 +69,70 @@ class LogCounters(Protocol):
 
 
 class InferenceLogWriter:
-    """Takes calls without blocking and writes them in a thread of its own.
+    """Takes calls without blocking and appends them in a thread of its own.
 
-    While the disk refuses, what is in memory is kept and tried again each second; beyond ``buffer_rows``
-    new rows are dropped and counted. ``problem`` says why nothing is written, or is None. A call that no
-    file can hold is dropped and counted alone: it must not take those beside it along.
+    While the disk refuses, what is in memory is kept and tried again; beyond ``buffer_bytes`` new calls are
+    dropped and counted, and so are all when the log has reached its budget. ``problem`` says why nothing is
+    written, or is None.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        counters: LogCounters,
-        *,
-        flush_seconds: float = 1.0,
-        flush_rows: int = 5_000,
-        buffer_rows: int = 100_000,
+        self, folder: Path, counters: LogCounters, model: str = "", limits: LogLimits | None = None
     ) -> None:
         self.problem: str | None = None
         self._folder = folder
         self._counters = counters
-        self._flush_seconds = flush_seconds
-        self._flush_rows = flush_rows
-        self._buffer_rows = buffer_rows
+        self._model = model
+        self._limits = limits or LogLimits()
         self._calls: list[LoggedCall] = []
-        self._rows = 0
+        self._bytes = 0
         self._changed = threading.Condition()
         self._writing = threading.Lock()
         self._stopping = False
+        self._segments: dict[tuple[str, int], _Segment] = {}
+        self._budget = _Budget(folder, self._limits.budget_bytes)
         self._thread = threading.Thread(target=self._run, name="inference-log", daemon=True)
 
+    @property
+    def bytes_on_disk(self) -> int:
+        """What the log holds on this disk, Parquet too; it may be half a minute old."""
+        return self._budget.used
+
     def start(self) -> None:
+        """Close what an earlier process left open, and begin. Nobody else may be writing."""
         with contextlib.suppress(OSError):
-            for leftover in self._folder.glob("date=*/.*.tmp"):
-                leftover.unlink(missing_ok=True)
+            for left in (self._folder / RAW).glob("*.open"):
+                left.rename(left.with_suffix(".log"))
         self._thread.start()
 
     def add(self, call: LoggedCall) -> None:
-        """Keep a call for the next write; drop and count it when memory is full."""
-        rows = len(call.rows)
+        """Keep a call for the next append; drop and count it when memory is full."""
+        size = call.size
         with self._changed:
-            if self._rows + rows > self._buffer_rows:
-                self._counters.dropped(rows)
+            if self._bytes + size > self._limits.buffer_bytes:
+                self._counters.dropped(len(call.rows))
                 return
             self._calls.append(call)
-            self._rows += rows
-            if self._rows >= self._flush_rows:
+            self._bytes += size
+            if self._bytes >= self._limits.append_bytes:
                 self._changed.notify()
 
     def flush(self) -> int:
-        """Write everything kept so far; the number of rows that are now on disk.
+        """Append everything kept so far and have it on the disk itself; the number of rows.
         Raises ``StoreUnavailable``, and keeps the rows, when the disk will not take them."""
         with self._writing:
-            with self._changed:
-                calls, self._calls = self._calls, []
-                rows, self._rows = self._rows, 0
-            waiting = deque(_groups(calls))
-            try:
-                while waiting:
-                    rows -= self._write_or_split(waiting)
-            except Exception as error:
-                self._put_back([call for group in waiting for call in group])
-                self.problem = f"The inference log cannot be written below {self._folder}: {error}"
-                raise StoreUnavailable(
-                    f"{self.problem}. {self._rows} rows wait in memory; free or remount the disk."
-                ) from error
-            self.problem = None
+            rows = self._append()
+            self._told(self._sync)
             return rows
+
+    def close_segments(self, *, older_than_seconds: float = 0.0) -> None:
+        """Hand segments over to compaction. Raises ``StoreUnavailable``; the next start then closes them."""
+        with self._writing:
+            now = time.monotonic()
+            for key, segment in list(self._segments.items()):
+                if now - segment.opened_at >= older_than_seconds:
+                    del self._segments[key]
+                    self._told(segment.close)
 
     def stop(self) -> None:
         """End the thread and write what is left; what cannot be written is dropped and counted."""
@@ -123,120 +143,224 @@ class InferenceLogWriter:
         try:
             self.flush()
         except StoreUnavailable:
-            self._counters.dropped(self._rows)
+            self._counters.dropped(sum(len(call.rows) for call in self._calls))
+        with contextlib.suppress(StoreUnavailable):
+            self.close_segments()
 
     def _run(self) -> None:
+        synced = time.monotonic()
         while True:
             with self._changed:
                 self._changed.wait_for(
-                    lambda: self._stopping or self._rows >= self._flush_rows, timeout=self._flush_seconds
+                    lambda: self._stopping or self._bytes >= self._limits.append_bytes,
+                    timeout=self._limits.append_seconds,
                 )
                 if self._stopping:
                     return
-                idle = not self._calls
-            if idle:
-                continue
             try:
-                self.flush()
+                with self._writing:
+                    self._append()
+                    if (now := time.monotonic()) - synced >= 1:
+                        self._told(self._sync)
+                        synced = now
+                self.close_segments(older_than_seconds=self._limits.segment_seconds)
             except StoreUnavailable:
                 with self._changed:
-                    # The buffer stays above flush_rows, which would turn the wait into a busy loop.
-                    self._changed.wait_for(lambda: self._stopping, timeout=self._flush_seconds)
+                    # The buffer stays above append_bytes, which would turn the wait into a busy loop.
+                    self._changed.wait_for(lambda: self._stopping, timeout=self._limits.append_seconds)
 
-    def _write_or_split(self, waiting: deque[list[LoggedCall]]) -> int:
-        """Take one step with the first group; the number of rows that had to be dropped."""
-        group = waiting[0]
-        try:
-            self._write(group)
-        except (ValueError, TypeError):
-            # Values that Parquet does not take; whose they are is found by halves.
-            waiting.popleft()
-            if len(group) == 1:
-                self._counters.dropped(len(group[0].rows))
-                return len(group[0].rows)
-            half = len(group) // 2
-            waiting.extendleft((group[half:], group[:half]))
-        else:
-            waiting.popleft()
-        return 0
-
-    def _write(self, calls: Sequence[LoggedCall]) -> None:
-        import pyarrow.parquet as pq
-
-        table = as_table(calls)
-        received = calls[0].received_at
-        folder = self._folder / f"date={received:%Y-%m-%d}"
-        name = f"{received:%H%M%S%f}-{uuid.uuid4().hex[:12]}.parquet"
-        temporary = folder / f".{name}.tmp"
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                pq.write_table(table, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(folder / name)
-        except Exception:
-            temporary.unlink(missing_ok=True)
-            raise
-        self._counters.written(table.num_rows)
-
-    def _put_back(self, left: Sequence[LoggedCall]) -> None:
+    def _append(self) -> int:
         with self._changed:
-            self._calls = [*left, *self._calls]
-            self._rows = sum(len(call.rows) for call in self._calls)
+            calls, self._calls = self._calls, []
+            self._bytes = 0
+        rows, waiting = 0, _by_request(calls)
+        try:
+            while waiting:
+                rows += self._append_some(waiting)
+        except OSError as error:
+            left = [call for calls in waiting for call in calls]
+            with self._changed:
+                self._calls = [*left, *self._calls]
+                self._bytes += sum(call.size for call in left)
+            raise self._refused(error) from error
+        return rows
 
-
-def _groups(calls: Sequence[LoggedCall]) -> list[list[LoggedCall]]:
-    """Calls that can share a file: received on one day, with the same features of the same kinds."""
-    groups: dict[Any, list[LoggedCall]] = defaultdict(list)
-    for call in calls:
-        kinds = tuple((name, values.dtype.kind) for name, values in call.rows.columns.items())
-        groups[call.received_at.date(), kinds].append(call)
-    return list(groups.values())
-
-
-def as_table(calls: Sequence[LoggedCall]) -> pa.Table:
-    """One Arrow row per logged row: the log's own columns, then each feature under its own name."""
-    import pyarrow as pa
-
-    time = pa.timestamp("us", tz="UTC")
-    lengths = [len(call.rows) for call in calls]
-
-    def repeated(value_of: Any, type_: Any) -> Any:
-        values = [value_of(call) for call in calls]
-        return pa.array([v for v, n in zip(values, lengths, strict=True) for _ in range(n)], type_)
-
-    times = [moment or call.received_at for call in calls for moment in call.rows.event_times]
-    scores: list[float | None] = []
-    for call in calls:
-        scores += [None] * len(call.rows) if call.scores is None else call.scores
-    columns: Mapping[str, Any] = {
-        "request_id": repeated(lambda c: c.request_id, pa.string()),
-        "key": pa.array([key for call in calls for key in call.rows.keys], pa.string()),
-        "event_time": pa.array(times, time),
-        "received_at": repeated(lambda c: c.received_at, time),
-        "version": repeated(lambda c: c.version, pa.string()),
-        "role": repeated(lambda c: c.role, pa.string()),
-        "mode": repeated(lambda c: c.mode, pa.string()),
-        "weight": repeated(lambda c: c.weight, pa.float64()),
-        "rollout_id": repeated(lambda c: c.rollout_id, pa.string()),
-        "prediction": pa.array(scores, pa.float64()),
-        "error": repeated(lambda c: c.error, pa.string()),
-        "latency_seconds": repeated(lambda c: c.latency_seconds, pa.float64()),
-    }
-    return pa.table({**columns, **_features(calls)})
-
-
-def _features(calls: Sequence[LoggedCall]) -> dict[str, Any]:
-    import numpy as np
-    import pyarrow as pa
-
-    features = {}
-    for name in calls[0].rows.columns:
-        values = np.concatenate([call.rows.columns[name] for call in calls])
-        if values.dtype.kind == "f":
-            features[name] = pa.array(values, pa.float64(), from_pandas=True)
+    def _append_some(self, waiting: list[list[LoggedCall]]) -> int:
+        """Append the first requests that go to one segment, some hundred kilobytes; the rows written."""
+        key, frames, size, rows, taken = None, [], 0, 0, 0
+        for calls in waiting:
+            if taken and (_segment_key(calls[0]) != key or size >= self._limits.append_bytes):
+                break
+            key = _segment_key(calls[0])
+            taken += 1
+            frames.append(_frame(calls))
+            size += len(frames[-1])
+            rows += sum(len(call.rows) for call in calls)
+        if self._budget.allows(size):
+            self._segment(waiting[0][0]).append(b"".join(frames), self._limits.segment_bytes)
+            self._budget.used += size
+            self._counters.written(rows)
+            self.problem = None
         else:
-            texts = [None if value is None else str(value) for value in values]
-            features[name] = pa.array(texts, pa.string())
-    return features
+            self._counters.dropped(rows)
+            self.problem = self._budget.exceeded()
+            rows = 0
+        del waiting[:taken]
+        return rows
+
+    def _segment(self, call: LoggedCall) -> _Segment:
+        key = _segment_key(call)
+        segment = self._segments.get(key)
+        if segment is None or segment.closed:
+            segment = _Segment(self._folder / RAW, self._model, call)
+            self._segments[key] = segment
+        return segment
+
+    def _sync(self) -> None:
+        for segment in self._segments.values():
+            segment.sync()
+
+    def _told(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> StoreUnavailable:
+        self.problem = f"The inference log cannot be written below {self._folder}: {error}"
+        return StoreUnavailable(
+            f"{self.problem}. {sum(len(call.rows) for call in self._calls)} rows wait in memory; free or "
+            "remount the disk."
+        )
+
+
+class _Segment:
+    """One growing file. A write that fails is taken back, so that nothing stands after half a frame."""
+
+    def __init__(self, folder: Path, model: str, call: LoggedCall) -> None:
+        # Kept, since segments are found by its identity, which another could otherwise have after it.
+        self._signature = signature = call.rows.source.signature
+        head = SegmentHead(
+            FORMAT, model, dict(signature.columns), signature.key_column, signature.time_column
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / f"{segment_id(call.received_at, uuid.uuid4().hex[:12])}.open"
+        self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
+        self._size = 0
+        self.closed = False
+        self.opened_at = time.monotonic()
+        self._write(first_frame(head))
+
+    def append(self, frames: bytes, limit: int) -> None:
+        """Write whole frames; the segment is closed when it is as long as the limit."""
+        self._write(frames)
+        if self._size >= limit:
+            self.close()
+
+    def sync(self) -> None:
+        if not self.closed:
+            os.fsync(self._file)
+
+    def close(self) -> None:
+        """Hand it over to compaction."""
+        if self.closed:
+            return
+        self.closed = True
+        try:
+            os.fsync(self._file)
+        finally:
+            os.close(self._file)
+        self._path.rename(self._path.with_suffix(".log"))
+
+    def _write(self, data: bytes) -> None:
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[os.write(self._file, left) :]
+        except OSError:
+            self.closed = True
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, self._size)
+            os.close(self._file)
+            with contextlib.suppress(OSError):
+                self._path.rename(self._path.with_suffix(".log"))
+            raise
+        self._size += len(data)
+
+
+class _Budget:
+    """How much of the disk the log holds. Compaction frees some of it in another process, so it is measured
+    anew from time to time."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self._folder = folder
+        self._limit = limit
+        self._measured_at = -math.inf
+        self.used = 0
+
+    def allows(self, size: int) -> bool:
+        now = time.monotonic()
+        if now - self._measured_at > (_MEASURE_SECONDS if self.used + size <= self._limit else 1.0):
+            self._measured_at = now
+            self.used = _bytes_below(self._folder)
+        return self.used + size <= self._limit
+
+    def exceeded(self) -> str:
+        return (
+            f"The inference log below {self._folder} holds {self.used / 1024**2:.0f} MiB, as much as "
+            "--log-budget allows, so new rows are dropped. Raise it, remove old days, or let "
+            "--log-keep-days do that."
+        )
+
+
+def _bytes_below(folder: Path) -> int:
+    total = 0
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            # One that compaction has just removed weighs nothing.
+            with contextlib.suppress(OSError):
+                total += (Path(parent) / name).stat().st_size
+    return total
+
+
+def _by_request(calls: Sequence[LoggedCall]) -> list[list[LoggedCall]]:
+    """Calls that one request led to share its body in the log."""
+    requests: dict[tuple[int, str], list[LoggedCall]] = {}
+    for call in calls:
+        requests.setdefault((id(call.rows.source), call.request_id), []).append(call)
+    return list(requests.values())
+
+
+def _segment_key(call: LoggedCall) -> tuple[str, int]:
+    """A segment holds the requests of one day, checked against one signature."""
+    return f"{call.received_at:%Y-%m-%d}", id(call.rows.source.signature)
+
+
+def _frame(calls: Sequence[LoggedCall]) -> bytes:
+    first = calls[0]
+    source = first.rows.source
+    request = RawRequest(
+        first.request_id,
+        round((first.received_at - _EPOCH) / _MICROSECOND),
+        source.shape,
+        source.key_base,
+        max(len(call.rows) for call in calls),
+        [_raw(call) for call in calls],
+    )
+    return request_frame(request, source.body)
+
+
+def _raw(call: LoggedCall) -> RawCall:
+    numbers = call.rows.numbers
+    return RawCall(
+        call.version,
+        call.role,
+        call.mode,
+        call.weight,
+        call.rollout_id,
+        None if numbers is None else list(numbers),
+        None if call.scores is None else list(call.scores),
+        # A model may raise with half a character in its message, which no file can hold.
+        None if call.error is None else call.error.encode("utf-8", "replace").decode(),
+        call.latency_seconds,
+    )

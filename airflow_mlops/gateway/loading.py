@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 
 from airflow_mlops.exceptions import BackendUnavailable, MlopsError, ModelRefused
 from airflow_mlops.gateway.batching import Batcher
+from airflow_mlops.gateway.memory import MemoryGuard
 from airflow_mlops.gateway.metrics import GatewayMetrics
 from airflow_mlops.gateway.models import ModelLoader, serve_model
 
@@ -19,10 +20,17 @@ class Models:
     """
 
     def __init__(
-        self, loader: ModelLoader, metrics: GatewayMetrics, *, loading: Executor, predicting: Executor
+        self,
+        loader: ModelLoader,
+        metrics: GatewayMetrics,
+        memory: MemoryGuard,
+        *,
+        loading: Executor,
+        predicting: Executor,
     ) -> None:
         self._loader = loader
         self._metrics = metrics
+        self._memory = memory
         self._loading_pool = loading
         self._predicting_pool = predicting
         self._under_way: dict[str, asyncio.Task[Batcher]] = {}
@@ -40,10 +48,16 @@ class Models:
 
     async def load(self, version: str, *serving: Batcher | None) -> Batcher:
         """A version that is ready to answer, from ``serving`` or the warm one where it is there.
-        Raises ``ModelRefused`` or ``BackendUnavailable``."""
+        Raises ``ModelRefused``, or ``BackendUnavailable``, also where there is no memory for it."""
         for known in (*serving, self._warm):
             if known is not None and known.model.version == version:
                 return known
+        self._memory.look()
+        if self._memory.problem is not None and any(serving):
+            raise BackendUnavailable(
+                f"Version {version} is not loaded beside what serves. {self._memory.problem} Raise "
+                "the limit, or give the model a larger machine."
+            )
         if version not in self._under_way:
             task = asyncio.create_task(self._load(version))
             self._under_way[version] = task

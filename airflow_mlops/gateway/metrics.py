@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from airflow_mlops.core.values import Role
@@ -16,12 +18,14 @@ class GatewayMetrics:
         self._model = model
         self._registry = CollectorRegistry()
         registry, prefix = self._registry, "mlops_gateway"
-        self._requests = Counter(f"{prefix}_requests", "Requests to /predict", ["code"], registry=registry)
+        self._requests = Counter(
+            f"{prefix}_requests", "Requests to /predict and /invocations", ["code"], registry=registry
+        )
         self._in_flight = Gauge(
-            f"{prefix}_requests_in_flight", "Requests to /predict under way", registry=registry
+            f"{prefix}_requests_in_flight", "Requests to them under way", registry=registry
         )
         self._request_seconds = Histogram(
-            f"{prefix}_request_seconds", "Whole /predict requests", buckets=_SECONDS, registry=registry
+            f"{prefix}_request_seconds", "Whole requests to them", buckets=_SECONDS, registry=registry
         )
         self._rows = Counter(f"{prefix}_rows", "Rows predicted", ["version", "role"], registry=registry)
         self._errors = Counter(
@@ -42,17 +46,34 @@ class GatewayMetrics:
         self._load_failures = Counter(
             f"{prefix}_load_failures", "Versions that did not load", ["version"], registry=registry
         )
+        self._log_bytes = Gauge(f"{prefix}_log_bytes", "The log on the server's disk", registry=registry)
+        self._memory = Gauge(f"{prefix}_memory_bytes", "Memory that the process holds", registry=registry)
+        # Looking a label up costs as much as all else that a request counts.
+        self._by_code: dict[int, Counter] = {}
+        self._by_version: dict[tuple[str, Role], tuple[Counter, Histogram]] = {}
 
-    def in_flight(self, requests: int) -> None:
-        self._in_flight.set(requests)
+    def watch_in_flight(self, requests: Callable[[], int]) -> None:
+        """Ask for the requests under way when Prometheus does."""
+        self._in_flight.set_function(requests)
+
+    def watch_sizes(self, *, log: Callable[[], int], memory: Callable[[], int | None]) -> None:
+        self._log_bytes.set_function(log)
+        self._memory.set_function(lambda: memory() or 0)
 
     def request(self, code: int, seconds: float) -> None:
-        self._requests.labels(str(code)).inc()
+        counter = self._by_code.get(code)
+        if counter is None:
+            counter = self._by_code[code] = self._requests.labels(str(code))
+        counter.inc()
         self._request_seconds.observe(seconds)
 
     def answered(self, version: str, role: Role, rows: int, seconds: float) -> None:
-        self._rows.labels(version, role).inc(rows)
-        self._model_seconds.labels(version).observe(seconds)
+        found = self._by_version.get((version, role))
+        if found is None:
+            found = self._rows.labels(version, role), self._model_seconds.labels(version)
+            self._by_version[version, role] = found
+        found[0].inc(rows)
+        found[1].observe(seconds)
 
     def failed(self, version: str, role: Role, rows: int) -> None:
         self._errors.labels(version, role).inc(rows)

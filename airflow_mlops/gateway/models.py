@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_mlops.backends.tracking import LoadedModel
 from airflow_mlops.core.values import LOG_COLUMNS, ColumnKind, TaskKind
 from airflow_mlops.exceptions import ModelRefused
-from airflow_mlops.gateway.rows import Rows, frame_of
+from airflow_mlops.gateway.rows import Frames, Rows, Signature, Source
 
 if TYPE_CHECKING:
     from airflow_mlops.backends.tracking_mlflow import MlflowTracking
@@ -75,13 +75,14 @@ class ServedModel:
     columns: Mapping[str, ColumnKind]
     task: TaskKind | None
     model: LoadedModel
+    frames: Frames
 
     def predict(self, parts: Sequence[Rows]) -> Predicted:
         """Predict all rows of all parts in one call. Raises whatever the model raises, and
         ``ModelRefused`` for answers that are too few, too many or not finite."""
         import numpy as np
 
-        frame = frame_of(parts, self.columns)
+        frame = self.frames.frame(parts)
         started = time.perf_counter()
         values = np.asarray(self.model.predict(frame), dtype=np.float64)
         seconds = time.perf_counter() - started
@@ -108,20 +109,15 @@ def serve_model(version: str, model: SignedModel) -> ServedModel:
     if not columns:
         raise ModelRefused(f"Version {version} has no signature. Log the model with an input example.")
     task: TaskKind | None = getattr(model, "task", None)
-    served = ServedModel(version, columns, task, model)
+    served = ServedModel(version, columns, task, model, Frames(columns))
     _warm_up(served)
     return served
 
 
 def _warm_up(served: ServedModel) -> None:
-    import numpy as np
-
-    empty: dict[ColumnKind, Any] = {
-        "numeric": np.zeros(1, dtype=np.float64),
-        "categorical": np.array([None], dtype=object),
-        "text": np.array([""], dtype=object),
-    }
-    row = Rows(["warm-up"], [None], {name: empty[kind] for name, kind in served.columns.items()})
+    empty: dict[ColumnKind, Any] = {"numeric": 0.0, "categorical": None, "text": ""}
+    source = Source(b"", "predict", Signature(served.columns), "warm-up")
+    row = Rows(["warm-up"], [tuple(empty[kind] for kind in served.columns.values())], source)
     try:
         served.predict([row])
     except Exception:  # noqa: BLE001 - a model may well refuse this made-up row; real rows will tell

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_mlops.gateway.validation import Signature
+from airflow_mlops.gateway.rows import Signature
 
 _KINDS: dict[str, list[str]] = {
     "numeric": ["number", "boolean", "null"],
@@ -21,8 +21,11 @@ def openapi(model: str, signature: Signature | None, *, max_rows: int) -> dict[s
         "info": {"title": f"{model} gateway", "version": "1"},
         "paths": {
             "/predict": {"post": _predict(max_rows)},
+            "/invocations": {"post": _invocations(signature)},
             "/health": {"get": _simple("The process lives")},
             "/ready": {"get": _simple("A champion is loaded", "503", "No champion is loaded")},
+            "/ping": {"get": _simple("As /ready, by the name that MLflow gave it", "503", "No champion")},
+            "/version": {"get": _simple("MLflow's version")},
             "/metrics": {"get": _simple("Prometheus metrics")},
             "/admin/traffic": {
                 "get": _admin("What is being served"),
@@ -113,7 +116,51 @@ def _predict(max_rows: int) -> dict[str, Any]:
             "413": {"description": "The body is too large"},
             "422": {"description": "The rows do not fit the model; each problem names its row and field"},
             "500": {"description": "The champion raised"},
-            "503": {"description": "No champion is loaded, or too many requests are under way"},
+            "503": {"description": "No champion is loaded, or too much is under way"},
+        },
+    }
+
+
+def _invocations(signature: Signature | None) -> dict[str, Any]:
+    """The bodies of MLflow's scoring server. A row may have fields that the model does not take."""
+    names = [] if signature is None else list(signature.columns)
+    row: dict[str, Any] = {"type": "object", "required": names}
+    if signature is not None:
+        row["properties"] = {name: {"type": _KINDS[kind]} for name, kind in signature.columns.items()}
+    rows = {"type": "array", "minItems": 1, "items": row}
+    lists = {"type": "array", "minItems": 1, "items": {"type": "array"}}
+    split = {
+        "type": "object",
+        "properties": {"columns": {"type": "array", "items": {"type": "string"}}, "data": lists},
+        "required": ["data"],
+    }
+    by_column = {"type": "object", "required": names}
+    bodies = {
+        "dataframe_split": split,
+        "dataframe_records": rows,
+        "instances": {"anyOf": [rows, lists, by_column]},
+        "inputs": {"anyOf": [rows, lists, by_column]},
+    }
+    one_of = [
+        {"type": "object", "properties": {name: schema}, "required": [name]}
+        for name, schema in bodies.items()
+    ]
+    predictions = {"type": "object", "properties": {"predictions": {"type": "array"}}}
+    return {
+        "summary": "Predict rows as MLflow's scoring server does; split, counted and logged as /predict",
+        "parameters": [{"name": "X-Request-Id", "in": "header", "schema": {"type": "string"}}],
+        "requestBody": {
+            "required": True,
+            "content": {**_json({"oneOf": one_of}), "text/csv": {"schema": {"type": "string"}}},
+        },
+        "responses": {
+            "200": {"description": "One prediction per row, in order", "content": _json(predictions)},
+            "400": {"description": "The rows do not fit the model"},
+            "408": {"description": "The body did not come in time"},
+            "413": {"description": "The body is too large"},
+            "415": {"description": "The body is neither JSON nor CSV in UTF-8"},
+            "500": {"description": "The champion raised"},
+            "503": {"description": "No champion is loaded, or too much is under way"},
         },
     }
 

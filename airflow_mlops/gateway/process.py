@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from airflow_mlops.core.values import Traffic
 from airflow_mlops.exceptions import MlopsError
 from airflow_mlops.gateway.answering import Answering
+from airflow_mlops.gateway.batching import Batcher
 from airflow_mlops.gateway.claim import StoreClaim
+from airflow_mlops.gateway.compaction import Compaction
 from airflow_mlops.gateway.control import TrafficControl
+from airflow_mlops.gateway.decoding import PredictDecoder
 from airflow_mlops.gateway.inference_log import InferenceLogWriter
 from airflow_mlops.gateway.loading import Models
+from airflow_mlops.gateway.memory import MemoryGuard, resident_bytes
 from airflow_mlops.gateway.metrics import GatewayMetrics
 from airflow_mlops.gateway.models import ModelLoader
+from airflow_mlops.gateway.rows import Signature
 from airflow_mlops.gateway.settings import Settings
 from airflow_mlops.gateway.shadow import Shadow
 from airflow_mlops.gateway.state import TrafficFiles
-from airflow_mlops.gateway.validation import Signature
 
 _LONGEST_PAUSE_SECONDS = 60.0
 _DRAIN_SECONDS = 10.0
@@ -42,16 +46,20 @@ class Gateway:
         self.metrics = GatewayMetrics(settings.model)
         self.pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
         self._loading_pool = ThreadPoolExecutor(2, thread_name_prefix="load")
-        self.models = Models(loader, self.metrics, loading=self._loading_pool, predicting=self.pool)
+        self.memory = MemoryGuard(settings.max_memory_bytes)
+        self.models = Models(
+            loader, self.metrics, self.memory, loading=self._loading_pool, predicting=self.pool
+        )
         files = TrafficFiles(settings.store, settings.model)
         self.control = TrafficControl(settings.model, files, self.models, self.metrics)
         self.log = InferenceLogWriter(
             settings.store / "inference" / settings.model,
             self.metrics,
-            flush_seconds=settings.flush_seconds,
-            flush_rows=settings.flush_rows,
-            buffer_rows=settings.log_buffer_rows,
+            settings.model,
+            settings.log,
         )
+        self.compaction = Compaction(settings)
+        self.metrics.watch_sizes(log=lambda: self.log.bytes_on_disk, memory=resident_bytes)
         self.shadow = Shadow(self.log, self.metrics, buffer_rows=settings.shadow_buffer_rows)
         self.answering = Answering(
             settings.model, self.log, self.metrics, challenger_seconds=settings.challenger_seconds
@@ -59,9 +67,11 @@ class Gateway:
         self._refreshing = asyncio.Lock()
         self._background: asyncio.Task[None] | None = None
         self._refused: _Refused | None = None
+        self._decoder: tuple[Batcher, PredictDecoder] | None = None
 
     async def start(self) -> None:
         self.log.start()
+        self.compaction.start()
         self.shadow.start()
         self._background = asyncio.create_task(self._watch())
 
@@ -71,6 +81,7 @@ class Gateway:
         if self._background is not None:
             self._background.cancel()
             await asyncio.gather(self._background, return_exceptions=True)
+        await self.compaction.stop()
         await self.shadow.stop(_DRAIN_SECONDS)
         await self.control.keep()
         await asyncio.to_thread(self.log.stop)
@@ -80,15 +91,28 @@ class Gateway:
 
     def signature(self) -> Signature | None:
         """What a row may hold now; None while there is no champion."""
+        decoder = self.decoder()
+        return None if decoder is None else decoder.signature
+
+    def decoder(self) -> PredictDecoder | None:
+        """What reads the champion's requests, compiled once for each; None while there is no champion."""
         champion = self.control.routing.champion
         if champion is None:
             return None
-        return Signature(champion.model.columns, self.settings.key_column, self.settings.time_column)
+        if self._decoder is None or self._decoder[0] is not champion:
+            settings = self.settings
+            signature = Signature(champion.model.columns, settings.key_column, settings.time_column)
+            self._decoder = champion, PredictDecoder(signature, max_rows=settings.max_rows)
+        return self._decoder[1]
 
     def problems(self) -> dict[str, str]:
         """What is not as it should be, by subject; requests are answered all the same."""
-        log = {} if self.log.problem is None else {"inference_log": self.log.problem}
-        return {**self.control.problems, **log}
+        others = {
+            "inference_log": self.log.problem,
+            "compaction": self.compaction.problem,
+            "memory": self.memory.problem,
+        }
+        return {**self.control.problems, **{name: said for name, said in others.items() if said is not None}}
 
     async def refresh(self) -> Traffic:
         """Look at the registry's alias now and follow it. Raises ``ModelRefused`` for a version that does
@@ -129,6 +153,7 @@ class Gateway:
     async def _watch(self) -> None:
         await self._attempt(self.control.recover)
         while True:
+            self.memory.look()
             for step in (self._refresh_patiently, self.control.recover_challenger, self.control.keep):
                 await self._attempt(step)
             await asyncio.sleep(self.settings.poll_seconds)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
 
-from starlette.requests import Request
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 class BodyTooLarge(Exception):
@@ -21,25 +23,37 @@ class BodyTooSlow(Exception):
         super().__init__(f"The body was not complete after {seconds:g} seconds.")
 
 
-async def read_body(request: Request, limit: int, seconds: float) -> bytes:
+class CallerHungUp(Exception):
+    """There is nobody to answer."""
+
+    def __init__(self) -> None:
+        super().__init__("The caller hung up before the body was complete.")
+
+
+async def read_body(receive: Receive, declared: str, limit: int, seconds: float) -> bytes:
     """The whole body. Raises ``BodyTooLarge`` as soon as it is known to be: by its declared length, or,
     where that is missing or a lie, by what has come in. Raises ``BodyTooSlow`` after ``seconds``: a caller
     who stalls would hold the place of another, and the end of the process."""
-    declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise BodyTooLarge(limit)
     try:
         async with asyncio.timeout(seconds):
-            return await _whole(request, limit)
+            return await _whole(receive, limit)
     except TimeoutError as error:
         raise BodyTooSlow(seconds) from error
 
 
-async def _whole(request: Request, limit: int) -> bytes:
-    parts, size = [], 0
-    async for part in request.stream():
+async def _whole(receive: Receive, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CallerHungUp
+        part = message.get("body", b"")
         size += len(part)
         if size > limit:
             raise BodyTooLarge(limit)
+        if not message.get("more_body", False):
+            return b"".join((*parts, part)) if parts else bytes(part)
         parts.append(part)
-    return b"".join(parts)

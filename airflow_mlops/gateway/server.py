@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +44,8 @@ def serve_in_thread(settings: Settings, loader: ModelLoader | None = None) -> It
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="gateway")
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            scheme = "http" if settings.tls is None else "https"
+            yield f"{scheme}://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join()
@@ -51,24 +53,52 @@ def serve_in_thread(settings: Settings, loader: ModelLoader | None = None) -> It
 
 def _server(settings: Settings, loader: ModelLoader | None) -> Any:
     try:
+        import httptools  # noqa: F401
+        import msgspec  # noqa: F401
         import prometheus_client  # noqa: F401
         import starlette  # noqa: F401
         import uvicorn
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "uvicorn", "gateway") from error
 
-    from airflow_mlops.gateway.app import create_app
+    from airflow_mlops.gateway.app import GatewayApp
+    from airflow_mlops.gateway.connections import bounded_protocol
     from airflow_mlops.gateway.process import Gateway
 
+    tls = _tls(settings)
     config = uvicorn.Config(
-        create_app(Gateway(settings, loader or _registry(settings))),
+        GatewayApp(Gateway(settings, loader or _registry(settings))),
         host=settings.host,
         port=settings.port,
         access_log=False,
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
         server_header=False,
+        http=bounded_protocol(
+            HttpToolsProtocol, max_connections=settings.max_connections, head_seconds=settings.head_seconds
+        ),
+        ws="none",
+        proxy_headers=False,
+        backlog=2_048,
+        **tls,
     )
     return uvicorn.Server(config)
+
+
+def _tls(settings: Settings) -> dict[str, Any]:
+    """uvicorn's own arguments. Raises ``ConfigError`` before anything is opened or claimed."""
+    tls = settings.tls
+    if tls is None:
+        return {}
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.cert, tls.key)
+        ssl.create_default_context(cafile=tls.client_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"The TLS files do not fit together or are no PEM files: {error}") from error
+    own = {"ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key)}
+    if tls.client_ca is None:
+        return own
+    return {**own, "ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
 
 
 def _registry(settings: Settings) -> ModelLoader:

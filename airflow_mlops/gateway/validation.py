@@ -1,19 +1,19 @@
-"""A request's body against the model's signature: columns out, or every problem with its row and field."""
+"""A request's body against the model's signature: rows, or every problem with its row and field."""
 
 from __future__ import annotations
 
 import difflib
 import json
+import math
 import sys
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from itertools import islice
 from typing import Any
 
+from airflow_mlops.core.request_rows import NotRows, Shape, moment, row_keys, rows_of
 from airflow_mlops.core.values import ColumnKind
-from airflow_mlops.gateway.rows import Rows
+from airflow_mlops.gateway.rows import Rows, Signature, Source
 
 MAX_PROBLEMS = 100
 _ACCEPTED: Mapping[ColumnKind, frozenset[type]] = {
@@ -49,31 +49,20 @@ class InvalidRequest(Exception):
         return [{"loc": list(problem.loc), "msg": problem.msg} for problem in self.problems]
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """What a row may hold: every feature is required (null is a missing value), key and time are not."""
-
-    columns: Mapping[str, ColumnKind]
-    key_column: str | None = None
-    time_column: str | None = None
-
-    def fields(self) -> set[str]:
-        """Every field name a row may have."""
-        return {*self.columns, *(name for name in (self.key_column, self.time_column) if name)}
-
-
-def parse_body(body: bytes) -> Any:
+def parse_body(body: bytes, *, nan_is_null: bool = False) -> Any:
     """The body as JSON. Refuses NaN and Infinity, which are not JSON and would pass as numbers, and half
     characters, which JSON can write and neither an answer nor the log can hold."""
 
     def refuse(literal: str) -> Any:
+        if nan_is_null and literal == "NaN":
+            return None
         raise InvalidRequest([Problem(("body",), f"{literal} is not JSON; write null for a missing value")])
 
+    # Decoded here: json.loads would let the bytes of a half character through.
+    text = text_of(body)
     try:
-        # Decoded here: json.loads would let the bytes of a half character through.
-        text = body.decode("utf-8-sig")
         value = json.loads(text, parse_constant=refuse)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except json.JSONDecodeError as error:
         raise InvalidRequest([Problem(("body",), f"not JSON: {error}")]) from error
     except ValueError as error:
         limit = sys.get_int_max_str_digits()
@@ -83,6 +72,14 @@ def parse_body(body: bytes) -> Any:
     if "\\ud" in text or "\\uD" in text:
         _refuse_half_characters(value)
     return value
+
+
+def text_of(body: bytes) -> str:
+    """The body as text. Raises ``InvalidRequest`` for one that is not UTF-8."""
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest([Problem(("body",), f"not JSON, nor text in UTF-8: {error}")]) from error
 
 
 def _refuse_half_characters(value: Any) -> None:
@@ -95,15 +92,14 @@ def _refuse_half_characters(value: Any) -> None:
         ) from error
 
 
-def rows_of(body: Any, *, max_rows: int) -> list[dict[str, Any]]:
-    """The rows of ``{"rows": [{...}, ...]}``, shape checked and values not yet."""
-    if not isinstance(body, dict) or not isinstance(body.get("rows"), list):
-        raise InvalidRequest([Problem(("body",), 'expected an object {"rows": [{...}, ...]}')])
-    if unknown := sorted(body.keys() - {"rows"}):
-        raise InvalidRequest(
-            [Problem(("body", name), "unknown field; expected only 'rows'") for name in unknown]
-        )
-    rows: list[Any] = body["rows"]
+def checked_rows(body: bytes, shape: Shape, signature: Signature, *, max_rows: int, key_base: str) -> Rows:
+    """A body's rows. Raises ``InvalidRequest`` with every problem found."""
+    # MLflow's own clients write a missing number as NaN; ours is told to write null.
+    given = text_of(body) if shape == "csv" else parse_body(body, nan_is_null=shape == "invocations")
+    try:
+        rows = rows_of(given, shape, signature.columns)
+    except NotRows as error:
+        raise InvalidRequest([Problem(("body", *error.where), error.message)]) from error
     if not rows:
         raise InvalidRequest([Problem(("body", "rows"), "no rows; send at least one")])
     if len(rows) > max_rows:
@@ -118,24 +114,30 @@ def rows_of(body: Any, *, max_rows: int) -> list[dict[str, Any]]:
                 if not isinstance(row, dict)
             ]
         )
-    return rows
+    if shape != "predict":
+        # As MLflow's signatures do it: what the model does not take is left aside.
+        fields = signature.fields()
+        rows = [{name: row[name] for name in row if name in fields} for row in rows]
+    return check_rows(rows, Source(body, shape, signature, key_base))
 
 
-def check_rows(rows: Sequence[Mapping[str, Any]], signature: Signature) -> Rows:
-    """Rows as columns. Raises ``InvalidRequest`` with every problem found, each with row and field."""
+def check_rows(rows: Sequence[Mapping[str, Any]], source: Source) -> Rows:
+    """Raises ``InvalidRequest`` with every problem found, each with row and field."""
+    signature = source.signature
     # Each kind of problem is found row by row, so no more of it is needed than is told.
     problems = list(islice(_unknown_fields(rows, signature), MAX_PROBLEMS))
-    columns = {}
+    columns: list[Sequence[Any]] = []
     for name, kind in signature.columns.items():
-        values = [row.get(name, _MISSING) for row in rows]
-        problems += islice(_feature_problems(name, kind, values), MAX_PROBLEMS)
-        if not problems:
-            columns[name] = _array(name, kind, values, problems)
-    keys = _keys(rows, signature.key_column, problems)
-    times = _times(rows, signature.time_column, problems)
+        values: Sequence[Any] = [row.get(name, _MISSING) for row in rows]
+        found = list(islice(_feature_problems(name, kind, values), MAX_PROBLEMS))
+        problems += found or islice(_too_large(name, kind, values), MAX_PROBLEMS)
+        # A missing text is an empty one, as in training; the log says so too.
+        columns.append(["" if value is None else value for value in values] if kind == "text" else values)
+    keys = _keys(rows, signature.key_column, source.key_base, problems)
+    _check_times(rows, signature.time_column, problems)
     if problems:
         raise InvalidRequest(sorted(problems, key=lambda problem: problem.loc[2]))
-    return Rows(keys, times, columns)
+    return Rows(keys, list(zip(*columns, strict=True)), source)
 
 
 def _unknown_fields(rows: Sequence[Mapping[str, Any]], signature: Signature) -> Iterable[Problem]:
@@ -162,68 +164,50 @@ def _feature_problems(name: str, kind: ColumnKind, values: Sequence[Any]) -> Ite
             yield Problem(("body", "rows", number, name), f"{_shown(value)} is not {expected}")
 
 
-def _array(name: str, kind: ColumnKind, values: Sequence[Any], problems: list[Problem]) -> Any:
-    import numpy as np
-
+def _too_large(name: str, kind: ColumnKind, values: Sequence[Any]) -> Iterable[Problem]:
+    """JSON has no infinity, but 1e999 is read as one, and a whole number may be of any size."""
     if kind != "numeric":
-        array = np.empty(len(values), dtype=object)
-        # A missing text is an empty one, as in training; the log says so too.
-        array[:] = ["" if value is None else value for value in values] if kind == "text" else values
-        return array
-    try:
-        numbers = np.array(values, dtype=np.float64)
-    except OverflowError:
-        numbers = np.array([_float(value) for value in values], dtype=np.float64)
-    # JSON has no infinity, but 1e999 is read as one.
-    for number in np.flatnonzero(np.isinf(numbers)):
-        problems.append(Problem(("body", "rows", int(number), name), "too large for a 64-bit float"))
-    return numbers
+        return
+    for number, value in enumerate(values):
+        try:
+            infinite = value is not None and math.isinf(value)
+        except OverflowError:
+            infinite = True
+        if infinite:
+            yield Problem(("body", "rows", number, name), "too large for a 64-bit float")
 
 
-def _float(value: Any) -> float:
-    try:
-        return float("nan") if value is None else float(value)
-    except OverflowError:
-        return float("inf")
-
-
-def _keys(rows: Sequence[Mapping[str, Any]], column: str | None, problems: list[Problem]) -> list[str]:
-    keys = []
-    for number, row in enumerate(rows):
-        value = None if column is None else row.get(column)
-        if value is None:
-            keys.append(str(uuid.uuid4()))
-        elif type(value) in (str, int) and value != "":
-            keys.append(str(value))
-        else:
+def _keys(
+    rows: Sequence[Mapping[str, Any]], column: str | None, base: str, problems: list[Problem]
+) -> list[str]:
+    values = [None if column is None else row.get(column) for row in rows]
+    for number, value in enumerate(values):
+        if value is not None and (type(value) not in (str, int) or value == ""):
             where = ("body", "rows", number, str(column))
             problems.append(
                 Problem(where, f"{_shown(value)} is not a key; expected a string or whole number")
             )
-    return keys
+    return row_keys(values, base)
 
 
-def _times(
-    rows: Sequence[Mapping[str, Any]], column: str | None, problems: list[Problem]
-) -> list[datetime | None]:
-    times: list[datetime | None] = []
+def _check_times(rows: Sequence[Mapping[str, Any]], column: str | None, problems: list[Problem]) -> None:
+    if column is None:
+        return
     for number, row in enumerate(rows):
-        value = None if column is None else row.get(column)
-        moment = None
-        if value is not None:
-            try:
-                moment = _moment(value)
-            except (TypeError, ValueError, OverflowError):
-                where = ("body", "rows", number, str(column))
-                expected = "an ISO 8601 time such as 2013-04-01T06:00:00Z"
-                problems.append(Problem(where, f"{_shown(value)} is not {expected}"))
-        times.append(moment)
-    return times
+        value = row.get(column)
+        if value is not None and not is_moment(value):
+            where = ("body", "rows", number, column)
+            expected = "an ISO 8601 time such as 2013-04-01T06:00:00Z"
+            problems.append(Problem(where, f"{_shown(value)} is not {expected}"))
 
 
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
+def is_moment(value: Any) -> bool:
+    """Whether the log could read this as a time."""
+    try:
+        moment(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
 
 
 def _shown(value: Any) -> str:

@@ -39,6 +39,7 @@ def endpoints(config: ModelConfig, *, needs_serving: bool = False) -> Endpoints:
         tracking=tracking.tracking_uri,
         tracking_token=tracking.token,
         serving=serving,
+        inference_log=conf.get("mlops", "inference_log", fallback="") or None,
     )
 
 

@@ -7,11 +7,13 @@ from typing import Any
 import httpx
 from airflow.sdk import BaseHook
 
+from airflow_mlops.backends.serving_embedded import TLS_EXTRAS, tls_context
+from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.hooks.connections import address, connection
 
 
 class GatewayHook(BaseHook):
-    """Address and admin token of a model gateway."""
+    """Address, admin token and certificates of a model gateway."""
 
     conn_name_attr = "gateway_conn_id"
     default_conn_name = "mlops_gateway_default"
@@ -39,12 +41,24 @@ class GatewayHook(BaseHook):
         """The bearer token of the admin calls, or None."""
         return self.get_conn().password or None
 
+    @property
+    def extra(self) -> dict[str, Any]:
+        """The PEM files of HTTPS calls: ``ca_cert``, ``client_cert``, ``client_key``."""
+        extra = self.get_conn().extra_dejson
+        if unknown := sorted(set(extra) - set(TLS_EXTRAS)):
+            raise ConfigError(
+                f"connection {self.gateway_conn_id!r} has {', '.join(unknown)} in its extra; a gateway's "
+                f"takes {', '.join(TLS_EXTRAS)}"
+            )
+        return dict(extra)
+
     def test_connection(self) -> tuple[bool, str]:
         """Airflow's "Test" button: an admin call, so that a wrong token shows as well."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
-            answer = httpx.get(f"{self.url}/admin/traffic", headers=headers, timeout=5)
-        except httpx.HTTPError as error:
+            verify = tls_context(self.extra)
+            answer = httpx.get(f"{self.url}/admin/traffic", headers=headers, timeout=5, verify=verify)
+        except (httpx.HTTPError, ConfigError) as error:
             return False, f"the gateway at {self.url} does not answer: {error}"
         if answer.status_code in (401, 403):
             return (

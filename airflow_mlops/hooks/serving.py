@@ -17,7 +17,9 @@ def serving_endpoint(config: ModelConfig) -> ServingEndpoint:
     match target:
         case EmbeddedTargetConfig():
             gateway = GatewayHook(target.conn_id, wanted_by=wanted_by)
-            return ServingEndpoint("embedded", config.model, url=gateway.url, token=gateway.token)
+            return ServingEndpoint(
+                "embedded", config.model, url=gateway.url, token=gateway.token, extra=gateway.extra
+            )
         case SageMakerTargetConfig():
             return ServingEndpoint(
                 "sagemaker",

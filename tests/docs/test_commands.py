@@ -122,13 +122,14 @@ def _curl(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.
         _curl_airflow(words)
         return
     from airflow_mlops.gateway.admin import admin_app
-    from airflow_mlops.gateway.app import create_app
+    from airflow_mlops.gateway.app import other_routes
     from airflow_mlops.gateway.bodies import RollBack
+    from airflow_mlops.gateway.predictions import PATHS
     from airflow_mlops.gateway.process import Gateway
     from airflow_mlops.gateway.settings import Settings
 
     gateway = Gateway(Settings(model="churn", store=reader / "mlops"), loader=None)
-    public = {route.path for route in create_app(gateway).routes}
+    public = {*PATHS, *(route.path for route in other_routes(gateway).routes)}
     admin = {f"/admin{route.path}" for route in admin_app(gateway).routes}
     path = urlsplit(next(word for word in words if word.startswith("http://"))).path
     assert path in public | admin

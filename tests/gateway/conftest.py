@@ -8,17 +8,22 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from airflow_mlops.backends.inference_log import ParquetInferenceLog
+from airflow_mlops.backends.store import LocalStore
 from airflow_mlops.core.values import ColumnKind, TaskKind
+from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import ModelRefused
 from airflow_mlops.gateway.server import serve_in_thread
 from airflow_mlops.gateway.settings import Settings
 
+EVER = Window(datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(9999, 1, 1, tzinfo=timezone.utc))
 COLUMNS: dict[str, ColumnKind] = {"temp": "numeric", "carrier": "categorical"}
 
 
@@ -130,12 +135,10 @@ class Running:
         return float(found.rsplit(" ", 1)[1])
 
     def logged(self) -> Any:
-        """The inference log as a frame, everything answered so far included."""
-        import pandas as pd
-
+        """The inference log as a frame, everything answered so far included, in the order of the answers."""
         assert self.post("flush").status_code == 200
-        files = sorted((self.settings.store / "inference" / self.settings.model).glob("date=*/*.parquet"))
-        return pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
+        log = ParquetInferenceLog(LocalStore(self.settings.store)).read(self.settings.model, EVER)
+        return log.sort_values("received_at", kind="stable", ignore_index=True)
 
 
 @pytest.fixture

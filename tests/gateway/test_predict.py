@@ -12,7 +12,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from airflow_mlops.gateway.validation import MAX_PROBLEMS, InvalidRequest, Signature, check_rows
+from airflow_mlops.gateway.rows import Signature, Source
+from airflow_mlops.gateway.validation import MAX_PROBLEMS, InvalidRequest, check_rows
 
 ROW = {"temp": 20.5, "carrier": "AA"}
 
@@ -121,8 +122,9 @@ def test_a_character_that_json_writes_in_two_halves_is_taken(steady: Any) -> Non
 def test_no_more_problems_are_looked_into_than_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     looked = []
     monkeypatch.setattr(difflib, "get_close_matches", lambda *a, **_: looked.append(a) or [])
+    source = Source(b"", "predict", Signature({"temp": "numeric"}), "me")
     with pytest.raises(InvalidRequest) as caught:
-        check_rows([{"temq": 1, "temr": "x"}] * 10_000, Signature({"temp": "numeric"}))
+        check_rows([{"temq": 1, "temr": "x"}] * 10_000, source)
     assert len(caught.value.problems) == MAX_PROBLEMS
     assert len(looked) == MAX_PROBLEMS
 

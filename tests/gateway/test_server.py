@@ -12,15 +12,18 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from airflow_mlops.backends.inference_log import ParquetInferenceLog
+from airflow_mlops.backends.store import LocalStore
 from airflow_mlops.cli.serve import command
+from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.gateway.server import serve, serve_in_thread
 from airflow_mlops.gateway.settings import Settings
@@ -46,7 +49,7 @@ class Loader:
         print("OMP_NUM_THREADS", os.environ["OMP_NUM_THREADS"], "numpy" in sys.modules, flush=True)
         return Slow()
 
-serve(Settings(model="m", store=Path(sys.argv[1]), port=int(sys.argv[2]), flush_seconds=60.0), Loader())
+serve(Settings(model="m", store=Path(sys.argv[1]), port=int(sys.argv[2])), Loader())
 """
 
 
@@ -87,8 +90,10 @@ def test_sigterm_finishes_the_requests_under_way_and_writes_the_log(
     caller.join()
     assert [row["prediction"] for row in answers[0].json()["predictions"]] == [1.0, 2.0]
     assert running.wait(20) in (0, -signal.SIGTERM)
-    (file,) = (tmp_path / "inference" / "m").glob("date=*/*.parquet")
-    assert pq.read_table(file)["prediction"].to_pylist() == [1.0, 2.0]
+    ever = Window(datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(9999, 1, 1, tzinfo=timezone.utc))
+    log = ParquetInferenceLog(LocalStore(tmp_path)).read("m", ever)
+    assert log["prediction"].tolist() == [1.0, 2.0]
+    assert [file.suffix for file in (tmp_path / "inference" / "m" / "raw").glob("2*")] == [".log"]
     assert json.loads((tmp_path / "traffic" / "m.json").read_text())["champion"] == "1"
     assert running.stdout.read().decode().startswith("OMP_NUM_THREADS 1 False")
 
