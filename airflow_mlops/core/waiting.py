@@ -48,3 +48,10 @@ def wait(
             return Waited(False, Verdict("inconclusive", (reason, *verdict.reasons)))
         case _:
             assert_never(on_inconclusive)
+
+
+def too_late(since: datetime, now: datetime, deadline: Period) -> str | None:
+    """Why it is no longer waited for what takes no verdict, such as a version that comes up; None before
+    the deadline."""
+    end = deadline.after(since)
+    return None if now < end else f"not within {deadline}, by {end.isoformat(timespec='seconds')}"

@@ -211,6 +211,29 @@ class RollBackRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ReverseRequest:
+    """Put ``version`` back as champion, or the one before the present champion."""
+
+    config: ModelConfig
+    run: RunInfo
+    reason: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """The version that is put back (as ``ModelRef``), and the one that it came in for. While the target
+    brings it up it is not ``done``, and the same request goes on; ``said`` is what it waits for."""
+
+    name: str
+    version: str
+    url: str | None
+    previous: str | None = None
+    done: bool = True
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CollectRequest:
     config: ModelConfig
     run: RunInfo
