@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "schema": ("airflow_mlops.cli.schema:command", "Print the JSON Schema for editors."),
     "migrate": ("airflow_mlops.cli.migrate:command", "Carry YAML files to the newest apiVersion."),
     "history": ("airflow_mlops.cli.history:command", "Show which version was champion when, and why."),
+    "rollback": ("airflow_mlops.cli.rollback:command", "Put an earlier champion back."),
     "serve": ("airflow_mlops.cli.serve:command", "Serve a model's champion over HTTP."),
     "step": ("airflow_mlops.cli.step:command", "Run one step on a JSON request."),
     "demo": ("airflow_mlops.cli.demo:command", "Replay a year of flights on this machine."),

@@ -51,7 +51,7 @@ def wait(
 
 
 def too_late(since: datetime, now: datetime, deadline: Period) -> str | None:
-    """Why it is no longer waited for what takes no verdict, such as a version that comes up; None before
+    """The time that something had, such as a version to come up, once it is over; None before
     the deadline."""
     end = deadline.after(since)
-    return None if now < end else f"not within {deadline}, by {end.isoformat(timespec='seconds')}"
+    return None if now < end else f"within {deadline}, by {end.isoformat(timespec='seconds')}"

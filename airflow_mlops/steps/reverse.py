@@ -10,6 +10,8 @@ from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.ledger import Entry, EntryKind, open_rollout
 from airflow_mlops.core.reversal import open_reversal
 from airflow_mlops.core.values import ModelRef, RunInfo
+from airflow_mlops.core.waiting import too_late
+from airflow_mlops.core.windows import Period
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
 from airflow_mlops.steps.evaluate import SMOKE_FILE
 from airflow_mlops.steps.model_card import sign_card
@@ -82,6 +84,9 @@ def _go_on(intent: Entry, config: ModelConfig, run: RunInfo, backends: Backends)
         _end_rollout(intent, config, run, backends)
         waits_for = _brought_up(back, backends)
         if waits_for is not None:
+            late = too_late(intent.at, run.now, Period.parse(config.deploy.deadline))
+            if late is not None:
+                raise ModelRefused(f"{back} did not come up {late}: {waits_for}")
             return Reversal(back.name, back.version, None, previous, done=False, said=waits_for)
         url = _crown(back, backends)
     except (ModelRefused, RolloutRefused) as error:

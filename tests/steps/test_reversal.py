@@ -287,8 +287,19 @@ def test_a_target_that_takes_its_time_is_not_done_and_the_same_request_goes_on(
         assert (waiting.version, waiting.done, waiting.said) == ("2", False, "1 of 2 pods are up")
         with pytest.raises(BackendUnavailable, match="version 2 is still being put back, as anna asked"):
             take(72)
-    assert backends.serving.traffic() == Traffic(ModelRef("churn", "3"))
+        assert backends.serving.traffic() == Traffic(ModelRef("churn", "3"))
     assert back(run_id="b").done
+
+
+def test_a_version_that_does_not_come_up_by_the_deadline_is_given_up_and_blocks_nobody(
+    backends, promoted, back, monkeypatch, take
+):
+    monkeypatch.setattr(backends.serving, "deploy", lambda *_: Deployment(False, "0 of 2 pods are up"))
+    assert not back(run_id="b").done
+    with pytest.raises(ModelRefused, match=r"did not come up within 1 day.*0 of 2 pods are up"):
+        back(run_id="b", day=70 + 24 * 60)
+    assert take(72 + 24 * 60)[1] is None
+    assert backends.tracking.aliases == {"champion": "3"}
 
 
 def test_versions_that_cannot_be_put_back_are_refused_with_what_there_is(backends, promoted, back, register):
