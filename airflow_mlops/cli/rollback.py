@@ -129,7 +129,7 @@ def _loaded(model: str, folder: Path, profile: str | None) -> LoadedModel:
                 return loaded
     raise ConfigError(
         f"no YAML in {folder.absolute()} describes a model {model!r}: name its folder with --configs, or "
-        "give the path of the YAML instead of the name. For a model that is written in Python, trigger the DAG "
+        "give the path of the YAML instead of the name. For a model written in Python trigger the DAG "
         f"{model}.rollback"
     )
 

@@ -12,6 +12,7 @@ from airflow_mlops.core.values import (
     DatasetRef,
     Evaluation,
     ModelRef,
+    Outcome,
     Report,
     Rollout,
     RunInfo,
@@ -164,6 +165,28 @@ class RolloutRequest:
     config: ModelConfig
     run: RunInfo
     rollout: Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class BringUpRequest:
+    """A version that the serving target is to start; ``rollout_id`` is what it knows it by."""
+
+    config: ModelConfig
+    run: RunInfo
+    rollout_id: str
+    candidate: ModelRef
+
+
+@dataclass(frozen=True, slots=True)
+class RolledOut:
+    """A rollout and its verdict: it may be handed on as the one and as the other."""
+
+    id: str
+    candidate: ModelRef
+    champion: ModelRef | None
+    training: RunRef
+    outcome: Outcome
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

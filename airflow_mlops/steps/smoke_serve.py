@@ -48,7 +48,7 @@ def smoke_serve(request: RolloutRequest, backends: Backends) -> Verdict:
 
 def _not_up(request: RolloutRequest, said: str, backends: Backends) -> BackendUnavailable | ModelRefused:
     candidate = request.rollout.candidate
-    late = why_late(request.rollout, request.config, request.run, backends)
+    late = why_late(candidate, request.config, request.run, backends)
     if late is None:
         return BackendUnavailable(f"{candidate} is not up yet: {said}")
     return ModelRefused(f"it did not come up {late}: {said}")
