@@ -120,6 +120,20 @@ def closings(entries: Iterable[Entry], version: str) -> set[EntryKind]:
     return {entry.kind for entry in entries if entry.subject == version and entry.kind in CLOSINGS}
 
 
+def rollout_end(
+    entries: Iterable[Entry], version: str | None = None, since: datetime | None = None
+) -> Entry | None:
+    """How the rollout of a version ended; without one, how the first rollout did that ended at ``since`` or
+    later. None where it has not. A version that was superseded before it was rolled out is only told of where
+    it is asked for."""
+    kinds = CLOSINGS if version is not None else CLOSINGS - {"rejected"}
+    for entry in in_order(entries):
+        is_it = entry.subject == version if version is not None else since is None or entry.at >= since
+        if entry.kind in kinds and is_it:
+            return entry
+    return None
+
+
 def champion_at(entries: Iterable[Entry], moment: datetime | None = None) -> Entry | None:
     """The ``promoted`` or ``reversed`` entry in force at ``moment`` (now, if None)."""
     reigns = [

@@ -17,10 +17,10 @@ from airflow_mlops.operators.links import ModelVersionLink
 class RollbackModelOperator(ComingUpOperator):
     """Puts an earlier champion back: ``version``, or the one before the present champion.
 
-    An open rollout is ended first. The version is asked for known rows, then alias and traffic move to it and
-    are read back. The ledger keeps the ``reason`` and the person who started the run. What is left out is taken
-    from the run's params of the same names. A task that was interrupted goes on when it is cleared, and so does
-    the next deploy run. An event of each of its ``outlets`` carries the version.
+    An open rollout is ended first. The version is asked for known rows, then alias and traffic move to it
+    and are read back. The ledger keeps the ``reason`` and the person who started the run. What is left out
+    is taken from the run's params of the same names. A task that was interrupted goes on when it is cleared,
+    and so does the next deploy run. An event of each of its ``outlets`` carries the version.
     """
 
     step = "reverse"
@@ -45,6 +45,8 @@ class RollbackModelOperator(ComingUpOperator):
             return self._reverse(context, version)
 
     def _reverse(self, context: Any, version: str | None) -> dict[str, Any]:
+        from airflow_mlops.steps.rollouts import rollout_id
+
         configured = self.configured()
         while True:
             request = self.request(context, configured, version=version, reason=self._reason(context))
@@ -53,8 +55,8 @@ class RollbackModelOperator(ComingUpOperator):
                 break
             version = found["version"]
             candidate = {"name": found["name"], "version": version}
-            rollout_id = f"{found['name']}-v{version}"
-            self.wait_until_up(context, configured, rollout_id, candidate, version=version)
+            known_by = rollout_id(found["name"], version)
+            self.wait_until_up(context, configured, known_by, candidate, version=version)
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra.update({name: found[name] for name in ("name", "version")})
         return self.finish(found, configured)
@@ -80,9 +82,10 @@ class UndoRolloutOperator(StepOperator):
     """Ends a rollout: gives all traffic back to the champion, with the verdicts' reasons.
 
     It runs whatever became of the stages (``all_done``): a stage that failed left traffic behind. Where the
-    branch upstream chose to promote, Airflow skips it. Where no verdict asked for it, a stage broke: then this
-    task fails once the champion has all traffic, so that the run ends red. With a ``reason`` it is meant, as at
-    the end of a shadow that was only to be looked at, and only a stage without a verdict fails it.
+    branch upstream chose to promote, Airflow skips it. Where no verdict asked for it, a stage broke: then
+    this task fails once the champion has all traffic, so that the run ends red. With a ``reason`` it is
+    meant, as at the end of a shadow that was only to be looked at, and only a stage without a verdict fails
+    it.
     """
 
     step = "roll_back"

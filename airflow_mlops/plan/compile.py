@@ -24,7 +24,8 @@ from airflow_mlops.plan.step_docs import step_doc
 
 
 def compile_plan(config: ModelConfig, digest: str) -> Plan:
-    """The DAGs of one model: train, deploy and rollback; monitor from level 2 on, or where it is given a cron.
+    """The DAGs of one model: train, deploy and rollback; monitor from level 2 on, or where it is given a
+    cron.
 
     ``config`` comes from ``load_model``, so its level's presets are filled in.
     """

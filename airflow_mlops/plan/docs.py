@@ -120,7 +120,7 @@ def _deploy_doc(config: ModelConfig) -> list[str]:
     return [f"{rolls_out} A stage without a verdict after {deploy.deadline} {_LATE[deploy.on_inconclusive]}."]
 
 
-def _rollback_doc(config: ModelConfig) -> list[str]:
+def _rollback_doc(_: ModelConfig) -> list[str]:
     return [
         "**Trigger it** where the champion does harm: with a reason, and a version if it is not the champion "
         "before the present one. An open rollout is ended first. The version is asked for known rows before "
