@@ -67,14 +67,21 @@ def test_every_model_beside_and_below_the_loader_is_loaded(model_yaml, load):
     model_yaml("rain")
     model_yaml("snow", at="winter/snow.yml")
     model_yaml("fog", at="other/.hidden/fog.yaml")
-    assert dags_in(load()) == {"rain.train", "rain.deploy", "snow.train", "snow.deploy"}
+    assert dags_in(load()) == {
+        "rain.train",
+        "rain.deploy",
+        "rain.rollback",
+        "snow.train",
+        "snow.deploy",
+        "snow.rollback",
+    }
 
 
 def test_yaml_of_others_is_left_alone(model_yaml, load, tmp_path):
     model_yaml("rain")
     (tmp_path / "compose.yaml").write_text("services: {web: {image: nginx}}\n")
     (tmp_path / "deployment.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\n")
-    assert dags_in(load()) == {"rain.train", "rain.deploy"}
+    assert dags_in(load()) == {"rain.train", "rain.deploy", "rain.rollback"}
 
 
 @pytest.mark.parametrize("written", ["absolute", "relative"])
@@ -84,7 +91,14 @@ def test_the_configured_folder_is_read_as_well(model_yaml, load, monkeypatch, tm
     monkeypatch.setenv(
         "AIRFLOW__MLOPS__CONFIGS_FOLDER", str(folder) if written == "absolute" else "../configs"
     )
-    assert dags_in(load()) == {"rain.train", "rain.deploy", "snow.train", "snow.deploy"}
+    assert dags_in(load()) == {
+        "rain.train",
+        "rain.deploy",
+        "rain.rollback",
+        "snow.train",
+        "snow.deploy",
+        "snow.rollback",
+    }
 
 
 def test_a_configured_folder_that_is_not_there_is_told_and_hides_nothing(
@@ -93,7 +107,7 @@ def test_a_configured_folder_that_is_not_there_is_told_and_hides_nothing(
     model_yaml("rain")
     monkeypatch.setenv("AIRFLOW__MLOPS__CONFIGS_FOLDER", "/no/such/folder")
     with caplog.at_level(logging.WARNING):
-        assert dags_in(load()) == {"rain.train", "rain.deploy"}
+        assert dags_in(load()) == {"rain.train", "rain.deploy", "rain.rollback"}
     assert "/no/such/folder: no such folder" in caplog.text
 
 
@@ -102,7 +116,7 @@ def test_a_model_in_the_loaders_folder_and_the_configured_one_at_once_is_loaded_
 ):
     model_yaml("rain", at="configs/rain.yaml")
     monkeypatch.setenv("AIRFLOW__MLOPS__CONFIGS_FOLDER", str(tmp_path / "configs"))
-    assert dags_in(load()) == {"rain.train", "rain.deploy"}
+    assert dags_in(load()) == {"rain.train", "rain.deploy", "rain.rollback"}
     assert "Skipped" not in caplog.text
 
 
@@ -110,7 +124,7 @@ def test_a_broken_file_is_skipped_with_line_column_and_hint_and_hides_no_other(m
     model_yaml("rain")
     bad = model_yaml("snow", more=BAD)
     with caplog.at_level(logging.WARNING):
-        assert dags_in(load()) == {"rain.train", "rain.deploy"}
+        assert dags_in(load()) == {"rain.train", "rain.deploy", "rain.rollback"}
     line = bad.read_text().splitlines().index(BAD.strip()) + 1
     assert f"{bad}:{line}:1: levle" in caplog.text
     assert "level" in caplog.text
@@ -120,7 +134,7 @@ def test_the_second_file_of_a_model_is_a_problem_that_names_the_first(model_yaml
     first = model_yaml("rain", at="a.yaml")
     second = model_yaml("rain", level=2, at="b.yaml")
     with caplog.at_level(logging.WARNING):
-        assert dags_in(load()) == {"rain.train", "rain.deploy"}
+        assert dags_in(load()) == {"rain.train", "rain.deploy", "rain.rollback"}
     assert f"Skipped {second}" in caplog.text
     assert f"{second}:2:1: model: 'rain' is described in {first} already" in caplog.text
 
@@ -136,7 +150,7 @@ def test_a_file_that_cannot_be_rendered_hides_no_other(model_yaml, load, monkeyp
         return real(plan, config, **options)
 
     monkeypatch.setattr(factory_load, "render", render)
-    assert dags_in(load()) == {"rain.train", "rain.deploy"}
+    assert dags_in(load()) == {"rain.train", "rain.deploy", "rain.rollback"}
     assert "snow.yaml: cannot be rendered: RuntimeError: boom" in caplog.text
 
 
