@@ -106,7 +106,7 @@ def _airflow(words: list[str], reader: Path, repository: Path, monkeypatch: pyte
         kinds = {kind["connection-type"] for kind in get_provider_info()["connection-types"]}
         assert asked["conn_type"] in kinds | {"http"}
     if asked.get("conf") is not None:
-        assert set(json.loads(asked["conf"])) <= {"window_start", "window_end", "reason"}
+        assert set(json.loads(asked["conf"])) <= {"window_start", "window_end", "reason", "version"}
 
 
 def _mlflow(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
