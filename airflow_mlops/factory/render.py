@@ -86,6 +86,8 @@ def _render_dag(
         catchup=trigger.catchup,
         # One at a time: the champion, its traffic and the order of windows have one value per model.
         max_active_runs=1,
+        # A run of a DAG that is paused waits for ever, and a rollback is for the worst moment to learn that.
+        is_paused_upon_creation=False if dag_plan.role == "rollback" else None,
         tags=list(dag_plan.tags),
         deadline=deadline_of(dag_plan),
         auto_register=False,

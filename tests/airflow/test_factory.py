@@ -149,6 +149,7 @@ def test_every_model_has_a_form_that_puts_an_earlier_champion_back_and_demands_a
     assert edges(dag) == {"reverse": set()}
     assert dag.get_task("reverse").outlets == [Asset("rain/champion")]
     assert not dag.timetable.can_be_scheduled
+    assert dag.is_paused_upon_creation is False
     with pytest.raises(ParamValidationError, match="None is not of type"):
         dag.params.validate()
     dag.params["reason"] = "wrong prices"

@@ -181,7 +181,9 @@ def test_models_in_python_are_scheduled_and_a_wrong_one_is_its_own_files_import_
         "example_worst_cells": "example_python_model.py",
     }
     assert set(ask(home, "select dag_id, is_stale, has_import_errors, relative_fileloc from dag")) == {
-        (f"{model}.{role}", 0, 0, file) for model, file in sources.items() for role in ("train", "deploy")
+        (f"{model}.{role}", 0, 0, file)
+        for model, file in sources.items()
+        for role in ("train", "deploy", "rollback")
     }
 
     versions = ask(home, "select dag_id, id from dag_version")
