@@ -30,6 +30,8 @@ _GROUPS = {
     "approval": "Approval",
     "stages": "Shadow and canary",
     "conclude": "The end of a rollout",
+    "canary": "A whole rollout",
+    "rollback": "The ways back",
     "monitoring": "The monitor pipeline",
     "announce": "Hand-over",
 }
@@ -73,7 +75,7 @@ def _doc(kind: type[Any]) -> str:
     own = inspect.cleandoc(kind.__dict__["__doc__"])
     base = kind.__bases__[0]
     is_ours = base.__module__.startswith("airflow_mlops.")
-    if is_ours and base.__name__ in ("StageOperator", "LedgerSensor"):
+    if is_ours and base.__name__ in ("StageOperator", "LedgerSensor", "ModelSensor"):
         return f"{own}\n\n{inspect.cleandoc(base.__dict__['__doc__'])}"
     return own
 
@@ -130,8 +132,11 @@ def result_of(kind: type[Any]) -> list[Any]:
     from airflow_mlops.core.values import Verdict
     from airflow_mlops.steps.catalog import STEPS
 
-    if getattr(kind, "gives_verdict", False):
-        returned: Any = Verdict
+    if form := getattr(kind, "result_form", None):
+        module, _, name = form.partition(":")
+        returned: Any = getattr(import_module(module), name)
+    elif getattr(kind, "gives_verdict", False):
+        returned = Verdict
     elif (step := str(getattr(kind, "step", ""))) in STEPS:
         module, _, name = STEPS[step].partition(":")
         returned = get_type_hints(getattr(import_module(module), name))["return"]

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "migrate": ("airflow_mlops.cli.migrate:command", "Carry YAML files to the newest apiVersion."),
     "history": ("airflow_mlops.cli.history:command", "Show which version was champion when, and why."),
     "compact-log": ("airflow_mlops.cli.compact_log:command", "Make Parquet of what a model server logged."),
+    "rollback": ("airflow_mlops.cli.rollback:command", "Put an earlier champion back."),
     "serve": ("airflow_mlops.cli.serve:command", "Serve a model's champion over HTTP."),
     "step": ("airflow_mlops.cli.step:command", "Run one step on a JSON request."),
     "demo": ("airflow_mlops.cli.demo:command", "Replay a year of flights on this machine."),

@@ -34,6 +34,9 @@ EntryKind = Literal[
     "promoted",
     "rollback_intended",
     "rolled_back",
+    "reversal_intended",
+    "reversed",
+    "reversal_refused",
     "monitored",
 ]
 
@@ -42,9 +45,10 @@ EntryKind = Literal[
 class Entry:
     """One decision: who, what, why and on what evidence.
 
-    ``subject`` is what the entry is about: a request's id, or a model version (a rollout's entries all
-    have the version that is rolled out). ``stage`` tells apart entries of one kind about one subject in
-    one run (``0.1`` for a canary step). ``data`` holds small JSON values.
+    ``subject`` is what the entry is about: a request's id, or a model version (a rollout's entries all have
+    the version that is rolled out; a reversal's the earlier champion that is put back, and ``data.previous``
+    the version that is taken out). ``stage`` tells apart entries of one kind about one subject in one run
+    (``0.1`` for a canary step). ``data`` holds small JSON values.
     """
 
     model: str
@@ -75,6 +79,8 @@ class Entry:
 
 CLAIMS: frozenset[str] = frozenset({"retrain_taken", "rollout_taken"})
 CLOSINGS: frozenset[str] = frozenset({"promoted", "rolled_back", "rejected"})
+CROWNINGS: frozenset[str] = frozenset({"promoted", "reversed"})
+"""Kinds of which the subject is the champion from then on."""
 
 
 def pending_requests(entries: Iterable[Entry]) -> list[Entry]:
@@ -83,11 +89,15 @@ def pending_requests(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def pending_challengers(entries: Iterable[Entry]) -> list[Entry]:
-    """Registered challengers that no rollout has taken, oldest first. Backfill versions never count."""
+    """Registered challengers that no rollout has taken, oldest first. Backfill versions never count, nor
+    does a version that somebody took out: it was the champion, whoever made it that.
+    """
+    entries = list(entries)
+    out = {entry.data.get("previous") for entry in entries if entry.kind == "reversed"}
     return [
         entry
         for entry in _untaken(entries, "registered", "rollout_taken")
-        if entry.data.get("role") == "challenger"
+        if entry.data.get("role") == "challenger" and entry.subject not in out
     ]
 
 
@@ -110,12 +120,26 @@ def closings(entries: Iterable[Entry], version: str) -> set[EntryKind]:
     return {entry.kind for entry in entries if entry.subject == version and entry.kind in CLOSINGS}
 
 
+def rollout_end(
+    entries: Iterable[Entry], version: str | None = None, since: datetime | None = None
+) -> Entry | None:
+    """How the rollout of a version ended; without one, how the first rollout did that ended at ``since`` or
+    later. None where it has not. A version that was superseded before it was rolled out is only told of where
+    it is asked for."""
+    kinds = CLOSINGS if version is not None else CLOSINGS - {"rejected"}
+    for entry in in_order(entries):
+        is_it = entry.subject == version if version is not None else since is None or entry.at >= since
+        if entry.kind in kinds and is_it:
+            return entry
+    return None
+
+
 def champion_at(entries: Iterable[Entry], moment: datetime | None = None) -> Entry | None:
-    """The ``promoted`` entry in force at ``moment`` (now, if None)."""
+    """The ``promoted`` or ``reversed`` entry in force at ``moment`` (now, if None)."""
     reigns = [
         entry
         for entry in in_order(entries)
-        if entry.kind == "promoted" and (moment is None or entry.at <= moment)
+        if entry.kind in CROWNINGS and (moment is None or entry.at <= moment)
     ]
     return reigns[-1] if reigns else None
 

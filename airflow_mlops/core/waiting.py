@@ -48,3 +48,10 @@ def wait(
             return Waited(False, Verdict("inconclusive", (reason, *verdict.reasons)))
         case _:
             assert_never(on_inconclusive)
+
+
+def too_late(since: datetime, now: datetime, deadline: Period) -> str | None:
+    """The time that something had, such as a version to come up, once it is over; None before
+    the deadline."""
+    end = deadline.after(since)
+    return None if now < end else f"within {deadline}, by {end.isoformat(timespec='seconds')}"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LONGEST_RETRY_DELAY = timedelta(minutes=10)
 # Deferred and approval tasks that resume within seconds may be marked failed although nothing went wrong
 # (https://github.com/apache/airflow/issues/67287); their steps find their own earlier work again.
-_WAITS = frozenset({"approve", "review", "shadow", "canary"})
+_WAITS = frozenset({"smoke_serve", "approve", "review", "shadow", "canary", "reverse"})
 
 
 class _Result:
@@ -86,6 +86,8 @@ def _render_dag(
         catchup=trigger.catchup,
         # One at a time: the champion, its traffic and the order of windows have one value per model.
         max_active_runs=1,
+        # A run of a DAG that is paused waits for ever, and a rollback is for the worst moment to learn that.
+        is_paused_upon_creation=False if dag_plan.role == "rollback" else None,
         tags=list(dag_plan.tags),
         deadline=deadline_of(dag_plan),
         auto_register=False,
@@ -99,6 +101,8 @@ def _render_dag(
 def _params(dag_plan: DagPlan) -> dict[str, Param]:
     """What may be said by hand: which rows, and why. Nothing that a gate judges by: with a seed that may be
     tried until one passes, a pass would be no evidence."""
+    if dag_plan.role == "rollback":
+        return _rollback_params()
     windows = {} if dag_plan.role == "deploy" else _window_params()
     return windows if dag_plan.role == "monitor" else {**windows, "reason": _reason_param()}
 
@@ -121,6 +125,27 @@ def _reason_param() -> Param:
         title="Reason",
         description="Why this run is started by hand; it is kept in the ledger and with the model.",
     )
+
+
+def _rollback_params() -> dict[str, Param]:
+    """No run without a reason: its default is none that it may have, so that Airflow asks for one."""
+    return {
+        "version": Param(
+            None,
+            type=["null", "string"],
+            pattern=r"^\d{1,18}$",
+            title="Version",
+            description="Which earlier champion is put back. If empty: the one before the present champion.",
+        ),
+        "reason": Param(
+            None,
+            type="string",
+            minLength=1,
+            maxLength=500,
+            title="Reason",
+            description="Why; it is kept in the ledger and on the model cards, with your name.",
+        ),
+    }
 
 
 def _window_params() -> dict[str, Param]:

@@ -156,7 +156,9 @@ class AdminRoutes:
 
     def _traffic(self, traffic: Traffic) -> Any:
         answer = TypeAdapter(Traffic).dump_python(traffic, mode="json")
-        return {**answer, "model": self._gateway.settings.model, "problems": self._gateway.problems()}
+        gateway = self._gateway
+        kept = {"kept_warm": gateway.models.previous}
+        return {**answer, **kept, "model": gateway.settings.model, "problems": gateway.problems()}
 
     async def _body(self, request: Request, kind: type[_Kind]) -> _Kind:
         settings = self._gateway.settings

@@ -115,9 +115,10 @@ class TrafficControl:
         async with self._changing:
             self._check_not_rolled_back(rollout_id, roll_backs)
             self._check_promotion(rollout_id, version)
-            wanted = TrafficState(champion=version, alias_seen=self.state.alias_seen)
-            if self.state != wanted or self.routing.champion is not model:
+            wanted, before = TrafficState(champion=version, alias_seen=self.state.alias_seen), self.routing
+            if self.state != wanted or before.champion is not model:
                 await self._commit(wanted, model, None)
+                self._models.followed(before.champion, model)
             self._settled("champion", "challenger")
             return self.traffic()
 
@@ -199,6 +200,7 @@ class TrafficControl:
             if target != state.champion:
                 wanted = replace(wanted, since=self._now())
         stage = self.routing.stage if wanted.since == state.since else None
+        self._models.followed(self.routing.champion, champion)
         self._serve(wanted, champion, challenger, stage=stage)
         self._unsaved = True
         self._settled("champion")

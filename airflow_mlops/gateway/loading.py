@@ -16,7 +16,8 @@ class Models:
     """Loads versions; two callers who want the same one share the load.
 
     One version that serves nobody yet is kept warm, so that a smoke test and the traffic change after
-    it load once. ``forget`` lets it go.
+    it load once. ``forget`` lets it go. One that was the champion until a moment ago is kept as well, for an
+    instant way back: the last one only, so there are never more than four in memory.
     """
 
     def __init__(
@@ -35,6 +36,12 @@ class Models:
         self._predicting_pool = predicting
         self._under_way: dict[str, asyncio.Task[Batcher]] = {}
         self._warm: Batcher | None = None
+        self._previous: Batcher | None = None
+
+    @property
+    def previous(self) -> str | None:
+        """The version that was the champion before, and is still in memory."""
+        return None if self._previous is None else self._previous.model.version
 
     async def champion_version(self) -> str | None:
         """The registry's ``champion`` alias. Raises ``BackendUnavailable``."""
@@ -49,7 +56,7 @@ class Models:
     async def load(self, version: str, *serving: Batcher | None) -> Batcher:
         """A version that is ready to answer, from ``serving`` or the warm one where it is there.
         Raises ``ModelRefused``, or ``BackendUnavailable``, also where there is no memory for it."""
-        for known in (*serving, self._warm):
+        for known in (*serving, self._warm, self._previous):
             if known is not None and known.model.version == version:
                 return known
         self._memory.look()
@@ -69,6 +76,11 @@ class Models:
     def forget(self) -> None:
         """Let the warm version go; whoever serves it keeps it."""
         self._warm = None
+
+    def followed(self, previous: Batcher | None, champion: Batcher) -> None:
+        """Keep the champion that another one has followed."""
+        if previous is not None and previous is not champion:
+            self._previous = previous
 
     async def _load(self, version: str) -> Batcher:
         loop = asyncio.get_running_loop()

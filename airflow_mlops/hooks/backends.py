@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow.sdk.configuration import conf
 
 from airflow_mlops.backends.base import Backends, Endpoints
+from airflow_mlops.backends.tracking import Tracking
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.hooks.mlflow import MlflowHook
@@ -55,3 +56,13 @@ def connect_store() -> Backends:
     from airflow_mlops.backends.catalog import connect
 
     return connect(Endpoints(store=store_root()))
+
+
+def connect_tracking(conn_id: str) -> Tracking:
+    """The tracking server of a connection, for who only asks it."""
+    from airflow_mlops.backends.catalog import connect
+
+    mlflow = MlflowHook(conn_id, wanted_by="mlflow_conn_id")
+    return connect(
+        Endpoints(store=store_root(), tracking=mlflow.tracking_uri, tracking_token=mlflow.token)
+    ).tracking

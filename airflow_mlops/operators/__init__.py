@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow_mlops.operators.announce import AnnounceOperator
     from airflow_mlops.operators.approval import ApproveRolloutOperator
+    from airflow_mlops.operators.canary import DeployCanaryOperator
     from airflow_mlops.operators.conclude import ConcludeRolloutOperator
     from airflow_mlops.operators.monitoring import (
         CollectOperator,
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
         SampleRunOperator,
     )
     from airflow_mlops.operators.review import ReviewChallengerOperator
+    from airflow_mlops.operators.rollback import RollbackModelOperator, UndoRolloutOperator
     from airflow_mlops.operators.rollout import (
         PromoteModelOperator,
-        RollBackModelOperator,
         SmokeServeOperator,
         TakeChallengerOperator,
     )
@@ -53,6 +54,7 @@ __all__ = [
     "ConcludeRolloutOperator",
     "DataQualityOperator",
     "DecideRetrainingOperator",
+    "DeployCanaryOperator",
     "DriftOperator",
     "EvaluateOperator",
     "GateOperator",
@@ -61,7 +63,7 @@ __all__ = [
     "PromoteModelOperator",
     "RegisterModelOperator",
     "ReviewChallengerOperator",
-    "RollBackModelOperator",
+    "RollbackModelOperator",
     "SampleRunOperator",
     "SearchParametersOperator",
     "ShadowOperator",
@@ -69,17 +71,19 @@ __all__ = [
     "SnapshotOperator",
     "TakeChallengerOperator",
     "TrainOperator",
+    "UndoRolloutOperator",
     "ValidateDataOperator",
 ]
 
 _MODULES = {
     "announce": ("AnnounceOperator",),
     "approval": ("ApproveRolloutOperator",),
+    "canary": ("DeployCanaryOperator",),
     "conclude": ("ConcludeRolloutOperator",),
     "review": ("ReviewChallengerOperator",),
+    "rollback": ("RollbackModelOperator", "UndoRolloutOperator"),
     "rollout": (
         "PromoteModelOperator",
-        "RollBackModelOperator",
         "SmokeServeOperator",
         "TakeChallengerOperator",
     ),

@@ -93,7 +93,7 @@ class StepOperator(BaseOperator):
             for value in _flat(getattr(self, name)):
                 started_with = value.get(DIGEST_KEY)
                 if started_with is not None and started_with != configured.digest:
-                    raise _changed(configured.config.model, started_with, configured.digest)
+                    raise changed_under_way(configured.config.model, started_with, configured.digest)
         return configured
 
     def skip_without_inputs(self) -> None:
@@ -181,7 +181,7 @@ class StepOperator(BaseOperator):
 
     def _as_started(self, config: ModelConfig, digest: str) -> Configured:
         if self.config_digest is not None and self.config_digest != digest:
-            raise _changed(config.model, self.config_digest, digest)
+            raise changed_under_way(config.model, self.config_digest, digest)
         return Configured(config, digest)
 
     def _start_before(self, config: ModelConfig, end: datetime) -> datetime:
@@ -223,7 +223,8 @@ def _flat(value: Any) -> list[Mapping[str, Any]]:
     return [item for item in values if isinstance(item, Mapping)]
 
 
-def _changed(model: str, started_with: str, now: str) -> ConfigChanged:
+def changed_under_way(model: str, started_with: str, now: str) -> ConfigChanged:
+    """The error of a task whose run was begun with another configuration."""
     return ConfigChanged(
         f"the YAML of {model} changed while this run was under way (started with {started_with[:12]}, now "
         f"{now[:12]}): start a new run (of a train or monitor run, all tasks may be "

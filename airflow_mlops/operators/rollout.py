@@ -1,14 +1,15 @@
-"""The two ends of a rollout: take and smoke-serve the challenger, then promote it or roll it back."""
+"""The two ends of a rollout: take and smoke-serve the challenger, then promote it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowFailException
-
-from airflow_mlops.operators.base import Configured, StepOperator
+from airflow_mlops.operators.base import StepOperator
+from airflow_mlops.operators.coming_up import ComingUpOperator
+from airflow_mlops.operators.errors import airflow_error, airflow_errors
 from airflow_mlops.operators.links import ModelVersionLink
+from airflow_mlops.operators.stages import skip_unless_all_passed
 
 
 class TakeChallengerOperator(StepOperator):
@@ -20,21 +21,41 @@ class TakeChallengerOperator(StepOperator):
     operator_extra_links = (ModelVersionLink(),)
 
 
-class SmokeServeOperator(StepOperator):
-    """Has the endpoint load the challenger off the live path and predict a few rows with it."""
+class SmokeServeOperator(ComingUpOperator):
+    """Has the endpoint bring the challenger up off the live path, and predict a few rows with it.
+
+    An endpoint that takes minutes for that is waited for, deferred if ``deferrable``. A challenger that is
+    refused, or not up by ``deploy.deadline``, is a failed verdict.
+    """
 
     step = "smoke_serve"
     inputs = template_fields = ("rollout",)
-    needs_serving = True
     gives_verdict = True
 
     def __init__(self, *, rollout: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rollout = rollout
 
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Wait for it to come up, then look at its answers."""
+        with airflow_errors():
+            configured = self.configured()
+            self.skip_without_inputs()
+            self.wait_until_up(context, configured, self.rollout["id"], self.rollout["candidate"])
+        return super().execute(context)
+
+    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Resumed by the trigger."""
+        if "error" in event:
+            raise airflow_error(str(event["error"]), retry=bool(event["retry"]))
+        return super().execute(context)
+
 
 class PromoteModelOperator(StepOperator):
-    """Makes the challenger the champion, in the registry and at the endpoint."""
+    """Makes the challenger the champion, in the registry and at the endpoint.
+
+    Skipped where ``rollout`` carries a verdict, as that of ``DeployCanaryOperator`` does, which is no pass.
+    """
 
     step = "promote"
     inputs = template_fields = ("rollout",)
@@ -45,53 +66,7 @@ class PromoteModelOperator(StepOperator):
         super().__init__(**kwargs)
         self.rollout = rollout
 
-
-_BROKEN = "a stage of the rollout ended without a verdict: its task failed or was stopped"
-
-
-class RollBackModelOperator(StepOperator):
-    """Gives all traffic back to the champion, with the verdicts' reasons.
-
-    It runs whatever became of the stages (``all_done``): a stage that failed left traffic behind. Where
-    the branch upstream chose to promote, Airflow skips it. Where no verdict asked for the rollback,
-    a stage broke: then this task fails once the champion has all traffic, so that the run ends red.
-    """
-
-    step = "roll_back"
-    inputs = ("rollout",)
-    template_fields = ("rollout", "verdicts")
-    needs_serving = True
-
-    def __init__(self, *, rollout: Any, verdicts: Sequence[Any], **kwargs: Any) -> None:
-        kwargs.setdefault("trigger_rule", "all_done")
-        super().__init__(**kwargs)
-        self.rollout = rollout
-        self.verdicts = verdicts
-
-    def configured(self) -> Configured:
-        """The configuration of now, also where the YAML changed in mid-rollout: that ends the stages, and
-        the challenger would keep its share of the traffic until somebody started a new run."""
-        return self._read()
-
-    def execute(self, context: Any) -> Any:
-        """Roll back, then say whether that was a verdict or an accident."""
-        result = super().execute(context)
-        if not self._held():
-            raise AirflowFailException(
-                f"rolled back, the champion serves: {_BROKEN}. Look at the log of the stage that failed; "
-                "once its cause is mended, trigger the train DAG for a new challenger"
-            )
-        return result
-
-    def request(self, context: Any, configured: Configured, **more: Any) -> dict[str, Any]:
-        return super().request(context, configured, reasons=self._reasons(), **more)
-
-    def finish(self, result: Any, configured: Configured) -> dict[str, Any]:
-        """The champion that serves; an empty result where there has never been one."""
-        return super().finish(result or {}, configured)
-
-    def _held(self) -> list[Any]:
-        return [verdict for verdict in self.verdicts if verdict is not None and verdict["outcome"] != "pass"]
-
-    def _reasons(self) -> list[str]:
-        return [reason for verdict in self._held() for reason in verdict["reasons"]] or [_BROKEN]
+    def skip_without_inputs(self) -> None:
+        super().skip_without_inputs()
+        if "outcome" in self.rollout:
+            skip_unless_all_passed([self.rollout])

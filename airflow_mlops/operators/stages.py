@@ -5,16 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_mlops.operators.base import DIGEST_KEY, Configured, StepOperator
 from airflow_mlops.operators.errors import airflow_error, airflow_errors
-
-if TYPE_CHECKING:
-    from airflow_mlops.triggers.rollout_stage import StageWatch
 
 
 class StageOperator(StepOperator):
@@ -53,8 +50,6 @@ class StageOperator(StepOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Open, look once, then wait."""
-        from airflow_mlops.triggers.rollout_stage import StageWatch
-
         with airflow_errors():
             configured = self.configured()
             self.skip_without_inputs()
@@ -62,10 +57,7 @@ class StageOperator(StepOperator):
             skip_unless_all_passed(earlier_verdicts(self, self.after, context))
             request = self.request(context, configured, mode=self.mode, weight=self.weight)
             self.run_step("open_stage", request, configured)
-            watch = StageWatch.begin(request)
-            poll_interval = configured.config.deploy.poll_interval_seconds
-            verdict = self._wait(watch, poll_interval)
-            return self.finish(verdict, configured)
+            return self.finish(verdict_of_stage(self, request, self.deferrable), configured)
 
     def execute_complete(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """Resumed by the trigger with the verdict, or with the error that ended its watch."""
@@ -76,21 +68,6 @@ class StageOperator(StepOperator):
 
     def doing(self) -> str:
         return self.mode
-
-    def _wait(self, watch: StageWatch, poll_interval: float) -> dict[str, Any]:
-        from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger, verdict_json
-
-        backends = watch.connect()
-        watch = watch.opened(backends, datetime.now(timezone.utc)).informed(backends)
-        while True:
-            waited = watch.look(backends, datetime.now(timezone.utc))
-            if waited.done:
-                return verdict_json(waited.verdict)
-            self.log.info("Not decided yet: %s", "; ".join(waited.verdict.reasons))
-            if self.deferrable:
-                trigger = RolloutStageTrigger.of(watch, poll_interval=poll_interval)
-                self.defer(trigger=trigger, method_name="execute_complete")
-            time.sleep(poll_interval)
 
     def _skip_first_model(self, context: Any, configured: Configured) -> None:
         if self.rollout.get("champion") is not None:
@@ -117,6 +94,27 @@ class CanaryStepOperator(StageOperator):
 
     def doing(self) -> str:
         return f"canary at {100 * self.weight:g} %"
+
+
+def verdict_of_stage(
+    operator: BaseOperator, request: Mapping[str, Any], deferrable: bool, **resume: Any
+) -> dict[str, Any]:
+    """Look at a stage that was opened until there is a verdict. An operator that is deferred meanwhile is
+    resumed in its ``execute_complete``, which is handed ``resume``."""
+    from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger, StageWatch, verdict_json
+
+    watch = StageWatch.begin(request)
+    backends, deploy = watch.connect(), watch.request.config.deploy
+    watch = watch.opened(backends, datetime.now(timezone.utc)).informed(backends)
+    while True:
+        waited = watch.look(backends, datetime.now(timezone.utc))
+        if waited.done:
+            return verdict_json(waited.verdict)
+        operator.log.info("Not decided yet: %s", "; ".join(waited.verdict.reasons))
+        if deferrable:
+            trigger = RolloutStageTrigger.of(watch, poll_interval=deploy.poll_interval_seconds)
+            operator.defer(trigger=trigger, method_name="execute_complete", kwargs=resume)
+        time.sleep(deploy.poll_interval_seconds)
 
 
 def earlier_verdicts(

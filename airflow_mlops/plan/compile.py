@@ -24,13 +24,15 @@ from airflow_mlops.plan.step_docs import step_doc
 
 
 def compile_plan(config: ModelConfig, digest: str) -> Plan:
-    """The DAGs of one model: train and deploy; monitor from level 2 on, or where it is given a cron.
+    """The DAGs of one model: train, deploy and rollback; monitor from level 2 on, or where it is given a
+    cron.
 
     ``config`` comes from ``load_model``, so its level's presets are filled in.
     """
     parts: list[tuple[DagRole, Trigger, tuple[TaskNode, ...]]] = [
         ("train", _train_trigger(config), _train_tasks(config)),
         ("deploy", _deploy_trigger(config), _deploy_tasks(config)),
+        ("rollback", Trigger(timezone=config.schedule.timezone), _rollback_tasks(config)),
     ]
     if config.level >= 2 or config.monitor.cron is not None:
         parts.append(("monitor", _monitor_trigger(config), _monitor_tasks(config)))
@@ -52,7 +54,7 @@ def _dag(
         tags=tuple(sorted({"mlops", config.model, config.owner, f"level {config.level}", *config.tags})),
         running=_running(config),
         alerts=tuple(alert.model_dump(mode="json") for alert in config.alerts.on_failure),
-        deadline_seconds=_seconds(getattr(config.alerts.deadline, role)),
+        deadline_seconds=_seconds(getattr(config.alerts.deadline, role, None)),
     )
 
 
@@ -186,6 +188,11 @@ def _deploy_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
         _task("roll_back", after=("conclude",), verdicts=verdicts),
         _task("announce_champion", after=("promote",), emits=f"{config.model}/champion"),
     )
+
+
+def _rollback_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
+    """A DAG of its own: a run of deploy that waits in a stage for a day does not hold it up."""
+    return (_task("reverse", emits=f"{config.model}/champion"),)
 
 
 def _monitor_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:

@@ -33,6 +33,7 @@ _STEPS: Mapping[Strategy, str] = {
 _PURPOSES: Mapping[DagRole, str] = {
     "train": "Trains, judges and registers",
     "deploy": "Rolls out the newest challenger of",
+    "rollback": "Puts an earlier champion back of",
     "monitor": "Watches the champion of",
 }
 
@@ -119,6 +120,14 @@ def _deploy_doc(config: ModelConfig) -> list[str]:
     return [f"{rolls_out} A stage without a verdict after {deploy.deadline} {_LATE[deploy.on_inconclusive]}."]
 
 
+def _rollback_doc(_: ModelConfig) -> list[str]:
+    return [
+        "**Trigger it** where the champion does harm: with a reason, and a version if it is not the champion "
+        "before the present one. An open rollout is ended first. The version is asked for known rows before "
+        "alias and traffic move, and both are read back; the ledger keeps the reason, and who asked."
+    ]
+
+
 def _stages_in_words(deploy: Deploy) -> Iterator[str]:
     if deploy.shadows:
         yield f"shadow{_at_least(deploy.shadow.minimum_duration)}"
@@ -147,9 +156,9 @@ def _alert_docs(config: ModelConfig, role: DagRole) -> list[str]:
     told = " and ".join(f"{alert.type} ({alert.conn_id})" for alert in config.alerts.on_failure)
     if not told:
         return []
-    limit = getattr(config.alerts.deadline, role)
+    limit = getattr(config.alerts.deadline, role, None)
     late = f", or when a run is not over within {limit}" if limit else ""
     return [f"**Tells** {told} when a task fails for good{late}."]
 
 
-_ROLE_DOCS = {"train": _train_doc, "deploy": _deploy_doc, "monitor": _monitor_doc}
+_ROLE_DOCS = {"train": _train_doc, "deploy": _deploy_doc, "rollback": _rollback_doc, "monitor": _monitor_doc}

@@ -104,6 +104,12 @@ STEP_DOCS: Mapping[StepName, str] = {
         "clear this task."
     ),
     "announce_champion": "Emits the asset that says a new champion serves. Skipped after a rollback.",
+    "reverse": (
+        "Ends an open rollout, asks the earlier champion for known rows, then moves alias and traffic to it "
+        "and reads both back. If it is red, its log says which: refused, and then the present champion "
+        "serves on (the message lists the versions there are); or interrupted, and then clear it: it goes on "
+        "where it stopped, and so does the next deploy run."
+    ),
     "collect": (
         "Keeps the window's part of the inference log as one Parquet object. Skipped when nothing was "
         "served. A failure means that the log or the store cannot be read."

@@ -1,22 +1,17 @@
-"""Sensors that wait until a model's ledger has something to work off."""
+"""Sensors that wait until a model's ledger says something."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any, ClassVar
 
-from airflow.sdk import BaseSensorOperator, PokeReturnValue
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
-
-from airflow_mlops.config.described import Described
-from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.exceptions import MlopsError
+from airflow_mlops.sensors.waiting import ModelSensor
 from airflow_mlops.triggers.ledger import LedgerTrigger, Pending, look
+from airflow_mlops.triggers.rollout_end import RolloutEndTrigger
+from airflow_mlops.triggers.rollout_end import look as look_for_end
 
 
-class LedgerSensor(BaseSensorOperator):
+class LedgerSensor(ModelSensor):
     """Waits for an entry that no run has taken; its subject, reasons and time go to XCom.
 
     ``model`` is a model's name, a ``Model``, its configuration, or the path of its YAML (``.yaml`` or
@@ -26,57 +21,11 @@ class LedgerSensor(BaseSensorOperator):
 
     kind: ClassVar[Pending]
 
-    def __init__(
-        self, *, model: Described | ModelConfig | str | Path, deferrable: bool = True, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.model = model
-        self.deferrable = deferrable
+    def look(self, context: Any) -> dict[str, Any] | None:  # noqa: ARG002
+        return look(self.name(), self.kind)
 
-    def execute(self, context: Any) -> Any:
-        """Look once; then wait in the triggerer, or poke."""
-        if not self.deferrable:
-            return super().execute(context)
-        found = self._look()
-        if found is None:
-            self.defer(
-                trigger=LedgerTrigger(
-                    model=self._name(), kind=self.kind, poll_interval=float(self.poke_interval)
-                ),
-                method_name="execute_complete",
-                timeout=timedelta(seconds=float(self.timeout)),
-            )
-        return found
-
-    def poke(self, context: Any) -> PokeReturnValue:  # noqa: ARG002 (Airflow's signature)
-        """The same look as the trigger's."""
-        found = self._look()
-        return PokeReturnValue(is_done=found is not None, xcom_value=found)
-
-    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> Any:  # noqa: ARG002
-        """Resumed by the trigger."""
-        if "error" in event:
-            raise (AirflowException if event["retry"] else AirflowFailException)(str(event["error"]))
-        return event["found"]
-
-    def _look(self) -> dict[str, Any] | None:
-        try:
-            return look(self._name(), self.kind)
-        except MlopsError as error:
-            raise (AirflowException if error.retry_can_help else AirflowFailException)(str(error)) from error
-
-    def _name(self) -> str:
-        if isinstance(self.model, Described):
-            return self.model.config.model
-        if isinstance(self.model, ModelConfig):
-            return self.model.model
-        if str(self.model).endswith((".yaml", ".yml")):
-            from airflow_mlops.config.load import load_model
-            from airflow_mlops.hooks.site import site_of_task
-
-            path = Path(str(self.model))
-            return load_model(path, site_of_task(path, self.get_dag())).config.model
-        return str(self.model)
+    def trigger(self, context: Any) -> LedgerTrigger:  # noqa: ARG002
+        return LedgerTrigger(model=self.name(), kind=self.kind, poll_interval=float(self.poke_interval))
 
 
 class PendingChallengerSensor(LedgerSensor):
@@ -89,3 +38,38 @@ class RetrainRequestSensor(LedgerSensor):
     """Waits for a retraining request that no run has taken."""
 
     kind = "retrain"
+
+
+class RolloutSensor(ModelSensor):
+    """Waits until a rollout has ended, whoever ran it, and says how.
+
+    With ``version`` it is that version's rollout, which may have ended long ago; without, the first one of
+    the model that ends after this DAG run began. ``ended`` in its result is ``promoted``, ``rolled_back``,
+    or ``rejected`` for a version that another one superseded; ``champion`` is who serves now.
+    """
+
+    template_fields = ("version",)
+
+    def __init__(self, *, version: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.version = version
+
+    def look(self, context: Any) -> dict[str, Any] | None:
+        found, is_open = look_for_end(self.name(), self.version, _began(context))
+        self.version = self.version or is_open
+        return found
+
+    def trigger(self, context: Any) -> RolloutEndTrigger:
+        since = _began(context)
+        return RolloutEndTrigger(
+            model=self.name(),
+            version=self.version,
+            since=since.isoformat() if since is not None else None,
+            poll_interval=float(self.poke_interval),
+        )
+
+
+def _began(context: Any) -> datetime | None:
+    """Of the run and not of the task: a retry does not miss what ended meanwhile."""
+    began: datetime | None = context["dag_run"].start_date
+    return began

@@ -33,6 +33,8 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "judge_stage": "airflow_mlops.steps.stage:judge_stage",
         "promote": "airflow_mlops.steps.promote:promote",
         "roll_back": "airflow_mlops.steps.roll_back:roll_back",
+        "bring_up": "airflow_mlops.steps.bring_up:bring_up",
+        "reverse": "airflow_mlops.steps.reverse:reverse",
         "collect": "airflow_mlops.steps.collect:collect",
         "data_quality": "airflow_mlops.steps.data_quality:data_quality",
         "drift": "airflow_mlops.steps.drift:drift",

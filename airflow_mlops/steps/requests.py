@@ -12,6 +12,7 @@ from airflow_mlops.core.values import (
     DatasetRef,
     Evaluation,
     ModelRef,
+    Outcome,
     Report,
     Rollout,
     RunInfo,
@@ -167,6 +168,28 @@ class RolloutRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class BringUpRequest:
+    """A version that the serving target is to start; ``rollout_id`` is what it knows it by."""
+
+    config: ModelConfig
+    run: RunInfo
+    rollout_id: str
+    candidate: ModelRef
+
+
+@dataclass(frozen=True, slots=True)
+class RolledOut:
+    """A rollout and its verdict: it may be handed on as the one and as the other."""
+
+    id: str
+    candidate: ModelRef
+    champion: ModelRef | None
+    training: RunRef
+    outcome: Outcome
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StageRequest:
     """One stage of a rollout: shadow (weight 0) or one canary weight."""
 
@@ -208,6 +231,29 @@ class RollBackRequest:
     run: RunInfo
     rollout: Rollout
     reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseRequest:
+    """Put ``version`` back as champion, or the one before the present champion."""
+
+    config: ModelConfig
+    run: RunInfo
+    reason: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """The version that is put back (as ``ModelRef``), and the one that it came in for. While the target
+    brings it up it is not ``done``, and the same request goes on; ``said`` is what it waits for."""
+
+    name: str
+    version: str
+    url: str | None
+    previous: str | None = None
+    done: bool = True
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

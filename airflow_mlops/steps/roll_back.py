@@ -42,8 +42,10 @@ def roll_back(request: RollBackRequest, backends: Backends) -> ModelRef | None:
     if _is(tracking.alias(config.model, "challenger"), version):
         tracking.drop_alias(config.model, "challenger")
     tracking.set_tags(rollout.candidate, config.tracking.version_tags.rejected)
-    if rollout.champion is not None:
-        # A promotion that got as far as its tags has called the champion replaced.
+    alias = tracking.alias(config.model, "champion")
+    if rollout.champion is not None and (alias is None or _is(alias, rollout.champion.version)):
+        # A promotion that got as far as its tags has called the champion replaced; unless somebody has put
+        # an earlier one back since.
         tracking.set_tags(rollout.champion, config.tracking.version_tags.champion)
     backends.ledger.append(
         entry(config, run, "rolled_back", version, version=version, reasons=request.reasons)

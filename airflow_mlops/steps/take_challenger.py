@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.core.ledger import Entry, champion_at, open_rollout, pending_challengers
+from airflow_mlops.core.ledger import Entry, open_rollout, pending_challengers
 from airflow_mlops.core.rollout import recover
 from airflow_mlops.core.values import ModelRef, Rollout
 from airflow_mlops.exceptions import ModelRefused, RolloutRefused
@@ -11,19 +11,22 @@ from airflow_mlops.steps.expiry import why_expired
 from airflow_mlops.steps.promote import promote
 from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import RollBackRequest, RolloutRequest, TakeChallengerRequest
+from airflow_mlops.steps.reverse import settle_reversal
 from airflow_mlops.steps.roll_back import roll_back
+from airflow_mlops.steps.rollouts import rollout_of
 
 
 def take_challenger(request: TakeChallengerRequest, backends: Backends) -> Rollout | None:
     """The rollout that this run owns, or None when nothing is pending.
 
-    A rollout that another run left open is finished where a promotion was intended, else undone. Of
+    A reversal that was left unfinished is finished, and so is a rollout that another run left open where a
+    promotion was intended; else it is undone. Of
     several pending challengers the newest is taken, the others are rejected as superseded; it is rejected
     itself where its evidence has expired.
     """
     ours = _settle(request, backends)
     if ours is not None:
-        return _rollout(request, ours.subject, backends)
+        return rollout_of(request.config.model, ours.subject, backends)
     config, run = request.config, request.run
     pending = pending_challengers(backends.ledger.entries(config.model))
     if not pending:
@@ -32,7 +35,7 @@ def take_challenger(request: TakeChallengerRequest, backends: Backends) -> Rollo
     for item in older:
         _reject(request, item.subject, f"superseded by version {newest.subject}", backends)
     if config.gates.evidence_expires is not None:
-        old = why_expired(_rollout(request, newest.subject, backends), config, run, backends)
+        old = why_expired(rollout_of(config.model, newest.subject, backends), config, run, backends)
         if old is not None:
             _reject(request, newest.subject, old, backends)
             return None
@@ -40,7 +43,7 @@ def take_challenger(request: TakeChallengerRequest, backends: Backends) -> Rollo
     claim = entry(config, run, "rollout_taken", newest.subject, version=newest.subject, reasons=reasons)
     if not is_ours(backends.ledger.append(claim), run):
         return None
-    return _rollout(request, newest.subject, backends)
+    return rollout_of(config.model, newest.subject, backends)
 
 
 def _reject(request: TakeChallengerRequest, version: str, reason: str, backends: Backends) -> None:
@@ -54,12 +57,13 @@ def _reject(request: TakeChallengerRequest, version: str, reason: str, backends:
 def _settle(request: TakeChallengerRequest, backends: Backends) -> Entry | None:
     """Finish or undo what others left open; the open rollout of this very run, if there is one (a retry)."""
     config, run = request.config, request.run
+    settle_reversal(config, run, backends)
     while True:
         entries = backends.ledger.entries(config.model)
         left = open_rollout(entries)
         if left is None or is_ours(left, run):
             return left
-        rollout = _rollout(request, left.subject, backends)
+        rollout = rollout_of(config.model, left.subject, backends)
         reason = f"the run {left.run_id} ended in the middle of the rollout"
         if recover(entries, left.subject) == "finish":
             try:
@@ -69,21 +73,3 @@ def _settle(request: TakeChallengerRequest, backends: Backends) -> Entry | None:
                 # No retry will mend it, and as long as it is open no other challenger can go out.
                 reason = f"{reason}, and its promotion cannot be finished: {error}"
         roll_back(RollBackRequest(config, run, rollout, (reason,)), backends)
-
-
-def _rollout(request: TakeChallengerRequest, version: str, backends: Backends) -> Rollout:
-    name = request.config.model
-    challenger = backends.tracking.alias(name, "challenger")
-    # The alias carries the address of the version's page; a rollout that is settled later has none.
-    candidate = challenger if challenger and challenger.version == version else ModelRef(name, version)
-    champion = backends.tracking.alias(name, "champion")
-    if champion is not None and champion.version == version:
-        # An earlier promotion moved the alias and got no further: the ledger knows who came before.
-        reign = champion_at(backends.ledger.entries(name))
-        champion = ModelRef(name, reign.subject) if reign else None
-    return Rollout(
-        id=f"{name}-v{version}",
-        candidate=candidate,
-        champion=champion,
-        training=backends.tracking.run_of(candidate),
-    )

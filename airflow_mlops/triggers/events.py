@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from pydantic import ValidationError
 
 from airflow_mlops.exceptions import MlopsError
 
@@ -32,3 +33,14 @@ def event(payload: Mapping[str, Any]) -> TriggerEvent:
 def error_event(error: MlopsError) -> TriggerEvent:
     """The event that fails the task, now or after its retries."""
     return event({"error": str(error), "retry": error.retry_can_help})
+
+
+def other_release_event(error: ValidationError) -> TriggerEvent:
+    """The event of a trigger that cannot read its request: an upgrade restarts workers with their next task,
+    but the triggerer only when somebody does."""
+    told = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+    message = (
+        "the triggerer cannot read what the worker wrote; if airflow-mlops was upgraded, restart the "
+        f"triggerer ({told})"
+    )
+    return event({"error": message, "retry": True})

@@ -21,7 +21,7 @@ from airflow_mlops.exceptions import BackendUnavailable, MlopsError
 from airflow_mlops.hooks.backends import connect_backends
 from airflow_mlops.steps.requests import StageRequest
 from airflow_mlops.steps.stage import earlier_stages, judge_stage, record_stage
-from airflow_mlops.triggers.events import Trigger, error_event, event
+from airflow_mlops.triggers.events import Trigger, error_event, event, other_release_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +111,7 @@ class RolloutStageTrigger(Trigger):
             yield error_event(error)
             return
         except ValidationError as error:
-            # An upgrade restarts workers with their next task, but the triggerer only when somebody does.
-            told = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-            message = (
-                "the triggerer cannot read what the worker wrote; if airflow-mlops was upgraded, restart the "
-                f"triggerer ({told})"
-            )
-            yield event({"error": message, "retry": True})
+            yield other_release_event(error)
             return
         yield event({"verdict": verdict_json(waited.verdict)})
 

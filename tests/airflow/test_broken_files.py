@@ -20,7 +20,7 @@ from airflow_mlops.factory import load_dags, reporting
 from airflow_mlops.factory.import_errors import BrokenConfig
 
 BAD = "levle: 2\n"
-GOOD = {"rain.train", "rain.deploy"}
+GOOD = {"rain.train", "rain.deploy", "rain.rollback"}
 
 
 @pytest.fixture

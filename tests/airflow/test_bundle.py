@@ -85,7 +85,14 @@ def test_a_yaml_without_any_python_becomes_dags(model_yaml, bundle):
     model_yaml("snow", at="models/winter/snow.yml")
     made = bundle()
     assert names(made) == {"rain.yaml", "winter/snow.yml", "mlops_loader.py"}
-    assert dags(made) == {"rain.train", "rain.deploy", "snow.train", "snow.deploy"}
+    assert dags(made) == {
+        "rain.train",
+        "rain.deploy",
+        "rain.rollback",
+        "snow.train",
+        "snow.deploy",
+        "snow.rollback",
+    }
 
 
 def test_the_loader_that_is_written_is_the_one_that_is_shipped():
@@ -103,7 +110,7 @@ def test_a_file_that_has_the_loaders_name_is_not_written_over(model_yaml, bundle
     (folder / "mlops_loader.py").write_text("# load_dags() was called here\n")
     made = bundle()
     assert names(made) == {"rain.yaml", "mlops_loader.py", "_mlops_loader.py"}
-    assert dags(made, "_mlops_loader.py") == {"rain.train", "rain.deploy"}
+    assert dags(made, "_mlops_loader.py") == {"rain.train", "rain.deploy", "rain.rollback"}
 
 
 def test_a_folder_without_models_gets_no_loader(bundle, folder):
@@ -141,7 +148,7 @@ def test_an_ignored_yaml_makes_no_dags_and_ignored_python_can_still_be_imported(
     (folder / ".airflowignore").write_text(pattern)
     made = bundle()
     assert names(made) == {"rain.yaml", "drafts/code.py", ".airflowignore", "mlops_loader.py"}
-    assert dags(made) == {"rain.train", "rain.deploy"}
+    assert dags(made) == {"rain.train", "rain.deploy", "rain.rollback"}
 
 
 def test_the_version_is_of_names_and_contents_and_of_nothing_else(model_yaml, bundle, folder, tmp_path):
@@ -177,7 +184,7 @@ def test_an_edit_gives_a_new_snapshot_and_leaves_the_old_one_as_it_was(model_yam
     pinned = bundle(first)
     assert version(pinned) == first
     assert (pinned.path / "rain.yaml").read_text() == before
-    assert dags(pinned) == {"rain.train", "rain.deploy"}
+    assert dags(pinned) == {"rain.train", "rain.deploy", "rain.rollback"}
 
 
 def test_a_folder_that_did_not_change_is_only_looked_at(model_yaml, bundle, folder, monkeypatch):
@@ -235,7 +242,7 @@ def test_a_link_out_of_the_folder_is_an_error_of_its_own_and_nothing_else_suffer
     made = bundle()
     refused = {"secret.yaml.refused.py", "more.refused.py", "gone.yaml.refused.py"}
     assert names(made) == {"rain.yaml", "mlops_loader.py"} | refused
-    assert dags(made) == {"rain.train", "rain.deploy"}
+    assert dags(made) == {"rain.train", "rain.deploy", "rain.rollback"}
     text = (made.path / "secret.yaml.refused.py").read_text()
     with pytest.raises(Exception, match=f"secret.yaml is left out.*link to {secret}, outside of the bundle"):
         exec(compile(text, "secret.yaml.refused.py", "exec"))
@@ -339,7 +346,7 @@ def test_another_machine_finds_the_version_in_the_store_when_the_folder_has_move
     taken = version(bundle())
     shutil.rmtree(machine)
     shutil.rmtree(folder)
-    assert dags(bundle(taken)) == {"rain.train", "rain.deploy"}
+    assert dags(bundle(taken)) == {"rain.train", "rain.deploy", "rain.rollback"}
 
 
 def test_a_version_that_is_nowhere_says_where_it_was_looked_for(bundle, tmp_path):
@@ -395,7 +402,7 @@ def test_airflows_cleaning_leaves_the_snapshot_that_is_parsed_and_removes_older_
     base.BundleUsageTrackingManager()._remove_stale_bundle_versions_for_bundle("models")
     assert [kept.name for kept in made.versions_dir.iterdir()] == [version(made)] != [first]
     # A rollout that waited meanwhile goes on.
-    assert dags(bundle(first)) == {"rain.train", "rain.deploy"}
+    assert dags(bundle(first)) == {"rain.train", "rain.deploy", "rain.rollback"}
 
 
 def test_a_snapshot_that_was_removed_by_hand_comes_back(model_yaml, bundle):
@@ -403,7 +410,7 @@ def test_a_snapshot_that_was_removed_by_hand_comes_back(model_yaml, bundle):
     made = bundle()
     shutil.rmtree(made.path)
     made.refresh()
-    assert dags(made) == {"rain.train", "rain.deploy"}
+    assert dags(made) == {"rain.train", "rain.deploy", "rain.rollback"}
 
 
 def test_the_python_of_a_version_that_returns_is_parsed_again_at_once(model_yaml, bundle):
@@ -491,7 +498,7 @@ def test_dags_are_the_same_in_every_process_and_snapshot_until_the_configuration
     path = model_yaml("rain", level=3, at="models/rain.yaml")
     made = bundle()
     first = hashes(made, "1")
-    assert first.keys() == {"rain.train", "rain.deploy", "rain.monitor"}
+    assert first.keys() == {"rain.train", "rain.deploy", "rain.rollback", "rain.monitor"}
     taken = version(made)
     path.write_text("# said again\n" + path.read_text().replace("owner: weather\n", "") + "owner: weather\n")
     made.refresh()

@@ -57,7 +57,7 @@ def edges(dag):
 def test_level_1_trains_by_itself_and_deploys_by_hand_once_a_person_approves(model_yaml):
     dags = load_file(model_yaml(level=1))
 
-    assert list(dags) == ["rain.train", "rain.deploy"]
+    assert list(dags) == ["rain.train", "rain.deploy", "rain.rollback"]
     assert edges(dags["rain.train"]) == TRAIN
     deploy = edges(dags["rain.deploy"])
     assert deploy["approve"] == {"smoke_serve"}
@@ -68,7 +68,7 @@ def test_level_1_trains_by_itself_and_deploys_by_hand_once_a_person_approves(mod
 def test_level_2_adds_preflight_and_monitoring_and_deploys_when_a_challenger_is_registered(model_yaml):
     dags = load_file(model_yaml(level=2))
 
-    assert list(dags) == ["rain.train", "rain.deploy", "rain.monitor"]
+    assert list(dags) == ["rain.train", "rain.deploy", "rain.rollback", "rain.monitor"]
     train = edges(dags["rain.train"])
     preflight = {"preflight.contracts", "preflight.sample_run"}
     assert [train.pop(task) for task in preflight] == [{"snapshot"}] * 2
@@ -136,10 +136,27 @@ def test_a_reason_may_be_given_where_it_is_recorded_and_nothing_that_a_gate_judg
     assert {dag_id: list(dag.params) for dag_id, dag in dags.items()} == {
         "rain.train": ["window_start", "window_end", "reason"],
         "rain.deploy": ["reason"],
+        "rain.rollback": ["version", "reason"],
         "rain.monitor": ["window_start", "window_end"],
     }
     with pytest.raises(ParamValidationError):
         dags["rain.deploy"].params["reason"] = "x" * 501
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_every_model_has_a_form_that_puts_an_earlier_champion_back_and_demands_a_reason(model_yaml, level):
+    dag = load_file(model_yaml(level=level))["rain.rollback"]
+    assert edges(dag) == {"reverse": set()}
+    assert dag.get_task("reverse").outlets == [Asset("rain/champion")]
+    assert not dag.timetable.can_be_scheduled
+    assert dag.is_paused_upon_creation is False
+    with pytest.raises(ParamValidationError, match="None is not of type"):
+        dag.params.validate()
+    dag.params["reason"] = "wrong prices"
+    assert dag.params.validate() == {"version": None, "reason": "wrong prices"}
+    dag.params["version"] = "7"
+    with pytest.raises(ParamValidationError):
+        dag.params["version"] = "the last one"
 
 
 def test_a_pool_a_timeout_and_the_rest_of_execution_reach_every_task_but_no_timeout_those_that_wait(
@@ -153,7 +170,7 @@ def test_a_pool_a_timeout_and_the_rest_of_execution_reach_every_task_but_no_time
         for task in dag.tasks:
             assert (task.pool, task.pool_slots, task.priority_weight, task.queue) == ("training", 2, 9, "gpu")
             assert task.retry_delay == task.max_retry_delay == timedelta(minutes=20)
-            waits = task.task_id == "shadow" or task.task_id.startswith("canary")
+            waits = task.task_id in ("smoke_serve", "shadow", "reverse") or task.task_id.startswith("canary")
             assert task.execution_timeout == (None if waits else timedelta(hours=2))
 
 
@@ -222,7 +239,7 @@ def test_a_stage_that_waits_can_be_retried_even_where_the_yaml_says_never(model_
     deploy = load_file(model_yaml(level=1, more="execution: {retries: 0}\n"))["rain.deploy"]
     retries = {task.task_id: task.retries for task in deploy.tasks}
     assert {name for name, count in retries.items() if count} == {
-        "approve", "shadow", "canary.weight_10", "canary.weight_50",
+        "smoke_serve", "approve", "shadow", "canary.weight_10", "canary.weight_50",
     }  # fmt: skip
 
 
@@ -340,6 +357,8 @@ def test_params_are_valid_and_reach_the_tasks_though_no_task_carries_them(model_
     from airflow.sdk.definitions.param import process_params
 
     for dag in load_file(model_yaml(level=level)).values():
+        if dag.dag_id == "rain.rollback":  # whoever starts it must give a reason
+            dag.params["reason"] = "wrong prices"
         values = dag.params.validate()
         for task in dag.tasks:
             assert set(task.params) == ({"reason"} if task.task_id == "approve" else set())  # a form's own

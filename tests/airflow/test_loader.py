@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import subprocess
 import sys
@@ -67,14 +68,21 @@ def test_every_model_beside_and_below_the_loader_is_loaded(model_yaml, load):
     model_yaml("rain")
     model_yaml("snow", at="winter/snow.yml")
     model_yaml("fog", at="other/.hidden/fog.yaml")
-    assert dags_in(load()) == {"rain.train", "rain.deploy", "snow.train", "snow.deploy"}
+    assert dags_in(load()) == {
+        "rain.train",
+        "rain.deploy",
+        "rain.rollback",
+        "snow.train",
+        "snow.deploy",
+        "snow.rollback",
+    }
 
 
 def test_yaml_of_others_is_left_alone(model_yaml, load, tmp_path):
     model_yaml("rain")
     (tmp_path / "compose.yaml").write_text("services: {web: {image: nginx}}\n")
     (tmp_path / "deployment.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\n")
-    assert dags_in(load()) == {"rain.train", "rain.deploy"}
+    assert dags_in(load()) == {"rain.train", "rain.deploy", "rain.rollback"}
 
 
 @pytest.mark.parametrize("written", ["absolute", "relative"])
@@ -84,7 +92,14 @@ def test_the_configured_folder_is_read_as_well(model_yaml, load, monkeypatch, tm
     monkeypatch.setenv(
         "AIRFLOW__MLOPS__CONFIGS_FOLDER", str(folder) if written == "absolute" else "../configs"
     )
-    assert dags_in(load()) == {"rain.train", "rain.deploy", "snow.train", "snow.deploy"}
+    assert dags_in(load()) == {
+        "rain.train",
+        "rain.deploy",
+        "rain.rollback",
+        "snow.train",
+        "snow.deploy",
+        "snow.rollback",
+    }
 
 
 def test_a_configured_folder_that_is_not_there_is_told_and_hides_nothing(
@@ -93,7 +108,7 @@ def test_a_configured_folder_that_is_not_there_is_told_and_hides_nothing(
     model_yaml("rain")
     monkeypatch.setenv("AIRFLOW__MLOPS__CONFIGS_FOLDER", "/no/such/folder")
     with caplog.at_level(logging.WARNING):
-        assert dags_in(load()) == {"rain.train", "rain.deploy"}
+        assert dags_in(load()) == {"rain.train", "rain.deploy", "rain.rollback"}
     assert "/no/such/folder: no such folder" in caplog.text
 
 
@@ -102,7 +117,7 @@ def test_a_model_in_the_loaders_folder_and_the_configured_one_at_once_is_loaded_
 ):
     model_yaml("rain", at="configs/rain.yaml")
     monkeypatch.setenv("AIRFLOW__MLOPS__CONFIGS_FOLDER", str(tmp_path / "configs"))
-    assert dags_in(load()) == {"rain.train", "rain.deploy"}
+    assert dags_in(load()) == {"rain.train", "rain.deploy", "rain.rollback"}
     assert "Skipped" not in caplog.text
 
 
@@ -110,7 +125,7 @@ def test_a_broken_file_is_skipped_with_line_column_and_hint_and_hides_no_other(m
     model_yaml("rain")
     bad = model_yaml("snow", more=BAD)
     with caplog.at_level(logging.WARNING):
-        assert dags_in(load()) == {"rain.train", "rain.deploy"}
+        assert dags_in(load()) == {"rain.train", "rain.deploy", "rain.rollback"}
     line = bad.read_text().splitlines().index(BAD.strip()) + 1
     assert f"{bad}:{line}:1: levle" in caplog.text
     assert "level" in caplog.text
@@ -120,7 +135,7 @@ def test_the_second_file_of_a_model_is_a_problem_that_names_the_first(model_yaml
     first = model_yaml("rain", at="a.yaml")
     second = model_yaml("rain", level=2, at="b.yaml")
     with caplog.at_level(logging.WARNING):
-        assert dags_in(load()) == {"rain.train", "rain.deploy"}
+        assert dags_in(load()) == {"rain.train", "rain.deploy", "rain.rollback"}
     assert f"Skipped {second}" in caplog.text
     assert f"{second}:2:1: model: 'rain' is described in {first} already" in caplog.text
 
@@ -136,7 +151,7 @@ def test_a_file_that_cannot_be_rendered_hides_no_other(model_yaml, load, monkeyp
         return real(plan, config, **options)
 
     monkeypatch.setattr(factory_load, "render", render)
-    assert dags_in(load()) == {"rain.train", "rain.deploy"}
+    assert dags_in(load()) == {"rain.train", "rain.deploy", "rain.rollback"}
     assert "snow.yaml: cannot be rendered: RuntimeError: boom" in caplog.text
 
 
@@ -216,17 +231,39 @@ def test_the_loader_of_the_repository_is_found_by_airflows_safe_mode():
     assert len([line for line in loader.read_text().splitlines() if line]) == 2
 
 
+EXAMPLES = {
+    "deploy_canary": {"canary", "promote", "announce"},
+    "hand_written": {"snapshot", "validate", "train", "evaluate", "gate", "register", "tell_the_team"},
+    "model_version_sensor": {"wait_for_a_champion", "score_again"},
+    "promote": {"take_challenger", "smoke_serve", "approve", "conclude", "promote", "undo"},
+    "rollback": {"rollback", "tell_the_team"},
+    "rollout_sensor": {"wait_for_the_end", "tell_the_team"},
+    "shadow": {"take_challenger", "smoke_serve", "shadow", "undo", "tell_the_team"},
+}
+
+
 @pytest.mark.slow
-def test_the_hand_written_example_parses_alone_without_extras_and_has_no_schedule():
+def test_the_hand_written_examples_parse_without_extras_and_have_no_schedule():
     code = (
-        "import runpy, sys; dags = runpy.run_path(sys.argv[1])\n"
-        "dag = dags['dag']\n"
+        "import json, pathlib, runpy, sys\n"
         "extras = {'pandas', 'numpy', 'sklearn', 'mlflow', 'evidently', 'great_expectations', 'fastapi'}\n"
-        "print(dag.dag_id, dag.schedule, len(dag.tasks), sorted(extras & set(sys.modules)))"
+        "found = {}\n"
+        "for path in sys.argv[1:]:\n"
+        "    dag = runpy.run_path(path)['dag']\n"
+        "    told = [dag.dag_id, dag.schedule, sorted(task.task_id for task in dag.tasks)]\n"
+        "    found[pathlib.Path(path).stem] = [*told, sorted(extras & set(sys.modules))]\n"
+        "print(json.dumps(found))"
     )
-    path = Path(__file__).parents[2] / "dags" / "example_hand_written.py"
-    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "example_hand_written None 7 []"
+    folder = Path(__file__).parents[2] / "dags"
+    files = sorted(set(folder.glob("example_*.py")) - {folder / "example_python_model.py"})
+    # The one that asks a person last: Airflow's operator for that brings a library of the extras with it.
+    files.sort(key=lambda path: path.stem == "example_promote")
+    done = subprocess.run([sys.executable, "-c", code, *files], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert {name.removeprefix("example_"): set(told[2]) for name, told in found.items()} == EXAMPLES
+    for name, (dag_id, schedule, _, extras) in found.items():
+        assert (dag_id, schedule) == (name, None)
+        assert extras == [] or name == "example_promote"
 
 
 @pytest.mark.parametrize("was_on", [True, False])

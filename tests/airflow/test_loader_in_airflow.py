@@ -65,7 +65,15 @@ def test_good_models_are_scheduled_and_each_broken_file_is_an_import_error_under
     assert errors.keys() == {"winter/snow.yaml", str(outside)}
     assert f"{bad}:{line}:1: levle" in errors["winter/snow.yaml"]
     assert "model: 'rain' is described in" in errors[str(outside)]
-    good = {"rain.train", "rain.deploy", "rain.monitor", "fog.train", "fog.deploy"}
+    good = {
+        "rain.train",
+        "rain.deploy",
+        "rain.rollback",
+        "rain.monitor",
+        "fog.train",
+        "fog.deploy",
+        "fog.rollback",
+    }
     assert set(ask(home, "select dag_id, is_stale, has_import_errors, relative_fileloc from dag")) == {
         (name, 0, 0, "mlops.py") for name in good
     }
@@ -100,7 +108,7 @@ def test_on_an_airflow_that_has_changed_a_broken_file_is_a_dag_until_it_is_mende
     bad = model_yaml("snow", more="levle: 2\n", at="airflow/dags/winter.yaml")
     parse(home)
 
-    good = {("rain.train", 0), ("rain.deploy", 0)}
+    good = {("rain.train", 0), ("rain.deploy", 0), ("rain.rollback", 0)}
     assert set(ask(home, "select dag_id, is_stale from dag")) == {*good, ("snow.config_error", 0)}
     assert import_errors(home) == {}
     assert set(ask(home, "select name from dag_tag where dag_id = 'snow.config_error'")) == {
@@ -119,7 +127,14 @@ def test_on_an_airflow_that_has_changed_a_broken_file_is_a_dag_until_it_is_mende
     parse(home, **quickly)
 
     alive = set(ask(home, "select dag_id from dag where not is_stale"))
-    assert alive == {("rain.train",), ("rain.deploy",), ("snow.train",), ("snow.deploy",)}
+    assert alive == {
+        ("rain.train",),
+        ("rain.deploy",),
+        ("rain.rollback",),
+        ("snow.train",),
+        ("snow.deploy",),
+        ("snow.rollback",),
+    }
     assert import_errors(home) == {}
 
 
@@ -166,7 +181,9 @@ def test_models_in_python_are_scheduled_and_a_wrong_one_is_its_own_files_import_
         "example_worst_cells": "example_python_model.py",
     }
     assert set(ask(home, "select dag_id, is_stale, has_import_errors, relative_fileloc from dag")) == {
-        (f"{model}.{role}", 0, 0, file) for model, file in sources.items() for role in ("train", "deploy")
+        (f"{model}.{role}", 0, 0, file)
+        for model, file in sources.items()
+        for role in ("train", "deploy", "rollback")
     }
 
     versions = ask(home, "select dag_id, id from dag_version")
@@ -175,4 +192,8 @@ def test_models_in_python_are_scheduled_and_a_wrong_one_is_its_own_files_import_
 
     assert import_errors(home) == {}
     now = ask(home, "select dag_id, id from dag_version")
-    assert {name for name, version in set(now) - set(versions)} == {"snow.train", "snow.deploy"}
+    assert {name for name, version in set(now) - set(versions)} == {
+        "snow.train",
+        "snow.deploy",
+        "snow.rollback",
+    }

@@ -29,7 +29,7 @@ def test_defaults_of_the_loaders_folder_reach_the_folders_below_it(model_yaml, l
     path.write_text(path.read_text().replace("owner: weather\n", ""))
     (tmp_path / "defaults.yaml").write_text(HEAD + "owner: everybody\n")
     found = load()
-    assert set(found.dags) == {"rain.train", "rain.deploy"}
+    assert set(found.dags) == {"rain.train", "rain.deploy", "rain.rollback"}
     assert owner(found.dags["rain.train"]) == "everybody"
 
 
@@ -59,7 +59,7 @@ def test_a_broken_layer_takes_its_models_down_and_is_told_under_its_own_path_onc
     layer = tmp_path / "a" / "defaults.yaml"
     layer.write_text(HEAD + "execution: {retires: 3}\n")
     found = load()
-    assert set(found.dags) == {"fog.train", "fog.deploy"}
+    assert set(found.dags) == {"fog.train", "fog.deploy", "fog.rollback"}
     assert [problem.path for problem in found.problems] == [*models, layer]
     assert all(f"{layer}:2:13: execution.retires: unknown key" in one.message for one in found.problems)
 
@@ -70,7 +70,7 @@ def test_a_model_that_a_policy_refuses_hides_no_other(model_yaml, load, tmp_path
     rule = "{name: careful, key: deploy.automatic, equals: false, hint: ask first}"
     (tmp_path / "policy.yaml").write_text(f"{HEAD}rules:\n  - {rule}\n")
     found = load()
-    assert set(found.dags) == {"snow.train", "snow.deploy"}
+    assert set(found.dags) == {"snow.train", "snow.deploy", "snow.rollback"}
     (problem,) = found.problems
     assert "deploy.automatic: must be false, by" in problem.message
     assert "ask first" in problem.message
@@ -92,10 +92,10 @@ def test_airflows_ignore_files_are_honoured(model_yaml, load, tmp_path, monkeypa
     model_yaml("rain")
     model_yaml("snow", at="old/snow.yaml")
     (tmp_path / ".airflowignore").write_text("old/\n")
-    assert set(load().dags) == {"rain.train", "rain.deploy"}
+    assert set(load().dags) == {"rain.train", "rain.deploy", "rain.rollback"}
     monkeypatch.setenv("AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX", "regexp")
     (tmp_path / ".airflowignore").write_text("ra.n\n")
-    assert set(load().dags) == {"snow.train", "snow.deploy"}
+    assert set(load().dags) == {"snow.train", "snow.deploy", "snow.rollback"}
 
 
 def test_a_link_out_of_the_folder_is_refused(model_yaml, load, tmp_path, tmp_path_factory) -> None:
@@ -104,6 +104,6 @@ def test_a_link_out_of_the_folder_is_refused(model_yaml, load, tmp_path, tmp_pat
     outside.write_text((tmp_path / "rain.yaml").read_text().replace("rain", "snow"))
     (tmp_path / "snow.yaml").symlink_to(outside)
     found = load()
-    assert set(found.dags) == {"rain.train", "rain.deploy"}
+    assert set(found.dags) == {"rain.train", "rain.deploy", "rain.rollback"}
     (problem,) = found.problems
     assert f"is a link to {outside}, outside of {tmp_path}; put the file itself there" in problem.message

@@ -31,7 +31,7 @@ def test_a_task_finds_its_model_among_files_that_cannot_be_read(folder: Path) ->
 
 def test_files_that_cannot_be_read_are_told_of_and_the_others_load(folder: Path) -> None:
     found = load_folders([folder])
-    assert sorted(found.dags) == ["wine.deploy", "wine.train"]
+    assert sorted(found.dags) == ["wine.deploy", "wine.rollback", "wine.train"]
     told = "\n".join(problem.message for problem in found.problems)
     assert len(found.problems) == 3
     assert told.count("cannot be read") == 2
@@ -46,7 +46,7 @@ def test_layers_of_a_repository_above_that_cannot_be_read_do_not_stop_the_loader
     (folder / ".git").mkdir()
     (folder / "defaults.yaml").symlink_to("/dev/zero")
     os.mkfifo(folder / "policy.yaml")
-    assert sorted(load_folders([inside]).dags) == ["wine.deploy", "wine.train"]
+    assert sorted(load_folders([inside]).dags) == ["wine.deploy", "wine.rollback", "wine.train"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

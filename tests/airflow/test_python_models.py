@@ -266,7 +266,7 @@ def test_several_mistakes_that_no_line_tells_apart_are_all_told():
 def test_a_dag_file_of_a_few_lines_gives_airflow_the_dags(parse):
     dags, error = parse(DAG_FILE)
     assert error is None
-    assert sorted(dags) == ["rain.deploy", "rain.train"]
+    assert sorted(dags) == ["rain.deploy", "rain.rollback", "rain.train"]
     assert dags["rain.train"].owner == "weather"
     assert dags["rain.train"].relative_fileloc == "rain_dag.py"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timezone
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
@@ -11,8 +12,16 @@ from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from airflow_mlops.backends.base import Endpoints
 from airflow_mlops.backends.catalog import connect
 from airflow_mlops.core.ledger import Entry
-from airflow_mlops.sensors import PendingChallengerSensor, RetrainRequestSensor
+from airflow_mlops.core.values import ModelRef
+from airflow_mlops.exceptions import BackendUnavailable
+from airflow_mlops.sensors import (
+    ModelVersionSensor,
+    PendingChallengerSensor,
+    RetrainRequestSensor,
+    RolloutSensor,
+)
 from airflow_mlops.triggers.ledger import LedgerTrigger
+from airflow_mlops.triggers.rollout_end import RolloutEndTrigger
 
 
 @pytest.fixture
@@ -80,4 +89,103 @@ def test_a_store_that_is_not_set_fails_with_the_setting(monkeypatch):
     monkeypatch.setenv("AIRFLOW__MLOPS__STORE", "")
     sensor = RetrainRequestSensor(task_id="wait", model="churn")
     with pytest.raises(AirflowFailException, match=r"\[mlops\] store is empty"):
+        sensor.execute({})
+
+
+def test_the_end_of_the_rollout_that_is_open_is_waited_for_by_poke_and_by_trigger(append):
+    began = SimpleNamespace(start_date=datetime(2026, 3, 1, 12, tzinfo=timezone.utc))
+    context = {"dag_run": began}
+    append("rollout_taken", "2", 1)
+    append("rolled_back", "2", 2)
+    append("rollout_taken", "3", 3)
+    sensor = RolloutSensor(task_id="wait", model="churn", poke_interval=0.02)
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.execute(context)
+    # By a clock that goes after: the time stamps are not asked where the rollout is known.
+    append("promoted", "3", 11)
+    (event,) = asyncio.run(_consumed(RolloutEndTrigger, deferred.value.trigger))
+    found = sensor.execute_complete(context, event)
+    assert found == {
+        "version": "3",
+        "ended": "promoted",
+        "at": "2026-03-01T11:00:00+00:00",
+        "by": "airflow",
+        "reasons": ["PSI"],
+        "champion": "3",
+    }
+
+
+def test_without_an_open_rollout_the_next_one_is_waited_for_and_a_version_may_be_named(append):
+    context = {"dag_run": SimpleNamespace(start_date=datetime(2026, 3, 1, 12, tzinfo=timezone.utc))}
+    append("rollout_taken", "2", 1)
+    append("rolled_back", "2", 2)
+    append("rejected", "1", 13)
+    waiting = RolloutSensor(task_id="wait", model="churn", deferrable=False)
+    assert not waiting.poke(context).is_done
+    assert RolloutSensor(task_id="two", model="churn", version="2").execute(context)["ended"] == "rolled_back"
+    assert RolloutSensor(task_id="one", model="churn", version="1").execute(context)["ended"] == "rejected"
+    append("rollout_taken", "3", 14)
+    append("rolled_back", "3", 15)
+    assert waiting.poke(context).xcom_value["version"] == "3"
+
+
+async def _consumed(kind, trigger):
+    path, arguments = trigger.serialize()
+    assert path == f"{kind.__module__}.{kind.__name__}"
+    events = []
+    await asyncio.wait_for(_all(kind(**arguments), events), 5)
+    return events
+
+
+@pytest.fixture
+def registry(mlops_store, monkeypatch):
+    """An alias that a test moves; ``asked`` are the servers that were asked for it."""
+    found = SimpleNamespace(now=ModelRef("churn", "1"), asked=[])
+
+    def alias(self, name, alias):
+        found.asked.append((name, alias))
+        if isinstance(found.now, Exception):
+            raise found.now
+        return found.now
+
+    monkeypatch.setattr("airflow_mlops.backends.tracking_mlflow.MlflowTracking.alias", alias)
+    monkeypatch.setenv("AIRFLOW_CONN_MLFLOW_DEFAULT", "mlflow://:s3cret@mlflow.test:5000")
+    return found
+
+
+def test_an_alias_that_moves_lets_the_sensor_go_on_with_the_version(registry):
+    sensor = ModelVersionSensor(task_id="wait", model="churn", poke_interval=0.02)
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.execute({})
+    assert registry.asked == [("churn", "champion")]
+    assert "s3cret" not in str(deferred.value.trigger.serialize())
+
+    async def move():
+        events = []
+        waiting = asyncio.create_task(_all(deferred.value.trigger, events))
+        for now in (BackendUnavailable("MLflow restarts"), None, ModelRef("churn", "1")):
+            registry.now = now
+            await asyncio.sleep(0.05)
+        assert events == []
+        registry.now = ModelRef("churn", "2", "http://mlflow.test/2")
+        await asyncio.wait_for(waiting, 5)
+        return events
+
+    (event,) = asyncio.run(move())
+    assert sensor.execute_complete({}, event) == {
+        "name": "churn", "version": "2", "url": "http://mlflow.test/2", "moved_from": "1",
+    }  # fmt: skip
+
+
+def test_an_alias_may_be_waited_for_at_a_version_or_away_from_one(registry):
+    assert ModelVersionSensor(task_id="at", model="churn", version="1").execute({})["version"] == "1"
+    away = ModelVersionSensor(task_id="away", model="churn", moved_from="1", deferrable=False)
+    assert not away.poke({}).is_done
+    registry.now = ModelRef("churn", "3")
+    assert away.poke({}).xcom_value["version"] == "3"
+
+
+def test_an_mlflow_without_a_connection_fails_with_the_command_that_adds_it(registry):
+    sensor = ModelVersionSensor(task_id="wait", model="churn", mlflow_conn_id="elsewhere")
+    with pytest.raises(AirflowFailException, match="airflow connections add elsewhere"):
         sensor.execute({})

@@ -39,7 +39,7 @@ def test_a_new_model_lints_and_plans_at_every_level_and_task(level: int, task: s
     assert (loaded.config.model, loaded.config.level, loaded.config.task) == ("wine", level, task)
     assert loaded.config.retraining.enabled is (level == 3)
     dags = {dag.dag_id for dag in compile_plan(loaded.config, loaded.digest).dags}
-    assert dags == {"wine.train", "wine.deploy"} | ({"wine.monitor"} if level > 1 else set())
+    assert dags == {"wine.train", "wine.deploy", "wine.rollback"} | ({"wine.monitor"} if level > 1 else set())
     assert loaded.config.preflight.tests == (("wine/tests",) if level > 1 else ())
     assert (tmp_path / "plugins" / "wine" / "tests" / "test_rows.py").is_file() is (level > 1)
     for path in tmp_path.rglob("*.py"):

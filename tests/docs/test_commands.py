@@ -25,9 +25,12 @@ from airflow_mlops.backends.catalog import connect
 from airflow_mlops.cli.main import main
 from airflow_mlops.config.load import load_model
 from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.values import ModelRef
 from airflow_mlops.core.windows import Window
 from airflow_mlops.get_provider_info import get_provider_info
 from airflow_mlops.plan.compile import compile_plan
+from airflow_mlops.steps.plan_reversal import PlannedReversal
+from airflow_mlops.steps.requests import Reversal
 
 PROMOTED = datetime(2026, 8, 1, tzinfo=timezone.utc)
 
@@ -66,6 +69,9 @@ def test_a_command_is_one_that_works(command, reader, repository, monkeypatch, r
 
 
 def _ours(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if words[0] == "rollback":
+        _without_servers(monkeypatch)
+        words = [*words, "--yes"]
     served: list[Any] = []
     monkeypatch.setattr("airflow_mlops.gateway.server.serve", served.append)
     done = CliRunner().invoke(main, words)
@@ -79,6 +85,17 @@ def _ours(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.
             data["time_column"],
         )
         assert settings.store == reader / "mlops"
+
+
+def _without_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rollback without the servers it would ask; tests/gateway/test_rollback.py has them."""
+    back, out = ModelRef("churn", "2"), ModelRef("churn", "3")
+    monkeypatch.setattr(
+        "airflow_mlops.steps.plan_reversal.plan_reversal", lambda *_: PlannedReversal(back, out)
+    )
+    monkeypatch.setattr(
+        "airflow_mlops.steps.reverse.reverse", lambda *_: Reversal("churn", "2", None, previous="3")
+    )
 
 
 def _make(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +123,7 @@ def _airflow(words: list[str], reader: Path, repository: Path, monkeypatch: pyte
         kinds = {kind["connection-type"] for kind in get_provider_info()["connection-types"]}
         assert asked["conn_type"] in kinds | {"http"}
     if asked.get("conf") is not None:
-        assert set(json.loads(asked["conf"])) <= {"window_start", "window_end", "reason"}
+        assert set(json.loads(asked["conf"])) <= {"window_start", "window_end", "reason", "version"}
 
 
 def _mlflow(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,7 @@ def test_the_loader_makes_the_dags_of_the_yaml_beside_it(loader, tutorial) -> No
     exec(compile(loader.text, str(loader), "exec"), namespace)
     assert sorted(dag.dag_id for dag in namespace.values() if hasattr(dag, "dag_id")) == [
         "churn.deploy",
+        "churn.rollback",
         "churn.train",
     ]
     assert "airflow" in loader.text.lower()

@@ -524,3 +524,33 @@ def test_a_web_page_cannot_move_the_traffic_of_a_gateway_without_a_token(gateway
     refused = gateway.http.post("/admin/rollback", content=b'{"rollout_id": "r2"}', headers=page)
     assert refused.status_code == 403
     assert roles(gateway, 2) == ["challenger"] * 2
+
+
+def test_the_champion_before_stays_in_memory_for_the_way_back_and_only_that_one(
+    gateway: Any, shelf: Any
+) -> None:
+    def kept() -> Any:
+        return gateway.http.get("/admin/traffic").json()["kept_warm"]
+
+    assert kept() is None
+    gateway.post("promote", rollout_id="r2", version="2")
+    assert kept() == "1"
+    gateway.post("promote", rollout_id="back", version="1")
+    assert (kept(), shelf.loads) == ("2", ["1", "2"])
+    shelf.champion = "3"
+    gateway.post("refresh")
+    assert kept() == "1"
+    gateway.post("promote", rollout_id="r2", version="2")
+    assert shelf.loads == ["1", "2", "3", "2"]
+    gateway.post("promote", rollout_id="r2", version="2")
+    assert kept() == "3"
+
+
+def test_a_version_is_loaded_without_a_row_and_is_not_asked_to_predict_nothing(
+    gateway: Any, shelf: Any
+) -> None:
+    calls = len(shelf.models["2"].calls)
+    assert gateway.post("smoke", version="2").json() == {"predictions": []}
+    assert gateway.post("smoke", version="2", rows=[]).json() == {"predictions": []}
+    assert (shelf.loads, len(shelf.models["2"].calls) - calls) == (["1", "2"], 1)  # the warm-up's own
+    assert gateway.post("smoke", version="9").status_code == 422

@@ -44,7 +44,7 @@ def emitted(dag: DagPlan) -> dict[str, str]:
 
 def test_a_level_1_model_trains_and_is_deployed_by_hand_with_approval(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
-    assert [dag.dag_id for dag in plan.dags] == ["wine.train", "wine.deploy"]
+    assert [dag.dag_id for dag in plan.dags] == ["wine.train", "wine.deploy", "wine.rollback"]
     assert edges(plan.dags[0]) == {
         "snapshot": (),
         "validate": ("snapshot",),
@@ -75,7 +75,7 @@ def test_a_person_may_review_what_the_gates_held_before_it_is_registered(tmp_pat
 
 def test_a_level_2_model_is_tried_on_a_sample_and_deployed_by_its_asset(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, "level: 2\n")
-    train, deploy, monitor = plan.dags
+    train, deploy, _, monitor = plan.dags
     assert edges(train)["preflight.contracts"] == edges(train)["preflight.sample_run"] == ("snapshot",)
     assert edges(train)["train"] == ("validate", "preflight.contracts", "preflight.sample_run")
     assert train.trigger.assets == ()
@@ -122,7 +122,7 @@ def test_a_rollout_goes_through_shadow_and_rising_weights_to_one_of_two_ends(tmp
 
 def test_the_assets_close_the_loop_at_level_3(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, WATCHED + "level: 3\n")
-    train, deploy, monitor = plan.dags
+    train, deploy, _, monitor = plan.dags
     assert emitted(train) == {"announce_challenger": "wine/challenger"}
     assert emitted(deploy) == {"announce_champion": "wine/champion"}
     assert emitted(monitor) == {"request_retraining": "wine/retrain"}
@@ -166,7 +166,7 @@ def test_every_step_has_a_page_that_says_what_it_does_in_a_few_sentences() -> No
 def test_the_page_of_a_schedule_that_ends_says_when_and_how_to_run_it_by_hand_afterwards(
     tmp_path: Path,
 ) -> None:
-    train, deploy, _ = plan_of(tmp_path, WATCHED).dags
+    train, deploy, *_ = plan_of(tmp_path, WATCHED).dags
     assert "The schedule ends on 2021-01-01" in train.doc
     assert "runs by hand go on" in train.doc
     assert "ends on" not in deploy.doc
@@ -174,13 +174,14 @@ def test_the_page_of_a_schedule_that_ends_says_when_and_how_to_run_it_by_hand_af
 
 def test_a_dags_page_says_model_schedule_gates_policy_and_owner(tmp_path: Path) -> None:
     more = WATCHED + "level: 3\nowner: cellar\ndescription: Is this wine good?\nretraining: {k: 2, n: 3}\n"
-    train, deploy, monitor = (dag.doc for dag in plan_of(tmp_path, more).dags)
+    train, deploy, rollback, monitor = (dag.doc for dag in plan_of(tmp_path, more).dags)
     assert all("Is this wine good?" in doc and "**Owner**: cellar" in doc for doc in (train, deploy, monitor))
     assert "every month on day 1 at 00:00 (Europe/Paris), or when `wine/retrain` is updated" in train
     assert "- `roc_auc` at least 0.6" in train
     assert "- `log_loss` no worse than the champion's by more than 0.01" in train
     assert "all rows since 2020-01-01; the newest 30 days are held out" in train
     assert "shadow, then 10 %, 50 % of the rows, then all" in deploy
+    assert rollback.startswith("Puts an earlier champion back of `wine`.")
     assert "on drift or decay in 2 of the last 3 windows" in monitor
 
 

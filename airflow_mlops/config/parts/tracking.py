@@ -23,7 +23,8 @@ class VersionTags(Part):
     champion: Tags = Field(default_factory=dict, description="It was promoted.")
     replaced: Tags = Field(default_factory=dict, description="It was the champion until another followed.")
     rejected: Tags = Field(
-        default_factory=dict, description="It was rolled back, refused by a person, or superseded."
+        default_factory=dict,
+        description="It was rolled back, refused by a person, superseded, or taken out as champion.",
     )
 
     @field_validator("challenger", "champion", "replaced", "rejected")

@@ -18,7 +18,7 @@ from airflow_mlops.backends.base import Endpoints
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.ledger import Entry
-from airflow_mlops.core.values import ArmObservation, ModelRef, Observation, RunRef, Traffic
+from airflow_mlops.core.values import ArmObservation, Deployment, ModelRef, Observation, RunRef, Traffic
 from airflow_mlops.exceptions import BackendUnavailable, RolloutRefused
 
 UTC = timezone.utc
@@ -59,6 +59,23 @@ class Endpoint:
     since: datetime | None = None
     state: Traffic = field(default_factory=lambda: Traffic(champion=ModelRef("churn", "1")))
     now_open: bool = False
+    coming_up: list[Deployment | Exception] = field(default_factory=lambda: [Deployment(True, "up")])
+    refuses: Exception | None = None
+
+    def deploy(self, rollout_id: str, candidate: ModelRef) -> Deployment:
+        found = self.coming_up.pop(0) if len(self.coming_up) > 1 else self.coming_up[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def smoke(self, candidate: ModelRef, rows: Any) -> list[float]:
+        if self.refuses is not None:
+            raise self.refuses
+        return [0.5 for _ in rows]
+
+    def promote(self, rollout_id: str, candidate: ModelRef) -> Traffic:
+        self.state = Traffic(champion=candidate)
+        return self.state
 
     def set_traffic(self, rollout_id: str, candidate: ModelRef, *, mode: Any, weight: float) -> Traffic:
         if self.state.rollout_id not in (None, rollout_id):
@@ -97,15 +114,23 @@ class Registry:
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
+        self.aliases = {"champion": "1"}
 
     def read_file(self, run_id: str, path: str) -> bytes:
         return self.files[path]
 
     def alias(self, name: str, alias: str) -> ModelRef | None:
-        return ModelRef(name, "1") if alias == "champion" else None
+        version = self.aliases.get(alias)
+        return None if version is None else ModelRef(name, version)
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        self.aliases[alias] = version
+
+    def drop_alias(self, name: str, alias: str) -> None:
+        self.aliases.pop(alias, None)
 
     def run_of(self, model: ModelRef) -> RunRef:
-        return RunRef("run-2", "runs:/run-2/model")
+        return RunRef(f"run-{model.version}", f"runs:/run-{model.version}/model")
 
     def set_tags(self, model: ModelRef, tags: Mapping[str, str]) -> None:
         self.tags = dict(tags)
@@ -133,6 +158,7 @@ class TaskInstance:
     """What an operator asks of Airflow's task instance."""
 
     map_index: int = -1
+    try_number: int = 1
     max_tries: int = 0
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     pushed: dict[str, Any] = field(default_factory=dict)
@@ -230,6 +256,22 @@ def rollout() -> dict[str, Any]:
         "champion": {"name": "churn", "version": "1", "url": None},
         "training": {"run_id": "run-2", "model_uri": "runs:/run-2/model", "url": None, "sha256": None},
     }
+
+
+@pytest.fixture
+def kept_rows(backends: Backends) -> None:
+    """Rows and answers of the evaluation stand with every training run."""
+    backends.tracking.files["smoke.json"] = b'{"rows": [{"age": 1, "plan": "a"}], "predictions": [0.5]}'
+
+
+@pytest.fixture
+def champions(backends: Backends, kept_rows: None) -> None:
+    """Versions 1 and 2 have been champion one after the other, and 2 serves."""
+    for hour, version in enumerate(("1", "2")):
+        at = NOON.replace(hour=hour)
+        backends.ledger.append(Entry("churn", "promoted", version, at, "churn.deploy", f"d{version}"))
+    backends.tracking.aliases["champion"] = "2"
+    backends.serving.state = Traffic(champion=ModelRef("churn", "2"))
 
 
 def arm(rows: int, errors: int = 0) -> ArmObservation:

@@ -11,10 +11,10 @@ from airflow_mlops.operators import (
     CanaryStepOperator,
     ConcludeRolloutOperator,
     PromoteModelOperator,
-    RollBackModelOperator,
     ShadowOperator,
     SmokeServeOperator,
     TakeChallengerOperator,
+    UndoRolloutOperator,
 )
 from airflow_mlops.steps import catalog as steps
 
@@ -60,7 +60,7 @@ def deploy(config, mlops_run_dag, scripted):
                 **given,
             )
             promote = PromoteModelOperator(task_id="promote", **given)
-            back = RollBackModelOperator(task_id="roll_back", verdicts=verdicts, **given)
+            back = UndoRolloutOperator(task_id="roll_back", verdicts=verdicts, **given)
             announce = AnnounceOperator(
                 task_id="announce", outlets=[Asset("churn/champion")], value=promote.output
             )

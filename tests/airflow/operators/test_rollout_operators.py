@@ -19,9 +19,9 @@ from airflow.sdk.exceptions import (
 from airflow_mlops.operators import (
     CanaryStepOperator,
     ConcludeRolloutOperator,
-    RollBackModelOperator,
     ShadowOperator,
     SmokeServeOperator,
+    UndoRolloutOperator,
 )
 from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger
 
@@ -274,7 +274,7 @@ def test_a_rollback_says_why_and_moves_the_traffic_back(
 ):
     backends.serving.looks = [failing]
     verdict = shadow().execute(make_context())
-    back = RollBackModelOperator(
+    back = UndoRolloutOperator(
         task_id="back", model=config, rollout=rollout, verdicts=[PASSED, verdict, None]
     )
     assert back.execute(make_context())["version"] == "1"
@@ -284,7 +284,7 @@ def test_a_rollback_says_why_and_moves_the_traffic_back(
 
 
 def test_a_rollback_after_a_broken_stage_says_so(backends, config, rollout, make_context):
-    back = RollBackModelOperator(task_id="back", model=config, rollout=rollout, verdicts=[PASSED, None])
+    back = UndoRolloutOperator(task_id="back", model=config, rollout=rollout, verdicts=[PASSED, None])
     with pytest.raises(AirflowFailException, match="rolled back, the champion serves"):
         back.execute(make_context())
     assert backends.entries()[-1].kind == "rolled_back"
@@ -308,7 +308,7 @@ def test_a_yaml_that_changed_in_mid_rollout_does_not_keep_the_traffic_from_going
     )
     with pytest.raises(AirflowFailException, match="the YAML of churn changed"):
         branch.execute(make_context())
-    back = RollBackModelOperator(task_id="back", model=config, rollout=begun, verdicts=[PASSED, None])
+    back = UndoRolloutOperator(task_id="back", model=config, rollout=begun, verdicts=[PASSED, None])
     with pytest.raises(AirflowFailException, match="rolled back, the champion serves"):
         back.execute(make_context())
     assert backends.serving.state.mode == "none"
