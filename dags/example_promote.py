@@ -29,7 +29,9 @@ with DAG(
     max_active_runs=1,
     tags=["example"],
 ) as dag:
-    rollout = TakeChallengerOperator(task_id="take_challenger", model=MODEL).output
+    rollout = TakeChallengerOperator(
+        task_id="take_challenger", model=MODEL, shadow=False, weights=[], approval=True
+    ).output
     smoke = SmokeServeOperator(task_id="smoke_serve", model=MODEL, rollout=rollout, retries=2)
     approve = ApproveRolloutOperator(task_id="approve", model=MODEL, rollout=rollout, retries=2)
     verdicts = [smoke.output, approve.output]

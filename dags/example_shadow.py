@@ -35,7 +35,7 @@ with DAG(
     max_active_runs=1,
     tags=["example"],
 ) as dag:
-    rollout = TakeChallengerOperator(task_id="take_challenger", model=MODEL).output
+    rollout = TakeChallengerOperator(task_id="take_challenger", model=MODEL, approval=False).output
     smoke = SmokeServeOperator(task_id="smoke_serve", model=MODEL, rollout=rollout, retries=2)
     shadow = ShadowOperator(task_id="shadow", model=MODEL, rollout=rollout, retries=2)
     verdicts = [smoke.output, shadow.output]

@@ -102,17 +102,20 @@ def pending_challengers(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def open_rollout(entries: Iterable[Entry]) -> Entry | None:
-    """The ``rollout_taken`` entry of a rollout that has neither been promoted nor rolled back.
+    """The ``rollout_taken`` entry of the oldest rollout that is open."""
+    return next(iter(open_rollouts(entries)), None)
+
+
+def open_rollouts(entries: Iterable[Entry]) -> list[Entry]:
+    """The ``rollout_taken`` entries of rollouts that nothing has closed, oldest first; more than one only
+    where two runs were at it at once.
 
     A version is taken once, so whatever ended it ended it for good; the time stamps are not asked, since
     a retry or another machine's clock may put them in the wrong order.
     """
-    entries = list(entries)
-    ended = {entry.subject for entry in entries if entry.kind in CLOSINGS}
-    for entry in in_order(entries):
-        if entry.kind == "rollout_taken" and entry.subject not in ended:
-            return entry
-    return None
+    ordered = in_order(entries)
+    ended = {entry.subject for entry in ordered if entry.kind in CLOSINGS}
+    return [entry for entry in ordered if entry.kind == "rollout_taken" and entry.subject not in ended]
 
 
 def closings(entries: Iterable[Entry], version: str) -> set[EntryKind]:

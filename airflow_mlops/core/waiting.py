@@ -14,10 +14,12 @@ OnInconclusive = Literal["roll_back", "hold", "promote_if_unharmed"]
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """``done`` is False while it pays to look again; ``verdict`` is final once it is True."""
+    """``done`` is False while it pays to look again; ``verdict`` is final once it is True. ``held`` says that
+    the deadline is over and nothing but a verdict, or a person, will end the wait."""
 
     done: bool
     verdict: Verdict
+    held: bool = False
 
 
 def wait(
@@ -45,7 +47,7 @@ def wait(
             return Waited(True, Verdict("pass", (reason, *verdict.reasons)))
         case "hold":
             reason = f"{overdue}: held, as on_inconclusive asks; the traffic stays as it is"
-            return Waited(False, Verdict("inconclusive", (reason, *verdict.reasons)))
+            return Waited(False, Verdict("inconclusive", (reason, *verdict.reasons)), held=True)
         case _:
             assert_never(on_inconclusive)
 

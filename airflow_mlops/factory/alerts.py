@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,26 +15,34 @@ def failure_callbacks(dag_plan: DagPlan) -> list[Any] | None:
     """A notifier for each of ``alerts.on_failure``. Raises ``NotHere`` where its provider is not there."""
     if not dag_plan.alerts:
         return None
-    from airflow_mlops.notifications.catalog import MissingProvider, failure_notifier
+    from airflow_mlops.notifications.catalog import failure_notifier
 
-    made = []
-    for index, alert in enumerate(dag_plan.alerts):
-        try:
-            made.append(failure_notifier(alert, owner=dag_plan.owner))
-        except MissingProvider as error:
-            at = ("alerts", "on_failure", index, "type")
-            raise NotHere(at, str(error), f"install it: {error.command}") from error
-    return made
+    return _notifiers(failure_notifier, dag_plan.alerts, dag_plan.owner, ("alerts", "on_failure"))
 
 
 def asking_notifiers(told: Sequence[Mapping[str, Any]], owner: str, at: KeyPath) -> list[Any]:
     """A notifier for each entry of the list ``notify`` at ``at``. Raises ``NotHere`` like the above."""
-    from airflow_mlops.notifications.catalog import MissingProvider, asking_notifier
+    from airflow_mlops.notifications.catalog import asking_notifier
+
+    return _notifiers(asking_notifier, told, owner, at)
+
+
+def held_notifiers(told: Sequence[Mapping[str, Any]], owner: str) -> list[Any]:
+    """A notifier of a held stage for each of ``alerts.on_failure``. Raises ``NotHere`` like the above."""
+    from airflow_mlops.notifications.catalog import held_notifier
+
+    return _notifiers(held_notifier, told, owner, ("alerts", "on_failure"))
+
+
+def _notifiers(
+    make: Callable[..., Any], told: Sequence[Mapping[str, Any]], owner: str, at: KeyPath
+) -> list[Any]:
+    from airflow_mlops.notifications.catalog import MissingProvider
 
     made = []
     for index, alert in enumerate(told):
         try:
-            made.append(asking_notifier(alert, owner=owner))
+            made.append(make(alert, owner=owner))
         except MissingProvider as error:
             raise NotHere((*at, index, "type"), str(error), f"install it: {error.command}") from error
     return made

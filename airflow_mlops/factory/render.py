@@ -12,7 +12,7 @@ from airflow.sdk import DAG, Asset, BaseOperator, Param, TaskGroup, XComArg
 from airflow.sdk.configuration import conf
 from airflow.sdk.definitions.param import ParamsDict
 
-from airflow_mlops.factory.alerts import asking_notifiers, deadline_of, failure_callbacks
+from airflow_mlops.factory.alerts import asking_notifiers, deadline_of, failure_callbacks, held_notifiers
 from airflow_mlops.factory.parts import PARTS, Part
 from airflow_mlops.factory.schedule import schedule_of
 from airflow_mlops.plan.graph import DagPlan, Plan, StepName, TaskNode
@@ -208,9 +208,11 @@ def _task(part: Part, node: TaskNode, dag: DAG, arguments: dict[str, Any]) -> Ba
 
 
 def _told(part: Part, node: TaskNode, owner: str) -> dict[str, Any]:
-    """Who is told that a task asks a person."""
+    """Who is told that a task asks a person, or that a stage is held."""
     if not node.settings.get("notify"):
         return {}
+    if not part.asks:
+        return {"notifiers": held_notifiers(node.settings["notify"], owner)}
     at = (*part.asks.split("."), "notify")
     return {"notifiers": asking_notifiers(node.settings["notify"], owner, at)}
 

@@ -18,6 +18,11 @@ FAILED = (
     "(try {{ ti.try_number }}). Log: {{ ti.log_url }}"
 )
 
+HELD = (
+    "{{ ti.dag_id }}: {{ ti.task_id }} of run {{ ti.run_id }} has no verdict by its deadline and is held, "
+    "with the traffic as it is. Log: {{ ti.log_url }}"
+)
+
 ASKED = "{{ ti.dag_id }}: {{ task.subject }} Answer: {{ task.answer_url(ti) }}"
 
 
@@ -47,6 +52,11 @@ def failure_notifier(alert: Mapping[str, Any], *, owner: str) -> BaseNotifier:
 def asking_notifier(alert: Mapping[str, Any], *, owner: str) -> BaseNotifier:
     """Called by a task that asks a person, each time it does. Raises ``MissingProvider``."""
     return notifier(alert, ASKED, owner=owner)
+
+
+def held_notifier(alert: Mapping[str, Any], *, owner: str) -> BaseNotifier:
+    """Called by a stage of a rollout that is held, once. Raises ``MissingProvider``."""
+    return notifier(alert, HELD, owner=owner)
 
 
 def notifier(alert: Mapping[str, Any], line: str, *, owner: str) -> BaseNotifier:

@@ -10,7 +10,7 @@ from airflow_mlops.operators.base import DIGEST_KEY, Configured, bare, changed_u
 from airflow_mlops.operators.coming_up import ComingUpOperator
 from airflow_mlops.operators.errors import airflow_errors
 from airflow_mlops.operators.links import ModelVersionLink
-from airflow_mlops.operators.stages import verdict_of_stage
+from airflow_mlops.operators.stages import verdict_of_stage, wait_on
 
 
 class DeployCanaryOperator(ComingUpOperator):
@@ -54,7 +54,10 @@ class DeployCanaryOperator(ComingUpOperator):
             configured = self.configured()
             rollout = bare(self.rollout)
             if rollout is None:
-                rollout = self.run_step("take_challenger", self.request(context, configured), configured)
+                # It asks nobody: where a person is to approve, the rollout comes from another task.
+                stages = {"shadow": self.shadow, "weights": self.weights, "approval": False}
+                request = self.request(context, configured, **stages)
+                rollout = self.run_step("take_challenger", request, configured)
             if rollout is None:
                 return self.finish(None, configured)  # which skips the task
             return self._guarded(context, {DIGEST_KEY: configured.digest, **rollout}, [])
@@ -63,6 +66,8 @@ class DeployCanaryOperator(ComingUpOperator):
         self, context: Any, event: Mapping[str, Any], rollout: dict[str, Any], verdicts: list[dict[str, Any]]
     ) -> dict[str, Any]:
         """Resumed by the trigger of a stage, or of a target that brings the challenger up."""
+        if "held" in event:
+            wait_on(self, event, context, rollout=rollout, verdicts=verdicts)
         with airflow_errors():
             return self._guarded(context, rollout, verdicts, event)
 
@@ -107,9 +112,12 @@ class DeployCanaryOperator(ComingUpOperator):
                 break
             self.log.info("Now %s, the challenger answers %g %% of the rows", mode, 100 * weight)
             stage = self.request(context, configured, rollout=told, mode=mode, weight=weight)
-            self.run_step("open_stage", stage, configured)
             going_on = {"rollout": rollout, "verdicts": verdicts}
-            verdicts = [*verdicts, verdict_of_stage(self, stage, self.deferrable, **going_on)]
+            opened = self.run_step("open_stage", stage, configured) or {}
+            verdict = opened.get("verdict") or verdict_of_stage(
+                self, stage, context, self.deferrable, **going_on
+            )
+            verdicts = [*verdicts, verdict]
         return self._ended(context, configured, rollout, verdicts)
 
     def _stages(self, configured: Configured, rollout: Mapping[str, Any]) -> list[tuple[str, float]]:

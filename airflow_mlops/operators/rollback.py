@@ -45,7 +45,7 @@ class RollbackModelOperator(ComingUpOperator):
             return self._reverse(context, version)
 
     def _reverse(self, context: Any, version: str | None) -> dict[str, Any]:
-        from airflow_mlops.steps.rollouts import rollout_id
+        from airflow_mlops.core.rollout import rollout_id
 
         configured = self.configured()
         while True:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_mlops.operators.base import StepOperator
+from airflow_mlops.operators.base import Configured, StepOperator
 from airflow_mlops.operators.coming_up import ComingUpOperator
 from airflow_mlops.operators.errors import airflow_error, airflow_errors
 from airflow_mlops.operators.links import ModelVersionLink
@@ -14,11 +14,33 @@ from airflow_mlops.operators.stages import skip_unless_all_passed
 
 class TakeChallengerOperator(StepOperator):
     """Claims the pending challenger for this run, after settling a rollout that was left open.
-    Skipped where no challenger is pending."""
+    Skipped where no challenger is pending.
+
+    With the claim is written down which stages the challenger must pass before anybody may promote it: those
+    of ``deploy`` in the YAML, unless ``shadow``, ``weights`` (an empty list is none) or ``approval`` say
+    otherwise. A DAG of other stages than the YAML's says here which.
+    """
 
     step = "take_challenger"
     needs_serving = True
     operator_extra_links = (ModelVersionLink(),)
+
+    def __init__(
+        self,
+        *,
+        shadow: bool | None = None,
+        weights: Sequence[float] | None = None,
+        approval: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.shadow = shadow
+        self.weights = weights
+        self.approval = approval
+
+    def request(self, context: Any, configured: Configured, **more: Any) -> dict[str, Any]:
+        stages = {"shadow": self.shadow, "weights": self.weights, "approval": self.approval}
+        return super().request(context, configured, **stages, **more)
 
 
 class SmokeServeOperator(ComingUpOperator):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_mlops.operators.base import DIGEST_KEY, Configured, StepOperator
 from airflow_mlops.operators.errors import airflow_error, airflow_errors
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseNotifier
 
 
 class StageOperator(StepOperator):
@@ -21,7 +24,8 @@ class StageOperator(StepOperator):
     decides on all of them. ``after`` holds the verdicts of earlier stages (those of the tasks directly
     upstream, if left out); the stage is skipped unless all passed. Without a champion there is nothing
     to compare with: the stage is skipped too, but leaves a passed verdict in XCom, so that a first
-    model is promoted.
+    model is promoted. ``notifiers`` are told once where ``deploy.on_inconclusive: hold`` keeps the stage open
+    beyond its deadline; one that fails is logged.
     """
 
     step = "open_stage"
@@ -38,6 +42,7 @@ class StageOperator(StepOperator):
         weight: float,
         after: Sequence[Any] | None = None,
         deferrable: bool = True,
+        notifiers: Sequence[BaseNotifier] = (),
         **kwargs: Any,
     ) -> None:
         # An earlier stage that was skipped (a first model) must not skip this one before it can say why.
@@ -47,6 +52,7 @@ class StageOperator(StepOperator):
         self.weight = weight
         self.after = after
         self.deferrable = deferrable
+        self.told = tuple(notifiers)
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Open, look once, then wait."""
@@ -56,13 +62,18 @@ class StageOperator(StepOperator):
             self._skip_first_model(context, configured)
             skip_unless_all_passed(earlier_verdicts(self, self.after, context))
             request = self.request(context, configured, mode=self.mode, weight=self.weight)
-            self.run_step("open_stage", request, configured)
-            return self.finish(verdict_of_stage(self, request, self.deferrable), configured)
+            opened = self.run_step("open_stage", request, configured) or {}
+            if opened.get("verdict") is not None:  # an earlier try came to it
+                return self.finish(opened["verdict"], configured)
+            return self.finish(verdict_of_stage(self, request, context, self.deferrable), configured)
 
-    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
-        """Resumed by the trigger with the verdict, or with the error that ended its watch."""
+    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Resumed by the trigger with the verdict, with the error that ended its watch, or because the stage
+        is held from now on: then it says so and waits on."""
         if "error" in event:
             raise airflow_error(str(event["error"]), retry=bool(event["retry"]))
+        if "held" in event:
+            wait_on(self, event, context)
         with airflow_errors():
             return self.finish(event["verdict"], self.configured())
 
@@ -97,7 +108,7 @@ class CanaryStepOperator(StageOperator):
 
 
 def verdict_of_stage(
-    operator: BaseOperator, request: Mapping[str, Any], deferrable: bool, **resume: Any
+    operator: BaseOperator, request: Mapping[str, Any], context: Any, deferrable: bool, **resume: Any
 ) -> dict[str, Any]:
     """Look at a stage that was opened until there is a verdict. An operator that is deferred meanwhile is
     resumed in its ``execute_complete``, which is handed ``resume``."""
@@ -107,14 +118,37 @@ def verdict_of_stage(
     backends, deploy = watch.connect(), watch.request.config.deploy
     watch = watch.opened(backends, datetime.now(timezone.utc)).informed(backends)
     while True:
-        waited = watch.look(backends, datetime.now(timezone.utc))
+        now = datetime.now(timezone.utc)
+        waited = watch.look(backends, now)
         if waited.done:
             return verdict_json(waited.verdict)
-        operator.log.info("Not decided yet: %s", "; ".join(waited.verdict.reasons))
+        if watch.is_first_hold(waited, backends, now):
+            tell_held(operator, waited.verdict.reasons, context)
+        else:
+            operator.log.info("Not decided yet: %s", "; ".join(waited.verdict.reasons))
         if deferrable:
             trigger = RolloutStageTrigger.of(watch, poll_interval=deploy.poll_interval_seconds)
             operator.defer(trigger=trigger, method_name="execute_complete", kwargs=resume)
         time.sleep(deploy.poll_interval_seconds)
+
+
+def wait_on(operator: BaseOperator, event: Mapping[str, Any], context: Any, **resume: Any) -> NoReturn:
+    """Go on with a watch of the trigger's, whose stage is held from now on, and tell so."""
+    from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger
+
+    tell_held(operator, event["held"]["reasons"], context)
+    trigger = RolloutStageTrigger(**event["watch"])
+    operator.defer(trigger=trigger, method_name="execute_complete", kwargs=resume)
+
+
+def tell_held(operator: BaseOperator, reasons: Sequence[str], context: Any) -> None:
+    """In the task's log, and to whom it may concern."""
+    operator.log.warning("The stage is held and waits on: %s", "; ".join(reasons))
+    for notifier in getattr(operator, "told", ()):
+        try:
+            notifier(context)
+        except Exception:
+            operator.log.exception("Cannot tell anybody that the stage is held")
 
 
 def earlier_verdicts(

@@ -175,11 +175,12 @@ def _deploy_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
     if config.deploy.approval:
         stages.append(_task("approve", after=("smoke_serve",), **_notify(config.deploy.approval)))
     if config.deploy.shadows:
-        stages.append(_task("shadow", after=(stages[-1].full_id,)))
+        stages.append(_task("shadow", after=(stages[-1].full_id,), **_held(config)))
     for weight in config.deploy.weights:
         name = f"weight_{100 * weight:g}".replace(".", "_")
         group = config.deploy.strategy
-        stages.append(_task("canary", name, group=group, after=(stages[-1].full_id,), weight=weight))
+        after = (stages[-1].full_id,)
+        stages.append(_task("canary", name, group=group, after=after, weight=weight, **_held(config)))
     verdicts = [stage.full_id for stage in stages[1:]]
     return (
         *stages,
@@ -205,6 +206,12 @@ def _monitor_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
         return tasks
     request = _task("request_retraining", after=("decide",), emits=f"{config.model}/retrain")
     return (*tasks, request)
+
+
+def _held(config: ModelConfig) -> dict[str, Any]:
+    """Who is told that a stage is held beyond its deadline."""
+    told = config.alerts.on_failure if config.deploy.on_inconclusive == "hold" else ()
+    return {"notify": [alert.model_dump(mode="json") for alert in told]} if told else {}
 
 
 def _notify(question: Question) -> dict[str, Any]:

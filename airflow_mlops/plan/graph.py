@@ -23,7 +23,7 @@ class TaskNode:
 
     ``upstream`` names tasks by ``full_id``. ``settings`` holds small JSON values: ``weight`` of a canary
     step, ``verdicts`` (full ids of the stages whose verdicts conclude and roll_back read), ``notify`` (who is
-    told that it asks a person). ``emits`` is the name of the asset that the task's outlet updates.
+    told that it asks a person, or that it is held). ``emits`` is the asset that the task's outlet updates.
     With ``workers`` it is so many mapped tasks, each of which is told its number, and all of which may run
     at the same time.
     """

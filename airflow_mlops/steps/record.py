@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.ledger import Entry, EntryKind
 from airflow_mlops.core.values import RunInfo
@@ -45,6 +47,15 @@ def entry(
         config_digest=run.config_digest,
         data=dict(data or {}),
     )
+
+
+def record_verdict(item: Entry, backends: Backends) -> Entry:
+    """Write a stage's verdict. Where a task that was cleared came to another one, both are kept: an entry's
+    place is taken once, and what failed must not be hidden behind what passed before."""
+    kept = backends.ledger.append(item)
+    if kept.data.get("outcome") == item.data.get("outcome"):
+        return kept
+    return backends.ledger.append(replace(item, stage=f"{item.stage} at {item.at.isoformat()}".strip()))
 
 
 def again(question: int) -> str:

@@ -154,8 +154,13 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class TakeChallengerRequest:
+    """Which stages the rollout must pass is the YAML's affair, but for those that are said here."""
+
     config: ModelConfig
     run: RunInfo
+    shadow: bool | None = None
+    weights: tuple[float, ...] | None = None
+    approval: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +207,11 @@ class StageRequest:
 
 @dataclass(frozen=True, slots=True)
 class StageOpened:
-    """The stage as the serving target reads it back."""
+    """The stage as the serving target reads it back; ``verdict`` where an earlier try has ended it."""
 
     rollout: Rollout
     traffic: Traffic
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.core.ledger import Entry, EntryKind, open_rollout
+from airflow_mlops.core.ledger import Entry, EntryKind, open_rollouts
 from airflow_mlops.core.reversal import open_reversal
+from airflow_mlops.core.rollout import rollout_id
 from airflow_mlops.core.values import ModelRef, RunInfo
 from airflow_mlops.core.waiting import too_late
 from airflow_mlops.core.windows import Period
@@ -19,7 +20,7 @@ from airflow_mlops.steps.plan_reversal import PlannedReversal, plan_reversal
 from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import Reversal, ReverseRequest, RollBackRequest
 from airflow_mlops.steps.roll_back import roll_back
-from airflow_mlops.steps.rollouts import rollout_id, rollout_of
+from airflow_mlops.steps.rollouts import rollout_by_ledger
 from airflow_mlops.steps.smoke_serve import compared
 
 
@@ -103,9 +104,9 @@ def _end_rollout(intent: Entry, config: ModelConfig, run: RunInfo, backends: Bac
     because = (
         f"ended for a return to version {intent.subject}, by {intent.actor}: {'; '.join(intent.reasons)}"
     )
-    left = open_rollout(backends.ledger.entries(config.model))
-    if left is not None:
-        rollout = rollout_of(config.model, left.subject, backends)
+    entries = backends.ledger.entries(config.model)
+    for left in open_rollouts(entries):
+        rollout = rollout_by_ledger(config.model, left.subject, entries, backends)
         roll_back(RollBackRequest(config, run, rollout, (because,)), backends)
     open_there = backends.serving.traffic().rollout_id
     if open_there not in (None, rollout_id(config.model, intent.subject)):

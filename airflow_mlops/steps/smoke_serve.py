@@ -8,20 +8,26 @@ from typing import Any
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.answers import largest_difference
+from airflow_mlops.core.standing import why_over
 from airflow_mlops.core.values import Verdict
-from airflow_mlops.exceptions import BackendUnavailable, ModelRefused
+from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
 from airflow_mlops.steps.bring_up import why_late
+from airflow_mlops.steps.decided import standing_now
 from airflow_mlops.steps.evaluate import SMOKE_FILE
-from airflow_mlops.steps.record import entry
+from airflow_mlops.steps.record import entry, record_verdict
 from airflow_mlops.steps.requests import RolloutRequest
 
 
 def smoke_serve(request: RolloutRequest, backends: Backends) -> Verdict:
     """Send the kept holdout rows to the server and compare. A model that cannot be loaded there is a
     failed verdict, not an error: it is rolled back like any other, and so is one that has not come up by
-    ``deploy.deadline``. Raises ``BackendUnavailable`` while it is still coming up.
+    ``deploy.deadline``. Raises ``BackendUnavailable`` while it is still coming up, and ``RolloutRefused``
+    where the rollout has ended.
     """
     rollout = request.rollout
+    standing = standing_now(request.config, rollout, backends)
+    if standing.phase != "unknown" and (ended := why_over(standing)):
+        raise RolloutRefused(f"{rollout.candidate} is not brought up again: {ended}")
     kept = json.loads(backends.tracking.read_file(rollout.training.run_id, SMOKE_FILE))
     try:
         deployment = backends.serving.deploy(rollout.id, rollout.candidate)
@@ -32,7 +38,7 @@ def smoke_serve(request: RolloutRequest, backends: Backends) -> Verdict:
         verdict = Verdict("fail", (f"the server refused {rollout.candidate}: {error}",))
     else:
         verdict = compared(kept, answers)
-    backends.ledger.append(
+    record_verdict(
         entry(
             request.config,
             request.run,
@@ -41,7 +47,8 @@ def smoke_serve(request: RolloutRequest, backends: Backends) -> Verdict:
             version=rollout.candidate.version,
             reasons=verdict.reasons,
             data={"outcome": verdict.outcome},
-        )
+        ),
+        backends,
     )
     return verdict
 

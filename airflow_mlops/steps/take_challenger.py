@@ -3,73 +3,101 @@
 from __future__ import annotations
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.core.ledger import Entry, open_rollout, pending_challengers
-from airflow_mlops.core.rollout import recover
+from airflow_mlops.core.ledger import Entry, open_rollouts
+from airflow_mlops.core.rollout import Act, FinishReversal, Take, World, next_act
+from airflow_mlops.core.standing import standing_of, verdict_words
 from airflow_mlops.core.values import ModelRef, Rollout
 from airflow_mlops.exceptions import ModelRefused, RolloutRefused
+from airflow_mlops.steps.acting import Acting
+from airflow_mlops.steps.decided import stages_asked
 from airflow_mlops.steps.expiry import why_expired
-from airflow_mlops.steps.promote import promote
-from airflow_mlops.steps.record import entry, is_ours
-from airflow_mlops.steps.requests import RollBackRequest, RolloutRequest, TakeChallengerRequest
+from airflow_mlops.steps.record import is_ours
+from airflow_mlops.steps.requests import TakeChallengerRequest
 from airflow_mlops.steps.reverse import settle_reversal
-from airflow_mlops.steps.roll_back import roll_back
-from airflow_mlops.steps.rollouts import rollout_of
+from airflow_mlops.steps.rollouts import rollout_by_ledger, rollout_of
 
 
 def take_challenger(request: TakeChallengerRequest, backends: Backends) -> Rollout | None:
     """The rollout that this run owns, or None when nothing is pending.
 
     A reversal that was left unfinished is finished, and so is a rollout that another run left open where a
-    promotion was intended; else it is undone. Of
-    several pending challengers the newest is taken, the others are rejected as superseded; it is rejected
-    itself where its evidence has expired.
+    promotion was intended; else it is undone. Of several pending challengers the newest is taken, the others
+    are rejected as superseded; it is rejected itself where its evidence has expired. The stages that it must
+    pass are written down with the claim.
     """
-    ours = _settle(request, backends)
-    if ours is not None:
-        return rollout_of(request.config.model, ours.subject, backends)
-    config, run = request.config, request.run
-    pending = pending_challengers(backends.ledger.entries(config.model))
-    if not pending:
-        return None
-    *older, newest = pending
-    for item in older:
-        _reject(request, item.subject, f"superseded by version {newest.subject}", backends)
-    if config.gates.evidence_expires is not None:
-        old = why_expired(rollout_of(config.model, newest.subject, backends), config, run, backends)
-        if old is not None:
-            _reject(request, newest.subject, old, backends)
-            return None
-    reasons = (f"{run.kind} run: {run.reason}",) if run.reason else ()
-    claim = entry(config, run, "rollout_taken", newest.subject, version=newest.subject, reasons=reasons)
-    if not is_ours(backends.ledger.append(claim), run):
-        return None
-    return rollout_of(config.model, newest.subject, backends)
+    return _Taking(request, backends).rollout()
 
 
-def _reject(request: TakeChallengerRequest, version: str, reason: str, backends: Backends) -> None:
-    config, run = request.config, request.run
-    rejected = entry(config, run, "rejected", version, version=version, reasons=(reason,))
-    backends.ledger.append(rejected)
-    backends.tracking.set_tags(ModelRef(config.model, version), config.tracking.version_tags.rejected)
-    backends.ledger.append(entry(config, run, "rollout_taken", version, version=version))
+class _Taking:
+    def __init__(self, request: TakeChallengerRequest, backends: Backends) -> None:
+        self._request = request
+        self._backends = backends
+        self._acting = Acting(request.config, request.run, backends)
+        self._lost = False
+        self._unfinished = ""
 
-
-def _settle(request: TakeChallengerRequest, backends: Backends) -> Entry | None:
-    """Finish or undo what others left open; the open rollout of this very run, if there is one (a retry)."""
-    config, run = request.config, request.run
-    settle_reversal(config, run, backends)
-    while True:
-        entries = backends.ledger.entries(config.model)
-        left = open_rollout(entries)
-        if left is None or is_ours(left, run):
-            return left
-        rollout = rollout_of(config.model, left.subject, backends)
-        reason = f"the run {left.run_id} ended in the middle of the rollout"
-        if recover(entries, left.subject) == "finish":
+    def rollout(self) -> Rollout | None:
+        while True:
             try:
-                promote(RolloutRequest(config, run, rollout), backends)
-                continue
+                world = self._acting.until_done(self._next, instead=self._done_here)
             except (ModelRefused, RolloutRefused) as error:
+                if not self._acting.refused:
+                    raise
                 # No retry will mend it, and as long as it is open no other challenger can go out.
-                reason = f"{reason}, and its promotion cannot be finished: {error}"
-        roll_back(RollBackRequest(config, run, rollout, (reason,)), backends)
+                self._unfinished = f", and its promotion cannot be finished: {error}"
+                continue
+            mine = next((item for item in open_rollouts(world.entries) if self._is_ours(item)), None)
+            if mine is None or self._lost:
+                return None
+            return rollout_by_ledger(world.model, mine.subject, world.entries, self._backends)
+
+    def _next(self, world: World) -> Act | None:
+        if self._lost:
+            return None
+        self._acting.reasons = self._reasons(world)
+        return next_act(world, self._request.run.key)
+
+    def _reasons(self, world: World) -> tuple[str, ...]:
+        """What is written where the rollout of another run is settled."""
+        left = next((item for item in open_rollouts(world.entries) if not self._is_ours(item)), None)
+        if left is None:
+            return ()
+        ended = f"the run {left.run_id} ended in the middle of the rollout{self._unfinished}"
+        standing = standing_of(world.entries, left.subject)
+        if standing.phase == "promoting" and left.subject not in world.refused:
+            return (*verdict_words(world.entries, standing), f"finished: {ended}")
+        return (ended,)
+
+    def _done_here(self, act: Act) -> bool:
+        match act:
+            case FinishReversal():
+                settle_reversal(self._request.config, self._request.run, self._backends)
+            case Take():
+                self._take(act)
+            case _:
+                return False
+        return True
+
+    def _take(self, act: Take) -> None:
+        """Claim a challenger, unless it is too old or another run was faster."""
+        config, run = self._request.config, self._request.run
+        champion = None if act.champion is None else ModelRef(config.model, act.champion)
+        rollout = rollout_of(config.model, act.version, champion, self._backends)
+        old = why_expired(rollout, config, run, self._backends)
+        if old is not None:
+            self._acting.reject(act.version, old)
+            return
+        claim = self._acting.write(
+            "rollout_taken",
+            act.version,
+            reasons=(f"{run.kind} run: {run.reason}",) if run.reason else (),
+            data={
+                "champion": act.champion,
+                "strategy": config.deploy.strategy,
+                "required": list(stages_asked(self._request, champion)),
+            },
+        )
+        self._lost = not is_ours(claim, run)
+
+    def _is_ours(self, item: Entry) -> bool:
+        return is_ours(item, self._request.run)

@@ -20,7 +20,7 @@ from airflow_mlops.core.windows import Period
 from airflow_mlops.exceptions import BackendUnavailable, MlopsError
 from airflow_mlops.hooks.backends import connect_backends
 from airflow_mlops.steps.requests import StageRequest
-from airflow_mlops.steps.stage import earlier_stages, judge_stage, record_stage
+from airflow_mlops.steps.stage import earlier_stages, judge_stage, record_hold, record_stage
 from airflow_mlops.triggers.events import Trigger, error_event, event, other_release_event
 
 
@@ -74,6 +74,11 @@ class StageWatch:
             record_stage(request, waited.verdict, backends)
         return waited
 
+    def is_first_hold(self, waited: Waited, backends: Backends, now: datetime) -> bool:
+        """Whether the stage has come to be held with this look, so that somebody is to be told, once."""
+        request = replace(self.request, run=replace(self.request.run, now=now))
+        return waited.held and record_hold(request, waited.verdict, backends)
+
 
 class RolloutStageTrigger(Trigger):
     """Watches a stage from the triggerer. It carries the request and connection ids, never a secret."""
@@ -93,7 +98,8 @@ class RolloutStageTrigger(Trigger):
         return cls(request=request, since=watch.since.isoformat(), poll_interval=poll_interval)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event: ``{"verdict": ...}``, or ``{"error": ..., "retry": ...}``.
+        """One event: ``{"verdict": ...}``, ``{"error": ..., "retry": ...}``, or where the stage is held from
+        now on ``{"held": ..., "watch": ...}``: then the task says so and defers to this watch again.
 
         It sleeps before the first look: the operator has just looked, and a task that is resumed within
         moments of its deferral can be marked failed (https://github.com/apache/airflow/issues/67287).
@@ -104,9 +110,13 @@ class RolloutStageTrigger(Trigger):
             watch = await asyncio.to_thread(watch.informed, backends)
             while True:
                 await asyncio.sleep(self.poll_interval)
-                waited = await asyncio.to_thread(watch.look, backends, datetime.now(timezone.utc))
+                now = datetime.now(timezone.utc)
+                waited = await asyncio.to_thread(watch.look, backends, now)
                 if waited.done:
                     break
+                if await asyncio.to_thread(watch.is_first_hold, waited, backends, now):
+                    yield event({"held": verdict_json(waited.verdict), "watch": self.serialize()[1]})
+                    return
         except MlopsError as error:
             yield error_event(error)
             return

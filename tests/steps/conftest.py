@@ -23,12 +23,14 @@ from airflow_mlops.backends.catalog import connect
 from airflow_mlops.backends.tracking import ModelFiles
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.tuning import Trial
 from airflow_mlops.core.values import (
     ArmObservation,
     Deployment,
     ModelRef,
     Observation,
+    Rollout,
     RunInfo,
     RunKey,
     RunRef,
@@ -306,5 +308,37 @@ def make_run():
             now=datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=day),
             config_digest="d1",
         )
+
+    return make
+
+
+@pytest.fixture
+def prove(backends):
+    """``prove(run, rollout)``: every stage that the rollout must have has passed, or the first ``only``; the
+    rollout. Promotion refuses one without its verdicts."""
+    kinds: dict[str, Any] = {"smoke": "smoke_served", "approval": "approved", "shadow": "shadowed"}
+
+    def make(run: RunInfo, rollout: Rollout, only: int | None = None) -> Rollout:
+        version = rollout.candidate.version
+        (claim,) = (
+            item
+            for item in backends.ledger.entries(rollout.candidate.name)
+            if item.kind == "rollout_taken" and item.subject == version
+        )
+        for stage in claim.data["required"][:only]:
+            weight = float(stage.split()[1]) if " " in stage else 0.0
+            backends.ledger.append(
+                Entry(
+                    rollout.candidate.name,
+                    kinds.get(stage, "canary_step"),
+                    version,
+                    run.now,
+                    run.key.dag_id,
+                    run.key.run_id,
+                    stage=str(weight),
+                    data={"outcome": "pass", "weight": weight},
+                )
+            )
+        return rollout
 
     return make

@@ -71,12 +71,12 @@ def take(config, backends, make_run):
 
 
 @pytest.fixture
-def promoted(config, backends, register, take):
+def promoted(config, backends, register, take, prove):
     """Versions 1, 2 and 3 have been champion one after the other."""
     for number in (1, 2, 3):
         register(str(number))
         run, rollout = take(50 + number)
-        promote(RolloutRequest(config, run, rollout), backends)
+        promote(RolloutRequest(config, run, prove(run, rollout)), backends)
 
 
 @pytest.fixture
@@ -128,11 +128,11 @@ def test_the_versions_are_tagged_as_what_they_have_become(backends, promoted, ba
 
 
 def test_an_open_rollout_is_ended_first_and_its_tasks_change_nothing_afterwards(
-    config, backends, promoted, register, take, back
+    config, backends, promoted, register, take, back, prove
 ):
     register("4")
     run, rollout = take(60)
-    open_stage(StageRequest(config, run, rollout, "canary", 0.5), backends)
+    open_stage(StageRequest(config, run, prove(run, rollout, only=3), "canary", 0.5), backends)
     assert back().version == "2"
     assert open_rollout(backends.ledger.entries("churn")) is None
     assert backends.serving.traffic() == Traffic(ModelRef("churn", "2"))
@@ -152,10 +152,11 @@ def test_an_open_rollout_is_ended_first_and_its_tasks_change_nothing_afterwards(
 
 
 def test_a_promotion_that_was_caught_in_the_middle_is_undone_and_not_gone_beyond(
-    config, backends, promoted, register, take, back
+    config, backends, promoted, register, take, back, prove
 ):
     register("4")
     run, rollout = take(60)
+    prove(run, rollout)
 
     def killed(*_):
         raise BackendUnavailable("killed")
@@ -168,14 +169,16 @@ def test_a_promotion_that_was_caught_in_the_middle_is_undone_and_not_gone_beyond
     assert (back().version, back(day=71).version) == ("3", "2")
 
 
-def test_to_the_champion_itself_only_ends_what_is_open(config, backends, promoted, register, take, back):
+def test_to_the_champion_itself_only_ends_what_is_open(
+    config, backends, promoted, register, take, back, prove
+):
     with pytest.raises(
         RolloutRefused, match=r"version 3 is the champion already and serves; champions so far"
     ):
         back("3")
     register("4")
     run, rollout = take(60)
-    open_stage(StageRequest(config, run, rollout, "canary", 0.5), backends)
+    open_stage(StageRequest(config, run, prove(run, rollout, only=3), "canary", 0.5), backends)
     assert back("3", day=71).previous is None
     assert backends.serving.traffic() == Traffic(ModelRef("churn", "3"))
 
@@ -321,12 +324,12 @@ def test_versions_that_cannot_be_put_back_are_refused_with_what_there_is(backend
     assert "reversal_intended" not in kinds(backends)
 
 
-def test_a_first_champion_has_nobody_to_go_back_to(config, backends, register, take, back):
+def test_a_first_champion_has_nobody_to_go_back_to(config, backends, register, take, back, prove):
     with pytest.raises(ModelRefused, match="there is none, so it would be the first one"):
         back()
     register("1")
     run, rollout = take(51)
-    promote(RolloutRequest(config, run, rollout), backends)
+    promote(RolloutRequest(config, run, prove(run, rollout)), backends)
     with pytest.raises(ModelRefused, match="no champion of churn to go back to: version 1 is the first one"):
         back()
 

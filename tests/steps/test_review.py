@@ -253,18 +253,21 @@ class TestExpiry:
         assert len(of(backends, "rejected")) == 1
 
     def test_one_that_expires_under_way_is_rolled_back_instead_of_promoted(
-        self, expiring, backends, challenger, later
+        self, expiring, backends, challenger, later, prove
     ):
         rollout = take_challenger(TakeChallengerRequest(expiring, later(23)), backends)
-        assert rollout is not None
+        prove(later(23), rollout)
         with pytest.raises(RolloutRefused, match="was not promoted, the champion serves: its evaluation of"):
             promote(RolloutRequest(expiring, later(25), rollout), backends)
         assert backends.tracking.aliases == {}
         (entry,) = of(backends, "rolled_back")
         assert entry.reasons[0].startswith("not promoted: its evaluation of")
 
-    def test_a_promotion_that_was_begun_in_time_is_finished(self, expiring, backends, challenger, later):
+    def test_a_promotion_that_was_begun_in_time_is_finished(
+        self, expiring, backends, challenger, later, prove
+    ):
         rollout = take_challenger(TakeChallengerRequest(expiring, later(23)), backends)
+        prove(later(23), rollout)
         serving, backends.tracking.set_alias = backends.tracking.set_alias, None
         with pytest.raises(TypeError):
             promote(RolloutRequest(expiring, later(23), rollout), backends)

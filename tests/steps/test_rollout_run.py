@@ -54,6 +54,18 @@ def take(config, run, backends):
     return take_challenger(TakeChallengerRequest(config, run), backends)
 
 
+@pytest.fixture
+def deliver(backends, prove):
+    """Take, prove and promote."""
+
+    def run_it(config, run):
+        rollout = prove(run, take(config, run, backends))
+        promote(RolloutRequest(config, run, rollout), backends)
+        return rollout
+
+    return run_it
+
+
 def test_the_reason_that_a_person_gives_is_kept_with_the_rollout(config, backends, make_run, registered):
     registered(1)
     take(config, replace(make_run(50, dag="deploy"), reason="after the freeze"), backends)
@@ -79,11 +91,10 @@ def test_nothing_pending_is_nothing_to_do_and_a_retry_keeps_its_own(config, back
     assert take(config, run, backends) == first
 
 
-def test_promotion_moves_alias_and_traffic_and_says_why(config, backends, make_run, registered):
+def test_promotion_moves_alias_and_traffic_and_says_why(config, backends, make_run, registered, deliver):
     registered(1)
     run = make_run(50, dag="deploy")
-    rollout = take(config, run, backends)
-    promote(RolloutRequest(config, run, rollout), backends)
+    deliver(config, run)
     assert backends.tracking.aliases == {"champion": "1"}
     assert backends.serving.traffic().champion == ModelRef("churn", "1")
     reign = champion_at(backends.ledger.entries("churn"))
@@ -92,10 +103,10 @@ def test_promotion_moves_alias_and_traffic_and_says_why(config, backends, make_r
     assert reign.data["causes"] == ["drift"]
 
 
-def test_a_crash_after_the_intent_is_finished_by_the_next_run(config, backends, make_run, registered):
+def test_a_crash_after_the_intent_is_finished_by_the_next_run(config, backends, make_run, registered, prove):
     registered(1)
     run = make_run(50, dag="deploy", run_id="d1")
-    rollout = take(config, run, backends)
+    rollout = prove(run, take(config, run, backends))
 
     class Killed(BaseException):
         pass
@@ -114,13 +125,13 @@ def test_a_crash_after_the_intent_is_finished_by_the_next_run(config, backends, 
     assert champion_at(backends.ledger.entries("churn")).version == "1"
 
 
-def test_a_run_that_died_in_its_canary_is_undone_by_the_next(config, backends, make_run, registered):
+def test_a_run_that_died_in_its_shadow_is_undone_by_the_next(config, backends, make_run, registered, prove):
     backends.serving.state = Traffic(champion=ModelRef("churn", "1"))
     registered(2)
     backends.tracking.set_alias("churn", "champion", "1")
     run = make_run(50, dag="deploy", run_id="d1")
-    rollout = take(config, run, backends)
-    open_stage(StageRequest(config, run, rollout, "canary", 0.1), backends)
+    rollout = prove(run, take(config, run, backends), only=1)
+    open_stage(StageRequest(config, run, rollout, "shadow", 0.0), backends)
     assert take(config, make_run(51, dag="deploy", run_id="d2"), backends) is None
     assert backends.serving.traffic() == Traffic(champion=ModelRef("churn", "1"))
     undone = [item for item in backends.ledger.entries("churn") if item.kind == "rolled_back"]
@@ -128,23 +139,23 @@ def test_a_run_that_died_in_its_canary_is_undone_by_the_next(config, backends, m
     assert backends.tracking.aliases == {"champion": "1"}
 
 
-def test_a_server_that_does_not_do_as_told_is_no_promotion(config, backends, make_run, registered):
+def test_a_server_that_does_not_do_as_told_is_no_promotion(config, backends, make_run, registered, prove):
     registered(1)
     run = make_run(50, dag="deploy")
-    rollout = take(config, run, backends)
-    backends.serving.promote = lambda rollout_id, candidate: Traffic(champion=ModelRef("churn", "9"))
-    with pytest.raises(BackendUnavailable, match="says it serves churn version 9"):
+    rollout = prove(run, take(config, run, backends))
+    backends.serving.promote = lambda rollout_id, candidate: Traffic(champion=candidate)
+    with pytest.raises(BackendUnavailable, match="told to serve churn version 1 but says it serves None"):
         promote(RolloutRequest(config, run, rollout), backends)
     assert champion_at(backends.ledger.entries("churn")) is None
 
 
-def test_a_harmful_canary_is_rolled_back_with_its_numbers(config, backends, make_run, registered):
+def test_a_harmful_canary_is_rolled_back_with_its_numbers(config, backends, make_run, registered, prove):
     backends.serving.state = Traffic(champion=ModelRef("churn", "1"))
     registered(2)
     backends.tracking.set_alias("churn", "champion", "1")
     run = make_run(50, dag="deploy")
-    rollout = take(config, run, backends)
-    stage = StageRequest(config, run, rollout, "canary", 0.1)
+    rollout = prove(run, take(config, run, backends), only=1)
+    stage = StageRequest(config, run, rollout, "shadow", 0.0)
     open_stage(stage, backends)
     backends.serving.seen = {
         "champion": ArmObservation("1", rows=900, errors=0),
@@ -159,19 +170,20 @@ def test_a_harmful_canary_is_rolled_back_with_its_numbers(config, backends, make
     assert backends.serving.traffic() == Traffic(champion=ModelRef("churn", "1"))
 
 
-def test_too_few_requests_hold_the_stage_and_record_nothing(config, backends, make_run, registered):
-    registered(1)
+def test_too_few_requests_hold_the_stage_and_record_nothing(config, backends, make_run, registered, prove):
+    registered(2)
+    backends.tracking.set_alias("churn", "champion", "1")
     run = make_run(50, dag="deploy")
-    rollout = take(config, run, backends)
+    rollout = prove(run, take(config, run, backends), only=1)
     stage = StageRequest(config, run, rollout, "shadow", 0.0)
     open_stage(stage, backends)
-    backends.serving.seen = {"challenger": ArmObservation("1", rows=3, errors=0)}
+    backends.serving.seen = {"challenger": ArmObservation("2", rows=3, errors=0)}
     before = len(backends.ledger.entries("churn"))
     assert judge_stage(stage, backends).outcome == "inconclusive"
     assert len(backends.ledger.entries("churn")) == before
 
 
-def test_errors_of_the_shadow_count_in_the_canary(config, backends, make_run, registered):
+def test_errors_of_the_shadow_count_in_the_canary(config, backends, make_run, registered, prove):
     """Neither stage proves anything alone; together they do."""
     backends.serving.state = Traffic(champion=ModelRef("churn", "1"))
     registered(2)
@@ -181,7 +193,7 @@ def test_errors_of_the_shadow_count_in_the_canary(config, backends, make_run, re
     analysis = analysis.model_copy(update={"errors": errors})
     config = config.model_copy(update={"deploy": config.deploy.model_copy(update={"analysis": analysis})})
     run = make_run(50, dag="deploy")
-    rollout = take(config, run, backends)
+    rollout = prove(run, take(config, run, backends), only=3)
     canary = StageRequest(config, run, rollout, "canary", 0.5)
 
     def canary_sees() -> Verdict:
@@ -226,13 +238,14 @@ def test_a_stage_whose_endpoint_is_away_at_its_deadline_has_no_counts(
     assert earlier_stages(replace(stage, weight=0.5), backends) == ()
 
 
-def test_a_shadow_gives_no_verdict_before_its_minimum_duration(config, backends, make_run, registered):
-    registered(1)
+def test_a_shadow_gives_no_verdict_before_its_minimum_duration(config, backends, make_run, registered, prove):
+    registered(2)
+    backends.tracking.set_alias("churn", "champion", "1")
     shadow = config.deploy.shadow.model_copy(update={"minimum_duration": "24 hours"})
     config = config.model_copy(update={"deploy": config.deploy.model_copy(update={"shadow": shadow})})
     run = make_run(50, dag="deploy")
-    rollout = take(config, run, backends)
-    backends.serving.seen = {"challenger": ArmObservation("1", rows=5_000, errors=0)}
+    rollout = prove(run, take(config, run, backends), only=1)
+    backends.serving.seen = {"challenger": ArmObservation("2", rows=5_000, errors=0)}
     opened, outcomes = backends.serving.observe(rollout.id).since, []
     for hours in (1, 23, 24):
         now = opened + timedelta(hours=hours)
@@ -261,18 +274,21 @@ def stages(backends):
     return {version: tags["stage"] for version, tags in backends.tracking.version_tags.items()}
 
 
-def test_tags_follow_a_version_until_another_champion_follows(tagging, backends, make_run, registered):
+def test_tags_follow_a_version_until_another_champion_follows(
+    tagging, backends, make_run, registered, deliver
+):
     for day in (50, 51):
         registered(day - 49)
         run = make_run(day, dag="deploy", run_id=f"d{day}")
-        promote(RolloutRequest(tagging, run, take(tagging, run, backends)), backends)
+        deliver(tagging, run)
     assert stages(backends) == {"1": "archived", "2": "production"}
 
 
 def test_a_challenger_that_does_not_make_it_is_tagged_so(tagging, backends, make_run, registered):
     registered(2)
+    backends.tracking.set_alias("churn", "champion", "9")
     run = make_run(50, dag="deploy")
-    rollout = replace(take(tagging, run, backends), champion=ModelRef("churn", "9"))
+    rollout = take(tagging, run, backends)
     roll_back(RollBackRequest(tagging, run, rollout, ("no",)), backends)
     assert stages(backends) == {"1": "rejected", "2": "rejected", "9": "production"}
 
@@ -299,11 +315,11 @@ def test_a_rejection_has_its_person_and_reason(config, backends, make_run, regis
 
 
 def test_a_rollback_restores_an_alias_that_a_broken_promotion_had_moved(
-    config, backends, make_run, registered
+    config, backends, make_run, registered, deliver
 ):
     registered(1)
     first = make_run(50, dag="deploy", run_id="d1")
-    promote(RolloutRequest(config, first, take(config, first, backends)), backends)
+    deliver(config, first)
     registered(2)
     run = make_run(51, dag="deploy", run_id="d2")
     take(config, run, backends)
@@ -325,16 +341,15 @@ def test_a_run_of_another_dag_with_the_same_run_id_does_not_hold_the_rollout(
 
 
 def test_a_promotion_that_is_cleared_later_does_not_undo_the_one_that_followed(
-    config, backends, make_run, registered
+    config, backends, make_run, registered, deliver
 ):
     registered(1)
     first = make_run(50, dag="deploy", run_id="d1")
-    early = RolloutRequest(config, first, take(config, first, backends))
-    promote(early, backends)
+    early = RolloutRequest(config, first, deliver(config, first))
     assert promote(early, backends) == ModelRef("churn", "1")
     registered(2)
     second = make_run(51, dag="deploy", run_id="d2")
-    promote(RolloutRequest(config, second, take(config, second, backends)), backends)
+    deliver(config, second)
     with pytest.raises(RolloutRefused, match="version 2 has followed it"):
         promote(early, backends)
     assert backends.tracking.aliases == {"champion": "2"}
@@ -351,11 +366,13 @@ def test_a_rollout_that_was_rolled_back_cannot_be_promoted_afterwards(config, ba
     assert backends.tracking.aliases == {}
 
 
-def test_a_rollout_that_the_next_run_finished_cannot_be_rolled_back(config, backends, make_run, registered):
+def test_a_rollout_that_the_next_run_finished_cannot_be_rolled_back(
+    config, backends, make_run, registered, prove
+):
     registered(2)
     backends.tracking.set_alias("churn", "champion", "1")
     run = make_run(50, dag="deploy", run_id="d1")
-    rollout = take(config, run, backends)
+    rollout = prove(run, take(config, run, backends))
     promote(RolloutRequest(config, make_run(51, dag="deploy", run_id="d2"), rollout), backends)
     with pytest.raises(RolloutRefused, match="version 2 has been promoted"):
         roll_back(RollBackRequest(config, run, rollout, ("late",)), backends)
@@ -363,14 +380,14 @@ def test_a_rollout_that_the_next_run_finished_cannot_be_rolled_back(config, back
 
 
 def test_a_promotion_that_can_never_be_finished_is_undone_and_blocks_nobody(
-    config, backends, make_run, registered
+    config, backends, make_run, registered, prove, deliver
 ):
     registered(1)
     first = make_run(50, dag="deploy", run_id="d1")
-    promote(RolloutRequest(config, first, take(config, first, backends)), backends)
+    deliver(config, first)
     registered(2)
     second = make_run(51, dag="deploy", run_id="d2")
-    rollout = take(config, second, backends)
+    rollout = prove(second, take(config, second, backends))
 
     def refused(rollout_id, candidate):
         raise ModelRefused("its file is gone")

@@ -318,12 +318,14 @@ def test_a_bound_of_another_type_than_its_column_is_a_failed_expectation(
         validate(DatasetRequest(config, run, taken), backends)
 
 
-def test_a_registration_that_is_cleared_later_makes_no_old_version_the_challenger(config, backends, make_run):
+def test_a_registration_that_is_cleared_later_makes_no_old_version_the_challenger(
+    config, backends, make_run, prove
+):
     request = whole_run(config, make_run(40), backends)
     version = register(request, backends).version
     rolled_out = make_run(41, dag="deploy", run_id="d1")
     rollout = take_challenger(TakeChallengerRequest(config, rolled_out), backends)
-    promote(RolloutRequest(config, rolled_out, rollout), backends)
+    promote(RolloutRequest(config, rolled_out, prove(rolled_out, rollout)), backends)
     assert register(request, backends).version == version
     assert backends.tracking.aliases == {"champion": version}
 

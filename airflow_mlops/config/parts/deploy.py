@@ -83,7 +83,7 @@ class Deploy(Part):
     on_inconclusive: OnInconclusive = Field(
         "roll_back",
         description="A stage without a verdict by its deadline: roll back, hold (go on waiting with the "
-        "traffic as it is), or go on unless harm is proven.",
+        "traffic as it is, and tell alerts.on_failure once), or go on unless harm is proven.",
     )
 
     @field_validator("steps")

@@ -150,7 +150,24 @@ class Backends:
         return self.real.ledger
 
     def entries(self) -> list[Entry]:
-        return self.real.ledger.entries("churn")
+        """What was written beside what ``take`` and ``passed`` have prepared."""
+        return [item for item in self.real.ledger.entries("churn") if item.run_id != "before"]
+
+    def take(self) -> None:
+        """Version 2 has been taken, to go through shadow and canary, and has passed its smoke test."""
+        decided = ["smoke", "shadow", "canary 0.1", "canary 0.5"]
+        self._wrote("rollout_taken", {"champion": "1", "required": decided})
+        self._wrote("smoke_served", {"outcome": "pass"})
+
+    def passed(self, *weights: float) -> None:
+        """So have its stages: 0 is the shadow."""
+        for weight in weights:
+            kind = "canary_step" if weight else "shadowed"
+            self._wrote(kind, {"outcome": "pass", "weight": weight})
+
+    def _wrote(self, kind: Any, data: dict[str, Any]) -> None:
+        stage = str(data.get("weight", ""))
+        self.ledger.append(Entry("churn", kind, "2", NOON, "churn.deploy", "before", stage=stage, data=data))
 
 
 @dataclass
@@ -248,8 +265,9 @@ class _Events(dict[Any, Any]):
 
 
 @pytest.fixture
-def rollout() -> dict[str, Any]:
+def rollout(backends: Backends) -> dict[str, Any]:
     """What take_challenger leaves in XCom, but for the digest."""
+    backends.take()
     return {
         "id": "churn-v2",
         "candidate": {"name": "churn", "version": "2", "url": "http://mlflow.test/churn/2"},

@@ -63,6 +63,7 @@ def test_a_stage_that_is_decided_at_the_first_look_never_defers(backends, shadow
 
 def test_a_canary_step_asks_for_its_weight(backends, config, rollout, make_context, good):
     backends.serving.looks = [good]
+    backends.passed(0, 0.1)
     CanaryStepOperator(task_id="c", model=config, rollout=rollout, weight=0.5, after=[PASSED]).execute(
         make_context()
     )
@@ -256,10 +257,10 @@ def test_a_stage_is_called_by_its_name_in_the_log(backends, config, rollout, mak
     backends.serving.looks = [good]
     given = {"model": config, "rollout": rollout, "after": []}
     ShadowOperator(task_id="a", **given).execute(make_context())
-    CanaryStepOperator(task_id="b", weight=0.125, **given).execute(make_context())
+    CanaryStepOperator(task_id="b", weight=0.1, **given).execute(make_context())
     log = capsys.readouterr().out
     assert "shadow of churn:" in log
-    assert "canary at 12.5 % of churn:" in log
+    assert "canary at 10 % of churn:" in log
 
 
 def test_the_task_that_is_named_as_failed_is_the_one_whose_log_to_read(conclude, make_context):

@@ -1,0 +1,62 @@
+"""``make chaos``: kill -9 at every change of a rollout, one rollout each, and a table of what became of it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+from .episodes import Outcome, first_model, rollout
+from .killing import Kill, Victim
+from .site import chaos_site
+
+
+def main() -> int:
+    """0 if no rule was broken."""
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--victims", nargs="+", choices=get_args(Victim), default=get_args(Victim))
+    parser.add_argument("--every", type=int, default=1, help="only every n-th change")
+    given = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    broken = 0
+    with tempfile.TemporaryDirectory(prefix="chaos-") as home, chaos_site(Path(home)) as site:
+        first_model(site)
+        quiet = rollout(site, None)
+        print(_line("killed", "at", "became", "ended by", "seconds", "answers", "away", "log"))
+        _show(quiet)
+        for kill in _kills(quiet.changes, given.victims, given.every):
+            outcome = rollout(site, kill)
+            broken += bool(outcome.faults)
+            _show(outcome)
+    print(f"\n{broken} rollouts broke a rule" if broken else "\nNo rule was broken.")
+    return int(broken > 0)
+
+
+def _kills(changes: int, victims: list[Victim], every: int) -> Iterator[Kill]:
+    for victim in victims:
+        for number in range(1, changes + 1, every):
+            yield Kill(victim, number, after=False)
+            yield Kill(victim, number, after=True)
+
+
+def _show(outcome: Outcome) -> None:
+    kill = "nothing" if outcome.kill is None else str(outcome.kill)
+    number = "" if outcome.kill is None else f"{outcome.kill.number} {outcome.at or '(not reached)'}"
+    verdict = "; ".join(outcome.faults) or "ok"
+    seconds, answers, away = f"{outcome.seconds:.1f}", str(outcome.answered), str(outcome.unanswered)
+    print(_line(kill, number, outcome.became, outcome.ended_by, seconds, answers, away, verdict), flush=True)
+    for line in outcome.log if outcome.faults else ():
+        print(f"    {line}")
+
+
+def _line(*cells: str) -> str:
+    widths = (15, 36, 12, 13, 8, 8, 5, 0)
+    return " ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
