@@ -206,7 +206,8 @@ def test_a_shadow_gets_a_copy_of_every_request_and_stands_where_nobody_reaches_i
     assert target.deploy("r", SECOND).ready
     with pytest.raises(RolloutRefused, match="it is a shadow"):
         target.smoke(SECOND, [ROW])
-    assert target.set_traffic("r", SECOND, mode="canary", weight=0.1).weight == pytest.approx(0.1)
+    assert target.set_traffic("r", SECOND, mode="canary", weight=0.1).weight == 0.1
+    assert target.observe("r").weight == 0.1  # although SageMaker has 0.10000000149: judged to the digit
     assert target.smoke(SECOND, [ROW]) == [0.2]
 
 
@@ -249,6 +250,10 @@ def test_errors_and_latency_are_those_of_whole_minutes_of_the_stage(aws: StandIn
     assert (seen.challenger.rows, seen.challenger.errors) == (2, 2)
     assert seen.champion.latency_p50_seconds == pytest.approx(0.002)
     assert seen.challenger.latency_p99_seconds == pytest.approx(0.25)
+    for arm, seconds in ((seen.champion, 0.002), (seen.challenger, 0.25)):
+        (place,) = [place for place, count in enumerate(arm.latencies) if count]
+        assert seen.latency_edges[place - 1] < seconds <= seen.latency_edges[place]
+        assert arm.latencies[place] == arm.rows
 
 
 def _ask(aws: StandIn, *targets: str) -> None:
