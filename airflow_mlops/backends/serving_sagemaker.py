@@ -11,7 +11,7 @@ from typing import Any, Literal
 from airflow_mlops.backends.base import ServingEndpoint
 from airflow_mlops.backends.sagemaker.endpoint import Endpoint, Seen
 from airflow_mlops.backends.sagemaker.guarded import GuardedUpdates
-from airflow_mlops.backends.sagemaker.metrics import Metrics
+from airflow_mlops.backends.sagemaker.metrics import LATENCY_EDGES, Metrics
 from airflow_mlops.backends.sagemaker.models import Models
 from airflow_mlops.backends.sagemaker.note import Note
 from airflow_mlops.backends.sagemaker.rules import (
@@ -154,6 +154,8 @@ class SageMakerTarget:
             seen.note.since,
             arms.get(seen.note.champion or ""),
             arms.get(seen.note.challenger or ""),
+            disagreements=None,
+            latency_edges=LATENCY_EDGES,
         )
 
     def promote(self, rollout_id: str, candidate: ModelRef) -> Traffic:

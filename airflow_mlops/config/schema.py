@@ -85,6 +85,16 @@ EXAMPLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "approval": (True, {"users": ["ada", "grace"], "four_eyes": True, "timeout": "2 days"}),
         "steps": ([0.1, 0.5],),
     },
+    "SageMakerTargetConfig": {
+        "endpoint": ("churn",),
+        "role": ("arn:aws:iam::123456789012:role/sagemaker-models",),
+        "image": ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/mlflow-pyfunc:3.17.2",),
+        "model_data": ("s3://churn-models/versions",),
+        "region": ("eu-west-1",),
+        "subnets": (["subnet-0a1b2c3d"],),
+        "security_groups": (["sg-0a1b2c3d"],),
+    },
+    "SageMakerGuardrails": {"alarms": (["churn-5xx", "churn-latency"],)},
     "Approval": {"users": (["ada", "grace"],), "timeout": ("2 days",)},
     "Compute": {"python": ("/opt/training/bin/python",)},
 }

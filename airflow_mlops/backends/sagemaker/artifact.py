@@ -7,16 +7,14 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
 from airflow_mlops.backends.model_skops import DESCRIPTION_FILE, MODEL_FILE, requirements
 from airflow_mlops.backends.tracking import ModelFiles, Tracking
-from airflow_mlops.core.values import ModelRef
+from airflow_mlops.core.values import ModelRef, TaskKind, is_classification
 from airflow_mlops.exceptions import ModelRefused
-
-CLASSIFIED = ("binary_classification", "multiclass_classification")
 
 
 def archive(candidate: ModelRef, tracking: Tracking) -> bytes:
@@ -31,7 +29,8 @@ def archive(candidate: ModelRef, tracking: Tracking) -> bytes:
     """
     files = tracking.files_of(f"models:/{candidate.name}/{candidate.version}")
     described = _described(candidate, files)
-    if task_of(candidate, tracking) in CLASSIFIED:
+    task = task_of(candidate, tracking)
+    if task is not None and is_classification(task):
         described["flavors"]["python_function"]["predict_fn"] = "predict_proba"
     described["flavors"]["python_function"]["env"] = {
         "conda": "conda.yaml",
@@ -48,9 +47,10 @@ def archive(candidate: ModelRef, tracking: Tracking) -> bytes:
     )
 
 
-def task_of(candidate: ModelRef, tracking: Tracking) -> str | None:
+def task_of(candidate: ModelRef, tracking: Tracking) -> TaskKind | None:
     """What a version predicts, as its training run says."""
-    return tracking.tags_of(tracking.run_of(candidate).run_id).get("mlops.task")
+    told = tracking.tags_of(tracking.run_of(candidate).run_id).get("mlops.task")
+    return next((task for task in get_args(TaskKind) if task == told), None)
 
 
 def request(rows: list[dict[str, Any]]) -> bytes:

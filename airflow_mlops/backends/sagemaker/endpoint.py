@@ -62,10 +62,11 @@ class Seen:
         return None
 
     def share(self, version: str | None) -> float:
-        """A version's share of the requests, by the weights there are now."""
+        """A version's share of the requests, by the weights there are now. SageMaker keeps a weight in four
+        bytes, and a tenth comes back as a little more: it is rounded to what was asked for."""
         total = math.fsum(one.weight for one in self.variants if not one.shadow)
         served = self.variant(version)
-        return served.weight / total if served is not None and total > 0 else 0.0
+        return round(served.weight / total, 6) if served is not None and total > 0 else 0.0
 
     @property
     def serving(self) -> tuple[str | None, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,20 @@ from airflow_mlops.core.values import ArmObservation
 _DAY_SECONDS = 86_400
 _COUNTS = ("Invocations", "Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors")
 _PERCENTILES = ("p50", "p99")
+_EDGES_PER_DECADE, _DECADES = 8, 5
+LATENCY_EDGES: tuple[float, ...] = tuple(
+    round(0.0005 * 10 ** (place / _EDGES_PER_DECADE), 6) for place in range(_EDGES_PER_DECADE * _DECADES + 1)
+)
+"""Seconds between which latencies are counted, from half a millisecond to 50 seconds, a third apart. Each
+costs a metric a look and arm."""
+
+
+def _between() -> tuple[str, ...]:
+    micro = [str(round(edge * 1_000_000)) for edge in LATENCY_EDGES]
+    return tuple(f"TC({low}:{high})" for low, high in zip(["", *micro], [*micro, ""], strict=True))
+
+
+_BETWEEN = _between()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +36,8 @@ class Metrics:
     """One endpoint's metrics. A row is a request here: SageMaker does not look into them.
 
     CloudWatch keeps a minute as one number, so only whole minutes of the stage are counted, and what they
-    had is known a minute or two later.
+    had is known a minute or two later. Latencies are counted between edges by the statistic TC (a trimmed
+    count): counts of minutes add up, and percentiles do not.
     """
 
     aws: Aws
@@ -56,6 +72,9 @@ class Metrics:
             errors,
             latency_p50_seconds=latency["p50"],
             latency_p99_seconds=latency["p99"],
+            latencies=tuple(
+                round(math.fsum(found[_identified(index, "ModelLatency", stat)])) for stat in _BETWEEN
+            ),
         )
 
     def _fetched(
@@ -80,7 +99,7 @@ class Metrics:
 
 
 def _asked() -> list[tuple[str, str]]:
-    latency = [("ModelLatency", stat) for stat in (*_PERCENTILES, "SampleCount")]
+    latency = [("ModelLatency", stat) for stat in (*_PERCENTILES, "SampleCount", *_BETWEEN)]
     return [*((metric, "Sum") for metric in _COUNTS), *latency]
 
 
@@ -97,7 +116,7 @@ def _query(
     return {
         "MetricStat": {
             "Metric": {"Namespace": "AWS/SageMaker", "MetricName": metric, "Dimensions": dimensions},
-            "Period": shortest if stat == "Sum" else whole,
+            "Period": shortest if stat == "Sum" or stat in _BETWEEN else whole,
             "Stat": stat,
         }
     }
@@ -115,7 +134,7 @@ def _seconds(index: int, stat: str, found: Mapping[str, list[float]]) -> float |
 
 
 def _identified(index: int, metric: str, stat: str) -> str:
-    return f"a{index}_{metric}_{stat}"
+    return f"a{index}_{metric}_{re.sub('[^A-Za-z0-9]+', '_', stat)}"
 
 
 def _counted(since: datetime, now: datetime) -> tuple[datetime, datetime]:

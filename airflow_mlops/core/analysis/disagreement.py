@@ -16,6 +16,8 @@ def judge_disagreement(observation: Observation, limits: StageLimits) -> Verdict
     challenger, limit = observation.challenger, limits.max_disagreement
     if observation.mode != "shadow" or challenger is None or limit is None:
         return None
+    if observation.disagreements is None:
+        return Verdict("pass", ("answers were not compared: the target does not see the shadow's",))
     rows = challenger.rows - challenger.errors
     if rows <= 0:
         return Verdict("inconclusive", ("no row has been answered by both versions",))

@@ -55,7 +55,7 @@ def seen(arm: Arm) -> Seen:
         *,
         mode: RolloutMode = "canary",
         weight: float | None = None,
-        disagreements: int = 0,
+        disagreements: int | None = 0,
         edges: Sequence[float] = (),
     ) -> Observation:
         if champion is None:

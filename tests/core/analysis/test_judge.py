@@ -109,6 +109,14 @@ def test_a_stage_that_has_lasted_its_time_is_judged(arm: Any, seen: Any) -> None
     assert judge_stage(differing, LONG, now=NOW + timedelta(hours=24)).outcome == "fail"
 
 
+def test_a_shadow_whose_answers_the_target_does_not_see_is_judged_without_them_and_the_reasons_say_so(
+    arm: Any, seen: Any
+) -> None:
+    verdict = judge_stage(seen(arm("4", 9_000), mode="shadow", disagreements=None), LIMITS)
+    assert verdict.passed
+    assert "answers were not compared: the target does not see the shadow's" in verdict.reasons
+
+
 def test_proven_errors_do_not_wait_for_the_time_and_no_time_has_passed_by_a_clock_that_is_behind(
     arm: Any, seen: Any
 ) -> None:
