@@ -1,4 +1,4 @@
-"""``make chaos``: kill -9 at every change of a rollout, one rollout each, and a table of what became of it."""
+"""``make chaos``: kill -9 at every change of a rollout, one rollout each, and a table of the ends."""
 
 from __future__ import annotations
 
