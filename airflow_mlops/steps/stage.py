@@ -73,17 +73,17 @@ def judge_stage(
 
 
 def earlier_stages(request: StageRequest, backends: Backends) -> tuple[analysis.StageCounts, ...]:
-    """What this rollout's other stages counted, from the ledger: the evidence goes on from there."""
-    version, this = request.rollout.candidate.version, (_kind(request), str(request.weight))
-    found = [
-        item.data["counts"]
+    """What this rollout's other stages counted, from the ledger: the evidence goes on from there.
+
+    A stage that was cleared may have two verdicts. They are of one stage's rows, so the later one counts.
+    """
+    version, this = request.rollout.candidate.version, (_kind(request), request.weight)
+    found = {
+        (item.kind, item.data["weight"]): item.data["counts"]
         for item in backends.ledger.entries(request.config.model)
-        if item.subject == version
-        and item.kind in ("shadowed", "canary_step")
-        and (item.kind, item.stage) != this
-        and item.data.get("counts")
-    ]
-    return tuple(analysis.StageCounts.from_json(counts) for counts in found)
+        if item.kind in ("shadowed", "canary_step") and item.subject == version and item.data.get("counts")
+    }
+    return tuple(analysis.StageCounts.from_json(counts) for stage, counts in found.items() if stage != this)
 
 
 def record_stage(

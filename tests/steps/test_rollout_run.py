@@ -193,31 +193,31 @@ def test_errors_of_the_shadow_count_in_the_canary(config, backends, make_run, re
     analysis = analysis.model_copy(update={"errors": errors})
     config = config.model_copy(update={"deploy": config.deploy.model_copy(update={"analysis": analysis})})
     run = make_run(50, dag="deploy")
-    rollout = prove(run, take(config, run, backends), only=3)
-    canary = StageRequest(config, run, rollout, "canary", 0.5)
-
-    def canary_sees() -> Verdict:
-        open_stage(canary, backends)
-        backends.serving.seen = {
-            "champion": ArmObservation("1", rows=1_000, errors=10),
-            "challenger": ArmObservation("2", rows=1_000, errors=30),
-        }
-        return judge_stage(canary, backends)
-
-    assert canary_sees().outcome == "inconclusive"
+    rollout = prove(run, take(config, run, backends), only=1)
     shadow = StageRequest(config, run, rollout, "shadow", 0.0)
     open_stage(shadow, backends)
     backends.serving.seen = {
         "champion": ArmObservation("1", rows=1_000, errors=22, calls=1_000, failed_calls=22),
         "challenger": ArmObservation("2", rows=1_000, errors=44, calls=1_000, failed_calls=44),
     }
+    assert judge_stage(shadow, backends).outcome == "inconclusive"
     record_stage(shadow, Verdict("pass", ("held long enough",)), backends)
-    assert earlier_stages(canary, backends) == (StageCounts(0.5, 1_000, 44, 1_000, 22),)
     assert earlier_stages(shadow, backends) == ()
-    verdict = canary_sees()
+    canary = StageRequest(config, run, rollout, "canary", 0.1)
+    open_stage(canary, backends)
+    backends.serving.seen = {
+        "champion": ArmObservation("1", rows=9_000, errors=90),
+        "challenger": ArmObservation("2", rows=1_000, errors=22),
+    }
+    assert judge_stage(canary, backends, earlier=()).outcome == "inconclusive"
+    assert earlier_stages(canary, backends) == (StageCounts(0.5, 1_000, 44, 1_000, 22),)
+    verdict = judge_stage(canary, backends)
     assert verdict.outcome == "fail"
     assert "over 2 stages" in verdict.reasons[0]
-    assert earlier_stages(shadow, backends) == (StageCounts(0.5, 1_000, 30, 1_000, 10),)
+    assert earlier_stages(shadow, backends) == (StageCounts(0.1, 1_000, 22, 9_000, 90),)
+    cleared = replace(canary, run=replace(run, now=run.now + timedelta(hours=1)))
+    record_stage(cleared, Verdict("pass", ("looked at again",)), backends)
+    assert len(earlier_stages(shadow, backends)) == 1
 
 
 def test_a_stage_whose_endpoint_is_away_at_its_deadline_has_no_counts(
