@@ -29,6 +29,7 @@ import numpy as np
 from scipy import stats
 
 from airflow_mlops.core.analysis import ErrorLimits, LatencyLimits, StageCounts, StageLimits, judge_stage
+from airflow_mlops.core.gates import settle
 from airflow_mlops.core.latencies import EDGES
 from airflow_mlops.core.sequential import confidence_sequence
 from airflow_mlops.core.values import ArmObservation, Observation, RolloutMode, Verdict
@@ -183,8 +184,9 @@ def roll_out(world: World, seed: int) -> Ended:
             stage.go_on(random)
             seen, rows = seen + ROWS_A_LOOK, rows + ROWS_A_LOOK
             observation = stage.observation()
-            others = [stage.labels.verdict()] if mode == "shadow" else []
-            verdict = judge_stage(observation, limits, earlier=earlier, others=others)
+            verdict = judge_stage(observation, limits, earlier=earlier)
+            if mode == "shadow" and verdict.outcome != "fail":
+                verdict = settle([verdict, stage.labels.verdict()])
             naive |= {name for name, fires in naive_tests(stage) if fires}
         if verdict.outcome == "fail":
             return Ended(proof(verdict), rows, frozenset(naive))

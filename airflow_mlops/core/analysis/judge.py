@@ -24,13 +24,12 @@ def judge_stage(
     weight: float | None = None,
     now: datetime | None = None,
     earlier: Sequence[StageCounts] = (),
-    others: Sequence[Verdict] = (),
 ) -> Verdict:
     """One look at a stage, at ``now``; inconclusive means look again.
 
     ``mode`` and ``weight`` name the stage that was asked for. An endpoint found in another one fails it,
     since somebody else moved the traffic and the numbers are not of this stage. ``earlier`` are the counts
-    of the rollout's stages before this one; ``others`` are verdicts of checks that are judged elsewhere.
+    of the rollout's stages before this one.
 
     Every proof may be looked for after every row: one of harm without cause is made in at most
     ``limits.false_alarm_rate`` of the rollouts. Proven errors and a proven wrong split fail at once, however
@@ -56,7 +55,7 @@ def judge_stage(
         return latency
     if (early := _too_early(observation.since, limits.minimum_duration, now)) is not None:
         return Verdict("inconclusive", (early, *errors.reasons))
-    parts = [errors, latency, split, judge_disagreement(observation, limits), *others]
+    parts = [errors, latency, split, judge_disagreement(observation, limits)]
     return settle([part for part in parts if part is not None])
 
 

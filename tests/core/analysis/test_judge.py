@@ -72,13 +72,6 @@ def test_a_slow_canary_does_not_wait_for_the_time_but_a_slow_shadow_does(arm: An
     assert judge_stage(shadow, LONG, now=NOW + timedelta(days=1)).outcome == "fail"
 
 
-def test_verdicts_of_other_checks_count_once_there_are_enough_rows(arm: Any, seen: Any) -> None:
-    worse = Verdict("fail", ("quality is worse",))
-    assert judge_stage(seen(arm("4", 100)), LIMITS, others=[worse]).outcome == "inconclusive"
-    verdict = judge_stage(seen(arm("4", 300)), LIMITS, others=[worse])
-    assert (verdict.outcome, verdict.reasons[0]) == ("fail", "quality is worse")
-
-
 def test_an_endpoint_in_another_stage_fails_the_stage_and_says_where_it_is(arm: Any, seen: Any) -> None:
     good = seen(arm("4", 500))
     assert judge_stage(good, LIMITS, mode="canary", weight=0.1).passed
