@@ -27,6 +27,7 @@ from airflow_mlops.triggers.deployment import DeploymentTrigger, DeploymentWatch
 STARTING = Deployment(False, "1 of 2 pods are up")
 UP = Deployment(True, "2 of 2 pods are up")
 NOW = datetime.now(timezone.utc)
+PASSED = {"outcome": "pass", "reasons": []}
 
 
 def event_of(trigger) -> dict:
@@ -126,8 +127,8 @@ def test_it_is_deferred_in_each_stage_and_goes_on_where_it_was(backends, canary,
             break
         except TaskDeferred as deferred:
             pauses += 1
-            event, kept = event_of(deferred.trigger), deferred.kwargs
-            resume = lambda: task.execute_complete(make_context(), event, **kept)  # noqa: E731, B023
+            event = event_of(deferred.trigger)
+            resume = lambda: task.execute_complete(make_context(), event)  # noqa: E731, B023
     assert pauses == 3
     assert result["outcome"] == "pass"
     assert [stage for kind, stage in stages(backends)] == ["", "0.0", "0.1", "0.5"]
@@ -183,9 +184,9 @@ def test_a_yaml_that_changes_under_way_undoes_the_rollout(backends, canary, conf
     with pytest.raises(TaskDeferred) as deferred:
         canary().execute(make_context())
     changed = canary(model=config.model_copy(update={"owner": "somebody else"}))
-    kept = deferred.value.kwargs
+    event = {"verdict": PASSED, "resume": deferred.value.trigger.resume}
     with pytest.raises(AirflowFailException, match="the YAML of churn changed"):
-        changed.execute_complete(make_context(), {"verdict": {"outcome": "pass", "reasons": []}}, **kept)
+        changed.execute_complete(make_context(), event)
     assert backends.serving.state == Traffic(champion=ModelRef("churn", "1"))
 
 

@@ -135,10 +135,10 @@ def test_a_rollout_in_one_task_is_deferred_in_its_stages_and_promoted_by_the_nex
     backends.serving.coming_up = [Deployment(False, "1 of 2 pods are up"), Deployment(True, "up")]
     backends.serving.looks = [few, good]
     with DAG("churn.by_hand", auto_register=False) as dag:
-        canary = DeployCanaryOperator(task_id="canary", model=config, weights=[0.5])
+        canary = DeployCanaryOperator(task_id="canary", model=config)
         PromoteModelOperator(task_id="promote", model=config, rollout=canary.output)
     run = mlops_run_dag(dag)
     assert run.tasks == {"canary": "success", "promote": "success"}
     assert (run.results["canary"]["outcome"], run.results["promote"]["version"]) == ("pass", "2")
-    assert [entry.kind for entry in backends.entries()] == ["shadowed", "canary_step"]
+    assert [entry.kind for entry in backends.entries()] == ["shadowed", "canary_step", "canary_step"]
     assert (backends.serving.state.mode, backends.serving.state.weight) == ("canary", 0.5)
