@@ -62,14 +62,13 @@ class DeployCanaryOperator(ComingUpOperator):
                 return self.finish(None, configured)  # which skips the task
             return self._guarded(context, {DIGEST_KEY: configured.digest, **rollout}, [])
 
-    def execute_complete(
-        self, context: Any, event: Mapping[str, Any], rollout: dict[str, Any], verdicts: list[dict[str, Any]]
-    ) -> dict[str, Any]:
+    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:
         """Resumed by the trigger of a stage, or of a target that brings the challenger up."""
         if "held" in event:
-            wait_on(self, event, context, rollout=rollout, verdicts=verdicts)
+            wait_on(self, event, context)
+        was_at = event["resume"]
         with airflow_errors():
-            return self._guarded(context, rollout, verdicts, event)
+            return self._guarded(context, was_at["rollout"], was_at["verdicts"], event)
 
     def _guarded(
         self,
@@ -104,7 +103,7 @@ class DeployCanaryOperator(ComingUpOperator):
         told = bare(rollout)
         if not verdicts:
             going_on = {"rollout": rollout, "verdicts": verdicts}
-            self.wait_until_up(context, configured, told["id"], told["candidate"], **going_on)
+            self.wait_until_up(context, configured, told["id"], told["candidate"], resume=going_on)
             smoke = self.request(context, configured, rollout=told)
             verdicts = [self.run_step("smoke_serve", smoke, configured) or {}]
         for mode, weight in self._stages(configured, told)[len(verdicts) - 1 :]:
@@ -115,7 +114,7 @@ class DeployCanaryOperator(ComingUpOperator):
             going_on = {"rollout": rollout, "verdicts": verdicts}
             opened = self.run_step("open_stage", stage, configured) or {}
             verdict = opened.get("verdict") or verdict_of_stage(
-                self, stage, context, self.deferrable, **going_on
+                self, stage, context, self.deferrable, resume=going_on
             )
             verdicts = [*verdicts, verdict]
         return self._ended(context, configured, rollout, verdicts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -22,10 +23,16 @@ class ComingUpOperator(StepOperator):
         self.deferrable = deferrable
 
     def wait_until_up(
-        self, context: Any, configured: Configured, rollout_id: str, candidate: dict[str, Any], **resume: Any
+        self,
+        context: Any,
+        configured: Configured,
+        rollout_id: str,
+        candidate: dict[str, Any],
+        *,
+        resume: Mapping[str, Any] | None = None,
     ) -> None:
         """Come back when there is nothing left to wait for. A task that is deferred is resumed in
-        ``execute_complete``, which is handed ``resume``."""
+        ``execute_complete``, with ``resume`` in the event."""
         from airflow_mlops.triggers.deployment import DeploymentTrigger
 
         request = self.request(context, configured, rollout_id=rollout_id, candidate=candidate)
@@ -36,7 +43,7 @@ class ComingUpOperator(StepOperator):
                 return
             self.log.info("Not up yet: %s", found["said"])
             if self.deferrable:
-                trigger = DeploymentTrigger(request=request, poll_interval=poll_interval)
-                self.defer(trigger=trigger, method_name="execute_complete", kwargs=resume)
+                trigger = DeploymentTrigger(request=request, poll_interval=poll_interval, resume=resume)
+                self.defer(trigger=trigger, method_name="execute_complete")
             time.sleep(poll_interval)
             request["run"]["now"] = datetime.now(timezone.utc).isoformat()

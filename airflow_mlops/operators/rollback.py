@@ -37,12 +37,12 @@ class RollbackModelOperator(ComingUpOperator):
         with airflow_errors():
             return self._reverse(context, self.version or _param(context, "version"))
 
-    def execute_complete(self, context: Any, event: Mapping[str, Any], version: str) -> dict[str, Any]:
+    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:
         """Resumed by the trigger."""
         if "error" in event:
             raise airflow_error(str(event["error"]), retry=bool(event["retry"]))
         with airflow_errors():
-            return self._reverse(context, version)
+            return self._reverse(context, event["resume"]["version"])
 
     def _reverse(self, context: Any, version: str | None) -> dict[str, Any]:
         from airflow_mlops.core.rollout import rollout_id
@@ -56,7 +56,7 @@ class RollbackModelOperator(ComingUpOperator):
             version = found["version"]
             candidate = {"name": found["name"], "version": version}
             known_by = rollout_id(found["name"], version)
-            self.wait_until_up(context, configured, known_by, candidate, version=version)
+            self.wait_until_up(context, configured, known_by, candidate, resume={"version": version})
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra.update({name: found[name] for name in ("name", "version")})
         return self.finish(found, configured)

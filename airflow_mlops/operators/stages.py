@@ -108,10 +108,15 @@ class CanaryStepOperator(StageOperator):
 
 
 def verdict_of_stage(
-    operator: BaseOperator, request: Mapping[str, Any], context: Any, deferrable: bool, **resume: Any
+    operator: BaseOperator,
+    request: Mapping[str, Any],
+    context: Any,
+    deferrable: bool,
+    *,
+    resume: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Look at a stage that was opened until there is a verdict. An operator that is deferred meanwhile is
-    resumed in its ``execute_complete``, which is handed ``resume``."""
+    resumed in its ``execute_complete``, with ``resume`` in the event."""
     from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger, StageWatch, verdict_json
 
     watch = StageWatch.begin(request)
@@ -127,18 +132,19 @@ def verdict_of_stage(
         else:
             operator.log.info("Not decided yet: %s", "; ".join(waited.verdict.reasons))
         if deferrable:
-            trigger = RolloutStageTrigger.of(watch, poll_interval=deploy.poll_interval_seconds)
-            operator.defer(trigger=trigger, method_name="execute_complete", kwargs=resume)
+            every = deploy.poll_interval_seconds
+            trigger = RolloutStageTrigger.of(watch, poll_interval=every, resume=resume)
+            operator.defer(trigger=trigger, method_name="execute_complete")
         time.sleep(deploy.poll_interval_seconds)
 
 
-def wait_on(operator: BaseOperator, event: Mapping[str, Any], context: Any, **resume: Any) -> NoReturn:
+def wait_on(operator: BaseOperator, event: Mapping[str, Any], context: Any) -> NoReturn:
     """Go on with a watch of the trigger's, whose stage is held from now on, and tell so."""
     from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger
 
     tell_held(operator, event["held"]["reasons"], context)
     trigger = RolloutStageTrigger(**event["watch"])
-    operator.defer(trigger=trigger, method_name="execute_complete", kwargs=resume)
+    operator.defer(trigger=trigger, method_name="execute_complete")
 
 
 def tell_held(operator: BaseOperator, reasons: Sequence[str], context: Any) -> None:

@@ -18,7 +18,7 @@ from airflow_mlops.exceptions import BackendUnavailable, MlopsError
 from airflow_mlops.hooks.backends import connect_backends
 from airflow_mlops.steps.bring_up import bring_up, why_late
 from airflow_mlops.steps.requests import BringUpRequest
-from airflow_mlops.triggers.events import Trigger, error_event, event, other_release_event
+from airflow_mlops.triggers.events import ResumingTrigger, error_event, event, other_release_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,19 @@ class DeploymentWatch:
             return Deployment(False, str(error))
 
 
-class DeploymentTrigger(Trigger):
+class DeploymentTrigger(ResumingTrigger):
     """Asks a serving target from the triggerer until a version is up. It carries the request and connection
     ids, never a secret."""
 
-    arguments = ("request", "poll_interval")
+    arguments = ("request", "poll_interval", "resume")
 
-    def __init__(self, *, request: dict[str, Any], poll_interval: float) -> None:
+    def __init__(
+        self, *, request: dict[str, Any], poll_interval: float, resume: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__()
         self.request = request
         self.poll_interval = poll_interval
+        self.resume = resume
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """One event: ``{"said": ...}``, or ``{"error": ..., "retry": ...}``.
@@ -73,9 +76,9 @@ class DeploymentTrigger(Trigger):
                 if found.ready:
                     break
         except MlopsError as error:
-            yield error_event(error)
+            yield self.resuming(error_event(error))
             return
         except ValidationError as error:
-            yield other_release_event(error)
+            yield self.resuming(other_release_event(error))
             return
-        yield event({"said": found.said})
+        yield self.resuming(event({"said": found.said}))

@@ -25,6 +25,20 @@ class Trigger(BaseTrigger):
         return path, {name: getattr(self, name) for name in self.arguments}
 
 
+class ResumingTrigger(Trigger):
+    """A trigger that hands back with its event what the operator needs to go on, as ``resume``.
+
+    Airflow's own way, ``kwargs`` of ``defer``, is lost in ``dag.test()``, which puts the event in their
+    place.
+    """
+
+    resume: Mapping[str, Any] | None = None
+
+    def resuming(self, given: TriggerEvent) -> TriggerEvent:
+        """The event, with ``resume`` where there is something to resume with."""
+        return given if self.resume is None else event({**given.payload, "resume": dict(self.resume)})
+
+
 def event(payload: Mapping[str, Any]) -> TriggerEvent:
     """The event that resumes the task."""
     return TriggerEvent(dict(payload))  # type: ignore[no-untyped-call]  # Airflow's constructor has no types

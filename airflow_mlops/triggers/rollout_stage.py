@@ -21,7 +21,7 @@ from airflow_mlops.exceptions import BackendUnavailable, MlopsError
 from airflow_mlops.hooks.backends import connect_backends
 from airflow_mlops.steps.requests import StageRequest
 from airflow_mlops.steps.stage import earlier_stages, judge_stage, record_hold, record_stage
-from airflow_mlops.triggers.events import Trigger, error_event, event, other_release_event
+from airflow_mlops.triggers.events import ResumingTrigger, error_event, event, other_release_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +80,33 @@ class StageWatch:
         return waited.held and record_hold(request, waited.verdict, backends)
 
 
-class RolloutStageTrigger(Trigger):
+class RolloutStageTrigger(ResumingTrigger):
     """Watches a stage from the triggerer. It carries the request and connection ids, never a secret."""
 
-    arguments = ("request", "since", "poll_interval")
+    arguments = ("request", "since", "poll_interval", "resume")
 
-    def __init__(self, *, request: dict[str, Any], since: str, poll_interval: float) -> None:
+    def __init__(
+        self,
+        *,
+        request: dict[str, Any],
+        since: str,
+        poll_interval: float,
+        resume: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__()
+        self.resume = resume
         self.request = request
         self.since = since
         self.poll_interval = poll_interval
 
     @classmethod
-    def of(cls, watch: StageWatch, *, poll_interval: float) -> RolloutStageTrigger:
+    def of(
+        cls, watch: StageWatch, *, poll_interval: float, resume: Mapping[str, Any] | None = None
+    ) -> RolloutStageTrigger:
         """The trigger that goes on with a watch."""
         request = TypeAdapter(StageRequest).dump_python(watch.request, mode="json")
-        return cls(request=request, since=watch.since.isoformat(), poll_interval=poll_interval)
+        since = watch.since.isoformat()
+        return cls(request=request, since=since, poll_interval=poll_interval, resume=resume)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """One event: ``{"verdict": ...}``, ``{"error": ..., "retry": ...}``, or where the stage is held from
@@ -115,15 +126,16 @@ class RolloutStageTrigger(Trigger):
                 if waited.done:
                     break
                 if await asyncio.to_thread(watch.is_first_hold, waited, backends, now):
-                    yield event({"held": verdict_json(waited.verdict), "watch": self.serialize()[1]})
+                    held = {"held": verdict_json(waited.verdict), "watch": self.serialize()[1]}
+                    yield self.resuming(event(held))
                     return
         except MlopsError as error:
-            yield error_event(error)
+            yield self.resuming(error_event(error))
             return
         except ValidationError as error:
-            yield other_release_event(error)
+            yield self.resuming(other_release_event(error))
             return
-        yield event({"verdict": verdict_json(waited.verdict)})
+        yield self.resuming(event({"verdict": verdict_json(waited.verdict)}))
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:

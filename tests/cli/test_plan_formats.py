@@ -98,6 +98,8 @@ def test_a_higher_level_shows_new_tasks_a_new_dag_and_the_settings_behind_them(f
         '    ~ roll_back: verdicts ["smoke_serve", "approve", "shadow", "canary.weight_10", '
         '"canary.weight_50"] -> ["smoke_serve", "shadow", "canary.weight_20", "canary.weight_50"]',
         "    + canary.weight_20  <- shadow",
+        "~ wine.rollback",
+        "    ~ tags airflow, level 1, mlops, wine -> airflow, level 2, mlops, wine",
         "+ wine.monitor  runs by hand only",
         "    + collect",
         "    + data_quality  <- collect",

@@ -157,7 +157,8 @@ def loop(tmp_path_factory, people, port_base) -> Iterator[Loop]:
     home = tmp_path_factory.mktemp("loop")
     repository = home / "repository"
     for folder in ("dags", "plugins"):
-        shutil.copytree(REPOSITORY / folder, repository / folder)
+        # The examples are parsed by tests/airflow/test_loader.py, and here they would cost seconds.
+        shutil.copytree(REPOSITORY / folder, repository / folder, ignore=shutil.ignore_patterns("example_*"))
     (repository / "configs").mkdir()
     config = (REPOSITORY / "configs" / f"{MODEL}.yaml").read_text()
     (repository / "configs" / f"{MODEL}.yaml").write_text(

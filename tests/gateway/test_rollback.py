@@ -22,14 +22,16 @@ from airflow_mlops.backends.base import Backends, Endpoints, ServingEndpoint
 from airflow_mlops.backends.catalog import connect
 from airflow_mlops.cli.main import main
 from airflow_mlops.config.load import load_model
-from airflow_mlops.core.ledger import champion_at
-from airflow_mlops.core.values import ModelRef, Rollout, RunInfo, RunKey
+from airflow_mlops.core.ledger import Entry, champion_at
+from airflow_mlops.core.values import ModelRef, RunInfo, RunKey
 from airflow_mlops.core.windows import WindowSources
 from airflow_mlops.gateway.server import serve_in_thread
 from airflow_mlops.gateway.settings import Settings
 from airflow_mlops.steps.evaluate import SMOKE_FILE
 from airflow_mlops.steps.promote import promote
-from airflow_mlops.steps.requests import RolloutRequest
+from airflow_mlops.steps.requests import RolloutRequest, TakeChallengerRequest
+from airflow_mlops.steps.smoke_serve import smoke_serve
+from airflow_mlops.steps.take_challenger import take_challenger
 
 pytestmark = pytest.mark.slow
 
@@ -51,6 +53,7 @@ evaluation: {metrics: [roc_auc]}
 gates:
   minimum_rows: 50
   rules: [{type: threshold, metric: roc_auc, minimum: 0.6}]
+deploy: {strategy: direct}
 """
 NOW = datetime(2026, 3, 1, tzinfo=timezone.utc)
 
@@ -79,13 +82,12 @@ def site(tmp_path: Path, mlops_mlflow_server: str) -> Iterator[Site]:
         serving = ServingEndpoint("embedded", "gusts", url)
         backends = connect(Endpoints(str(tmp_path / "store"), mlops_mlflow_server, serving=serving))
         made = Site(tmp_path, backends, mlops_mlflow_server, url)
-        champion = None
         for number in (1, 2):
-            champion = _promoted(made, number, champion)
+            _promote(made, number)
         yield made
 
 
-def _promoted(site: Site, number: int, before: ModelRef | None) -> ModelRef:
+def _promote(site: Site, number: int) -> None:
     tracking = site.backends.tracking
     rng = np.random.default_rng(number)
     rows = pd.DataFrame({"wind": rng.normal(10, 4, 500), "gust": rng.normal(15, 4, 500)})
@@ -110,12 +112,16 @@ def _promoted(site: Site, number: int, before: ModelRef | None) -> ModelRef:
     tracking.log_file(run.run_id, SMOKE_FILE, json.dumps(kept).encode())
     version = tracking.register("gusts", run, {})
     loaded = load_model(site.folder / "gusts.yaml")
-    told = RunInfo(
-        RunKey("gusts.deploy", f"d{number}"), "manual", WindowSources(), NOW + timedelta(days=number)
+    at = NOW + timedelta(days=number)
+    told = RunInfo(RunKey("gusts.deploy", f"d{number}"), "manual", WindowSources(), at)
+    told = replace(told, config_digest=loaded.digest)
+    site.backends.ledger.append(
+        Entry("gusts", "registered", version.version, at, "gusts.train", "t", data={"role": "challenger"})
     )
-    rollout = Rollout(f"gusts-v{version.version}", version, before, run)
-    promote(RolloutRequest(loaded.config, replace(told, config_digest=loaded.digest), rollout), site.backends)
-    return version
+    rollout = take_challenger(TakeChallengerRequest(loaded.config, told), site.backends)
+    assert rollout is not None
+    assert smoke_serve(RolloutRequest(loaded.config, told, rollout), site.backends).passed
+    promote(RolloutRequest(loaded.config, told, rollout), site.backends)
 
 
 def _asked_all_the_time(site: Site, act: Callable[[], Any]) -> tuple[Any, list[int]]:

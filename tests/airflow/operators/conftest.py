@@ -97,9 +97,14 @@ class Endpoint:
             mode=self.state.mode,
             weight=self.state.weight,
             since=self.since or datetime.now(UTC),
-            champion=ArmObservation("1", rows=500, errors=0, latency_p99_seconds=0.01),
+            champion=ArmObservation("1", rows=self._champions_rows(look), errors=0, latency_p99_seconds=0.01),
             challenger=look,
         )
+
+    def _champions_rows(self, look: ArmObservation | None) -> int:
+        """As many as the split leaves it."""
+        weight = self.state.weight
+        return 500 if look is None or weight == 0 else round(look.rows * (1 - weight) / weight)
 
     def traffic(self) -> Traffic:
         return self.state

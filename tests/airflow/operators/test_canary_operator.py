@@ -16,12 +16,18 @@ from airflow.sdk.exceptions import (
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import Deployment, ModelRef, Traffic
 from airflow_mlops.exceptions import BackendUnavailable, DataRefused, ModelRefused
-from airflow_mlops.operators import DeployCanaryOperator, PromoteModelOperator, SmokeServeOperator
-from airflow_mlops.triggers.deployment import DeploymentTrigger
+from airflow_mlops.operators import (
+    DeployCanaryOperator,
+    PromoteModelOperator,
+    SmokeServeOperator,
+    TakeChallengerOperator,
+)
+from airflow_mlops.triggers.deployment import DeploymentTrigger, DeploymentWatch
 
 STARTING = Deployment(False, "1 of 2 pods are up")
 UP = Deployment(True, "2 of 2 pods are up")
 NOW = datetime.now(timezone.utc)
+PASSED = {"outcome": "pass", "reasons": []}
 
 
 def event_of(trigger) -> dict:
@@ -37,23 +43,26 @@ def event_of(trigger) -> dict:
 
 
 @pytest.fixture
-def canary(config, rollout, kept_rows):
+def challenger(backends, kept_rows):
+    """Version 2 waits in the ledger, and version 1 is champion by it."""
+    for kind, version, run in (("promoted", "1", "d"), ("registered", "2", "t")):
+        data = {"role": "challenger"} if kind == "registered" else {}
+        at = NOW - timedelta(minutes=1)
+        backends.ledger.append(Entry("churn", kind, version, at, "churn.train", run, data=data))
+
+
+@pytest.fixture
+def canary(config, challenger):
     def make(**given):
-        return DeployCanaryOperator(task_id="canary", **{"model": config, "rollout": rollout, **given})
+        return DeployCanaryOperator(task_id="canary", **{"model": config, **given})
 
     return make
 
 
-@pytest.fixture
-def challenger(backends):
-    """Version 2 waits in the ledger."""
-    backends.ledger.append(
-        Entry("churn", "registered", "2", NOW, "churn.train", "t", data={"role": "challenger"})
-    )
-
-
 def stages(backends) -> list[tuple[str, str]]:
-    return [(entry.kind, entry.stage) for entry in backends.entries()]
+    """What was written since the challenger was taken."""
+    kept = [(entry.kind, entry.stage) for entry in backends.entries()]
+    return kept[kept.index(("rollout_taken", "")) + 1 :]
 
 
 def test_a_good_challenger_goes_through_all_stages_of_the_yaml_and_may_be_promoted(
@@ -80,14 +89,18 @@ def test_its_stages_may_be_said_instead(backends, canary, make_context, good):
             canary(weights=wrong)
 
 
-def test_it_takes_the_challenger_that_is_pending_or_is_skipped(
-    backends, canary, challenger, make_context, good
+def test_it_takes_the_challenger_that_is_pending_or_that_it_is_handed_or_is_skipped(
+    backends, canary, config, make_context, good
 ):
     backends.serving.looks = [good]
-    task = canary(rollout=None)
-    assert task.execute(make_context())["candidate"]["version"] == "2"
+    context = make_context()
+    taken = TakeChallengerOperator(task_id="take", model=config, approval=False).execute(context)
+    assert canary(rollout=taken).execute(context)["candidate"]["version"] == "2"
+    assert canary().execute(context)["outcome"] == "pass"
+    promote = PromoteModelOperator(task_id="promote", model=config, rollout=taken)
+    assert promote.execute(context)["version"] == "2"
     with pytest.raises(AirflowSkipException, match="nothing to do"):
-        canary(rollout=None).execute(make_context(run_id="another"))
+        canary().execute(make_context(run_id="another"))
 
 
 def test_a_verdict_against_it_gives_the_traffic_back_and_nothing_is_promoted(
@@ -114,15 +127,19 @@ def test_it_is_deferred_in_each_stage_and_goes_on_where_it_was(backends, canary,
             break
         except TaskDeferred as deferred:
             pauses += 1
-            event, kept = event_of(deferred.trigger), deferred.kwargs
-            resume = lambda: task.execute_complete(make_context(), event, **kept)  # noqa: E731, B023
+            event = event_of(deferred.trigger)
+            resume = lambda: task.execute_complete(make_context(), event)  # noqa: E731, B023
     assert pauses == 3
     assert result["outcome"] == "pass"
     assert [stage for kind, stage in stages(backends)] == ["", "0.0", "0.1", "0.5"]
 
 
-def test_a_first_model_is_smoke_served_and_passes(backends, canary, rollout, make_context):
-    result = canary(rollout={**rollout, "champion": None}).execute(make_context())
+def test_a_first_model_is_smoke_served_and_passes(backends, config, kept_rows, make_context):
+    backends.tracking.aliases.clear()
+    backends.serving.state = Traffic(champion=None)
+    data = {"role": "challenger"}
+    backends.ledger.append(Entry("churn", "registered", "2", NOW, "churn.train", "t", data=data))
+    result = DeployCanaryOperator(task_id="canary", model=config).execute(make_context())
     assert result["outcome"] == "pass"
     assert stages(backends) == [("smoke_served", "")]
 
@@ -135,26 +152,31 @@ def test_a_stage_that_breaks_for_good_leaves_no_traffic_behind(backends, canary,
     assert "another version speaks there" in backends.entries()[-1].reasons[0]
 
 
+def away(*_, **__):
+    raise BackendUnavailable("the gateway does not answer")
+
+
 def test_a_service_that_is_away_is_tried_again_before_the_rollout_is_undone(
     backends, canary, make_context, good, monkeypatch
 ):
-    backends.serving.looks = [good]
     context = make_context()
     context["ti"].max_tries = 1
-
-    def away(*_, **__):
-        raise BackendUnavailable("the gateway does not answer")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(backends.serving, "set_traffic", away)
-        for number in (1, 2):
-            context["ti"].try_number = number
-            with pytest.raises(AirflowException, match="does not answer"):
-                canary().execute(context)
-            assert ("rolled_back" in dict(stages(backends))) == (number == 2)
-        patch.setattr(backends.serving, "roll_back", away)
-        with pytest.raises(AirflowException, match="the challenger may still answer rows"):
+    monkeypatch.setattr(backends.serving, "set_traffic", away)
+    for number in (1, 2):
+        context["ti"].try_number = number
+        with pytest.raises(AirflowException, match="does not answer"):
             canary().execute(context)
+        assert ("rolled_back" in dict(stages(backends))) == (number == 2)
+
+
+def test_a_rollout_that_cannot_even_be_undone_says_so(backends, canary, make_context, monkeypatch):
+    def gone(*_, **__):
+        monkeypatch.setattr(backends.serving, "traffic", away)
+        away()
+
+    monkeypatch.setattr(backends.serving, "set_traffic", gone)
+    with pytest.raises(AirflowException, match="the challenger may still answer rows"):
+        canary().execute(make_context())
 
 
 def test_a_yaml_that_changes_under_way_undoes_the_rollout(backends, canary, config, make_context, few):
@@ -162,15 +184,16 @@ def test_a_yaml_that_changes_under_way_undoes_the_rollout(backends, canary, conf
     with pytest.raises(TaskDeferred) as deferred:
         canary().execute(make_context())
     changed = canary(model=config.model_copy(update={"owner": "somebody else"}))
-    kept = deferred.value.kwargs
+    event = {"verdict": PASSED, "resume": deferred.value.trigger.resume}
     with pytest.raises(AirflowFailException, match="the YAML of churn changed"):
-        changed.execute_complete(make_context(), {"verdict": {"outcome": "pass", "reasons": []}}, **kept)
+        changed.execute_complete(make_context(), event)
     assert backends.serving.state == Traffic(champion=ModelRef("churn", "1"))
 
 
 @pytest.fixture
-def smoke(config, rollout, kept_rows):
+def smoke(config, challenger, make_context):
     def make(**given):
+        rollout = TakeChallengerOperator(task_id="take", model=config).execute(make_context())
         return SmokeServeOperator(task_id="smoke", model=config, rollout=rollout, **given)
 
     return make
@@ -188,8 +211,8 @@ def test_a_smoke_test_waits_for_its_endpoint_without_a_worker(backends, smoke, m
 
 
 def test_a_challenger_that_is_not_up_by_the_deadline_is_a_failed_verdict(backends, smoke, make_context):
-    taken = NOW - timedelta(hours=2)
-    backends.ledger.append(Entry("churn", "rollout_taken", "2", taken, "churn.deploy", "r1"))
+    taken, data = NOW - timedelta(hours=2), {"champion": "1", "required": ["smoke"]}
+    backends.ledger.append(Entry("churn", "rollout_taken", "2", taken, "churn.train", "r1", data=data))
     backends.serving.coming_up = [STARTING]
     verdict = smoke().execute(make_context())
     assert verdict["outcome"] == "fail"
@@ -205,14 +228,11 @@ def test_a_challenger_that_the_endpoint_refuses_is_a_failed_verdict_and_not_wait
     assert (verdict["outcome"], "no such image" in verdict["reasons"][0]) == ("fail", True)
 
 
-def test_an_endpoint_that_is_away_until_the_deadline_ends_the_wait_with_its_words(
-    backends, smoke, make_context
-):
+def test_an_endpoint_that_is_away_is_asked_again_until_the_deadline(backends, smoke, make_context):
     backends.serving.coming_up = [STARTING, BackendUnavailable("does not answer")]
-    task = smoke()
     with pytest.raises(TaskDeferred) as deferred:
-        task.execute(make_context())
-    taken = NOW - timedelta(hours=2)
-    backends.ledger.append(Entry("churn", "rollout_taken", "2", taken, "churn.deploy", "r1"))
-    with pytest.raises(AirflowException, match="does not answer"):
-        task.execute_complete(make_context(), event_of(deferred.value.trigger))
+        smoke().execute(make_context())
+    watch = DeploymentWatch.begin(deferred.value.trigger.request)
+    assert watch.look(backends, datetime.now(timezone.utc)) == Deployment(False, "does not answer")
+    with pytest.raises(BackendUnavailable, match="does not answer"):
+        watch.look(backends, datetime.now(timezone.utc) + timedelta(hours=2))

@@ -65,17 +65,14 @@ def test_a_target_that_takes_its_time_holds_no_worker(backends, back, make_conte
     params = {"reason": "wrong prices"}
     with pytest.raises(TaskDeferred) as deferred:
         back.execute(make_context(params=params))
-    assert deferred.value.kwargs == {"version": "1"}
     assert backends.serving.state.champion.version == "2"
     (event,) = events_of(deferred.value.trigger)
-    assert event == {"said": "2 of 2 pods are up"}
-    assert (
-        back.execute_complete(make_context(params=params), event, **deferred.value.kwargs)["version"] == "1"
-    )
+    assert event == {"said": "2 of 2 pods are up", "resume": {"version": "1"}}
+    assert back.execute_complete(make_context(params=params), event)["version"] == "1"
     assert backends.serving.state.champion.version == "1"
     assert [entry.kind for entry in backends.entries()].count("reversal_intended") == 1
     with pytest.raises(AirflowException, match="the store is full"):
-        back.execute_complete(make_context(), {"error": "the store is full", "retry": True}, version="1")
+        back.execute_complete(make_context(), {"error": "the store is full", "retry": True})
 
 
 def test_without_deferral_it_asks_again_by_itself(backends, config, champions, make_context):

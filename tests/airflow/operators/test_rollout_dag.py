@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 from airflow.sdk import DAG, Asset
 
+from airflow_mlops.core.values import Deployment
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.operators import (
     AnnounceOperator,
     CanaryStepOperator,
     ConcludeRolloutOperator,
+    DeployCanaryOperator,
     PromoteModelOperator,
     ShadowOperator,
     SmokeServeOperator,
@@ -125,3 +127,18 @@ def test_a_challenger_that_cannot_be_taken_fails_the_run(deploy, scripted):
     assert run.state == "failed"
     assert run.tasks["take"] == run.tasks["conclude"] == "failed"
     assert run.tasks["roll_back"] == "skipped"
+
+
+def test_a_rollout_in_one_task_is_deferred_in_its_stages_and_promoted_by_the_next(
+    backends, config, mlops_run_dag, scripted, few, good
+):
+    backends.serving.coming_up = [Deployment(False, "1 of 2 pods are up"), Deployment(True, "up")]
+    backends.serving.looks = [few, good]
+    with DAG("churn.by_hand", auto_register=False) as dag:
+        canary = DeployCanaryOperator(task_id="canary", model=config)
+        PromoteModelOperator(task_id="promote", model=config, rollout=canary.output)
+    run = mlops_run_dag(dag)
+    assert run.tasks == {"canary": "success", "promote": "success"}
+    assert (run.results["canary"]["outcome"], run.results["promote"]["version"]) == ("pass", "2")
+    assert [entry.kind for entry in backends.entries()] == ["shadowed", "canary_step", "canary_step"]
+    assert (backends.serving.state.mode, backends.serving.state.weight) == ("canary", 0.5)
