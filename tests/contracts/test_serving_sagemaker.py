@@ -99,14 +99,18 @@ def test_an_update_that_sagemaker_took_back_is_never_reported_as_done(aws: Stand
     assert target.roll_back("r") == Traffic(champion=FIRST)
 
 
-def test_a_deploy_that_sagemaker_took_back_is_refused_once_and_may_be_asked_for_again(aws: StandIn) -> None:
+def test_a_deploy_that_sagemaker_took_back_is_refused_until_another_rollout_tries(aws: StandIn) -> None:
     target = champion(aws)
     aws.next_change_fails("no capacity")
     assert not target.deploy("r", SECOND).ready
     aws.clock.sleep(120)
     with pytest.raises(ModelRefused, match="no capacity"):
         brought_up(target, "r", SECOND)
-    brought_up(target, "r", SECOND)
+    with pytest.raises(ModelRefused, match="no capacity"):
+        target.smoke(SECOND, [ROW])
+    assert len(aws.updates) == 1  # another one would take the same minutes
+    target.roll_back("r")
+    brought_up(target, "s", SECOND)
 
 
 def test_an_endpoint_that_is_described_as_it_was_is_not_taken_for_rolled_back(aws: StandIn) -> None:
@@ -296,6 +300,11 @@ def test_a_change_that_is_cut_off_anywhere_is_finished_when_it_is_asked_for_agai
     aws: StandIn, change: str, guarded: bool
 ) -> None:
     """After each call that changes something, in turn, until one whole change goes through."""
+    with aws.without_http():
+        _cut_off_everywhere(aws, change, guarded)
+
+
+def _cut_off_everywhere(aws: StandIn, change: str, guarded: bool) -> None:
     for cut in range(1, 20):
         aws.reset()
         aws.looks = 1
@@ -468,12 +477,12 @@ def test_an_update_that_ends_in_service_with_another_configuration_was_rolled_ba
         one_look("RollingBack")
         for _ in range(4):
             one_look("InService", FailureReason="Alarm flights-5xx is in alarm state")
-        stubber.add_response("add_tags", {"Tags": []}, {"ResourceArn": arn, "Tags": ANY})
         with pytest.raises(ModelRefused, match=r"to flights-new back, and it serves flights-old again: Al"):
             endpoint.update(seen, "flights-new")
 
 
-def test_aws_that_is_away_can_be_tried_again(aws: StandIn) -> None:
+def test_aws_that_is_away_can_be_tried_again(aws: StandIn, monkeypatch: Any) -> None:
+    monkeypatch.setattr("airflow_mlops.backends.sagemaker.session._ATTEMPTS", 2)
     target = aws.target(access={"url": "http://127.0.0.1:9"})
     with pytest.raises(BackendUnavailable, match="AWS does not answer sagemaker:DescribeEndpoint"):
         target.traffic()
