@@ -63,7 +63,7 @@ def test_a_first_model_is_tried_on_an_endpoint_of_its_own_and_then_its_champion(
     told = target.deploy("r", FIRST)
     assert (told.ready, told.said) == (False, "endpoint flights is being made")
     brought_up(target, "r", FIRST)
-    assert target.traffic() == Traffic(champion=None)
+    assert target.traffic() == Traffic(champion=None, rollout_id="r")
     assert target.smoke(FIRST, [ROW]) == [0.1]
     with pytest.raises(RolloutRefused, match="a first model is promoted at once"):
         target.set_traffic("r", FIRST, mode="canary", weight=0.1)
@@ -151,6 +151,19 @@ def test_a_champion_is_never_made_anew_because_the_image_is_another(aws: StandIn
     aws.target().roll_back("r")
     assert aws.endpoint("flights").endpoint_config_name != before
     assert target.traffic() == Traffic(champion=FIRST)
+
+
+@pytest.mark.parametrize("guardrails", [None, GUARDRAILS])
+def test_what_was_brought_up_and_never_asked_is_named_so_that_its_rollout_takes_it_down(
+    aws: StandIn, guardrails: Any
+) -> None:
+    target = champion(aws, guardrails=guardrails)
+    brought_up(target, "flights-v2", SECOND)
+    assert target.traffic() == Traffic(champion=FIRST, rollout_id="flights-v2")
+    assert target.roll_back("flights-v2") == Traffic(champion=FIRST)
+    assert variants(aws) == {"blue": 1.0}
+    with pytest.raises(KeyError):
+        aws.endpoint("flights-candidate")
 
 
 def test_a_guarded_update_says_in_awss_terms_what_the_yaml_says(aws: StandIn) -> None:
