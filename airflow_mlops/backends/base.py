@@ -172,7 +172,8 @@ class ServingTarget(Protocol):
     """
 
     def traffic(self) -> Traffic:
-        """What is being served, as the target says."""
+        """What is being served, as the target says. It names a rollout also where a version was only brought
+        up for it, and something must be taken down again: ``roll_back`` does that."""
 
     def deploy(self, rollout_id: str, candidate: ModelRef) -> Deployment:
         """Bring the candidate up beside the champion, without a row of traffic, or say how far that is.

@@ -88,6 +88,9 @@ class SageMakerTarget:
         if candidate.version == seen.note.champion:
             return Deployment(True, f"{candidate} is the champion already")
         if (seen.note.rollout, seen.note.challenger) != (rollout_id or None, candidate.version):
+            # Another rollout may try what SageMaker took back in an earlier one.
+            known = Note(model=self._settings.model, champion=seen.note.champion)
+            seen = replace(seen, note=known)
             seen = self._noted(seen, rollout=rollout_id or None, challenger=candidate.version)
         return self._way.bring_up(seen, wanted)
 

@@ -14,17 +14,18 @@ import math
 import random
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from unittest.mock import patch
 
-import httpx
 import yaml
+from moto import mock_aws
 from moto.cloudwatch.models import MetricDatum, Statistics, cloudwatch_backends
 from moto.core.responses import ActionResult
+from moto.moto_api._internal.models import moto_api_backend
 from moto.s3.models import s3_backends
 from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.models import FakeEndpoint, SageMakerModelBackend
@@ -97,6 +98,19 @@ class Refused(Exception):
         self.status = status
 
 
+class Recorded(Aws):
+    """Keeps which of AWS's actions were asked for, by botocore's names."""
+
+    def __init__(self, access: Mapping[str, Any], sleep: Callable[[float], None], asked: set[str]) -> None:
+        super().__init__(access, sleep)
+        self._asked = asked
+
+    def _ask(self, service: str, operation: str, expected: str | None, told: Mapping[str, Any]) -> Any:
+        name = self.client(service).meta.method_to_api_mapping[operation]
+        self._asked.add(f"{service.removesuffix('-runtime')}:{name}")
+        return super()._ask(service, operation, expected, told)
+
+
 @dataclass
 class StandIn:
     """The server, and what shall happen there."""
@@ -115,7 +129,7 @@ class StandIn:
         """A target at this server, as the hook would make it, the YAML's keys changed."""
         said = {"endpoint": "flights", "role": ROLE, "image": IMAGE, "model_data": f"s3://{BUCKET}/models"}
         config = SageMakerTargetConfig(type="sagemaker", **{**said, **changed})
-        extra = {"region": REGION, "access_key": "key", "secret_key": "secret", "url": self.url}
+        extra = {"region": REGION, "access_key": "key", "secret_key": "secret", "url": self.url or None}
         endpoint = ServingEndpoint(
             "sagemaker",
             model,
@@ -127,18 +141,20 @@ class StandIn:
             aws = self._clients = self._recorded(endpoint)
         return SageMakerTarget(endpoint, Registry(), aws=aws, now=self.clock.now, sleep=self.clock.sleep)
 
-    def _recorded(self, endpoint: ServingEndpoint) -> Aws:
-        aws = Aws(endpoint.extra, self.clock.sleep)
-        for service in ("sagemaker", "sagemaker-runtime", "cloudwatch", "s3"):
-            aws.client(service).meta.events.register("provide-client-params", self._record)
-        return aws
+    @contextmanager
+    def without_http(self) -> Iterator[None]:
+        """The same moto in this process, for many calls: four times as fast."""
+        with mock_aws():
+            before, self.url = (self.url, self._clients), ""
+            self._clients = None
+            yield
+        self.url, self._clients = before
 
-    def _record(self, model: Any, **_: Any) -> None:
-        service = model.service_model.service_name.removesuffix("-runtime")
-        self.asked.add(f"{service}:{model.name}")
+    def _recorded(self, endpoint: ServingEndpoint) -> Aws:
+        return Recorded(endpoint.extra, self.clock.sleep, self.asked)
 
     def reset(self) -> None:
-        httpx.post(f"{self.url}/moto-api/reset")
+        moto_api_backend.reset()
         s3_backends[ACCOUNT]["aws"].create_bucket(BUCKET, REGION)
         self.latency.clear()
         self.ends_badly.clear()

@@ -63,7 +63,7 @@ def test_a_first_model_is_tried_on_an_endpoint_of_its_own_and_then_its_champion(
     told = target.deploy("r", FIRST)
     assert (told.ready, told.said) == (False, "endpoint flights is being made")
     brought_up(target, "r", FIRST)
-    assert target.traffic() == Traffic(champion=None)
+    assert target.traffic() == Traffic(champion=None, rollout_id="r")
     assert target.smoke(FIRST, [ROW]) == [0.1]
     with pytest.raises(RolloutRefused, match="a first model is promoted at once"):
         target.set_traffic("r", FIRST, mode="canary", weight=0.1)
@@ -99,14 +99,18 @@ def test_an_update_that_sagemaker_took_back_is_never_reported_as_done(aws: Stand
     assert target.roll_back("r") == Traffic(champion=FIRST)
 
 
-def test_a_deploy_that_sagemaker_took_back_is_refused_once_and_may_be_asked_for_again(aws: StandIn) -> None:
+def test_a_deploy_that_sagemaker_took_back_is_refused_until_another_rollout_tries(aws: StandIn) -> None:
     target = champion(aws)
     aws.next_change_fails("no capacity")
     assert not target.deploy("r", SECOND).ready
     aws.clock.sleep(120)
     with pytest.raises(ModelRefused, match="no capacity"):
         brought_up(target, "r", SECOND)
-    brought_up(target, "r", SECOND)
+    with pytest.raises(ModelRefused, match="no capacity"):
+        target.smoke(SECOND, [ROW])
+    assert len(aws.updates) == 1  # another one would take the same minutes
+    target.roll_back("r")
+    brought_up(target, "s", SECOND)
 
 
 def test_an_endpoint_that_is_described_as_it_was_is_not_taken_for_rolled_back(aws: StandIn) -> None:
@@ -147,6 +151,19 @@ def test_a_champion_is_never_made_anew_because_the_image_is_another(aws: StandIn
     aws.target().roll_back("r")
     assert aws.endpoint("flights").endpoint_config_name != before
     assert target.traffic() == Traffic(champion=FIRST)
+
+
+@pytest.mark.parametrize("guardrails", [None, GUARDRAILS])
+def test_what_was_brought_up_and_never_asked_is_named_so_that_its_rollout_takes_it_down(
+    aws: StandIn, guardrails: Any
+) -> None:
+    target = champion(aws, guardrails=guardrails)
+    brought_up(target, "flights-v2", SECOND)
+    assert target.traffic() == Traffic(champion=FIRST, rollout_id="flights-v2")
+    assert target.roll_back("flights-v2") == Traffic(champion=FIRST)
+    assert variants(aws) == {"blue": 1.0}
+    with pytest.raises(KeyError):
+        aws.endpoint("flights-candidate")
 
 
 def test_a_guarded_update_says_in_awss_terms_what_the_yaml_says(aws: StandIn) -> None:
@@ -296,6 +313,11 @@ def test_a_change_that_is_cut_off_anywhere_is_finished_when_it_is_asked_for_agai
     aws: StandIn, change: str, guarded: bool
 ) -> None:
     """After each call that changes something, in turn, until one whole change goes through."""
+    with aws.without_http():
+        _cut_off_everywhere(aws, change, guarded)
+
+
+def _cut_off_everywhere(aws: StandIn, change: str, guarded: bool) -> None:
     for cut in range(1, 20):
         aws.reset()
         aws.looks = 1
@@ -468,12 +490,12 @@ def test_an_update_that_ends_in_service_with_another_configuration_was_rolled_ba
         one_look("RollingBack")
         for _ in range(4):
             one_look("InService", FailureReason="Alarm flights-5xx is in alarm state")
-        stubber.add_response("add_tags", {"Tags": []}, {"ResourceArn": arn, "Tags": ANY})
         with pytest.raises(ModelRefused, match=r"to flights-new back, and it serves flights-old again: Al"):
             endpoint.update(seen, "flights-new")
 
 
-def test_aws_that_is_away_can_be_tried_again(aws: StandIn) -> None:
+def test_aws_that_is_away_can_be_tried_again(aws: StandIn, monkeypatch: Any) -> None:
+    monkeypatch.setattr("airflow_mlops.backends.sagemaker.session._ATTEMPTS", 2)
     target = aws.target(access={"url": "http://127.0.0.1:9"})
     with pytest.raises(BackendUnavailable, match="AWS does not answer sagemaker:DescribeEndpoint"):
         target.traffic()

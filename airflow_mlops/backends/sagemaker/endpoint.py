@@ -137,7 +137,6 @@ class Endpoint:
 
     def rolled_back(self, seen: Seen, config: str) -> ModelRefused:
         """The error for an update that did not come to stay."""
-        self.write(seen.arn, replace(seen.note, update=None, updated=None))
         reason = seen.reason or "SageMaker gives no reason; look at its alarms and at the container's log"
         return ModelRefused(
             f"SageMaker rolled the update of endpoint {self.name} to {config} back, and it serves "

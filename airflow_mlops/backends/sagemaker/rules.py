@@ -15,15 +15,18 @@ _WEIGHT_TOLERANCE = 1e-4  # SageMaker keeps a weight in four bytes
 def traffic_of(seen: Seen | None, model: str) -> Traffic:
     """Who answers. The note says who is who, and the variants how much each gets; without an open rollout
     the champion is whoever is served, whatever the note says."""
-    if seen is None or seen.note.champion is None:
+    if seen is None:
         return Traffic(champion=None)
     note = seen.note
+    if note.champion is None:
+        return Traffic(champion=None, rollout_id=note.rollout)
     champion = ModelRef(model, note.champion or "")
     if note.mode == "none" or note.rollout is None or note.challenger is None:
         found = seen.serving
         if not found or note.champion in found:
-            return Traffic(champion=champion)
-        return Traffic(champion=None if found[0] is None else ModelRef(model, found[0]))
+            return Traffic(champion=champion, rollout_id=note.rollout)
+        other = None if found[0] is None else ModelRef(model, found[0])
+        return Traffic(champion=other, rollout_id=note.rollout)
     if note.mode == "shadow" and seen.variant(note.challenger, shadow=True) is None:
         return Traffic(champion=champion, rollout_id=note.rollout)  # it was noted, and has not been done yet
     weight = seen.share(note.challenger)
