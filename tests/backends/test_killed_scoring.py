@@ -1,4 +1,4 @@
-"""A scoring task that is killed: a whole partition stays, and the next run leaves exactly its own rows."""
+"""A scoring task that is killed: a whole partition stays, and the next leaves exactly its own rows."""
 
 from __future__ import annotations
 
