@@ -32,6 +32,7 @@ _GROUPS = {
     "conclude": "The end of a rollout",
     "canary": "A whole rollout",
     "rollback": "The ways back",
+    "scoring": "The score pipeline",
     "monitoring": "The monitor pipeline",
     "announce": "Hand-over",
 }

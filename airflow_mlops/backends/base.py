@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from airflow_mlops.backends.material import Explainer, GateMeasure
+from airflow_mlops.backends.predictions import Predictions
 from airflow_mlops.backends.scoring import Metrics
 from airflow_mlops.backends.study import Study
 from airflow_mlops.backends.tracking import Tracking
@@ -28,7 +30,7 @@ from airflow_mlops.core.values import (
     TaskKind,
     Traffic,
 )
-from airflow_mlops.core.windows import Window
+from airflow_mlops.core.windows import Period, Window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +44,14 @@ class ObjectStore(Protocol):
 
     def put_new(self, key: str, body: bytes) -> bool:
         """Write whole if the key is free; False, and nothing written, if it is taken. Atomic."""
+
+    def exclusive(self, key: str) -> AbstractContextManager[None]:
+        """The only one to hold this key, or the folder of this name, for a block. Raises
+        ``StoreUnavailable`` at once where another process holds it; one that is killed lets go."""
+
+    def writing(self, key: str) -> AbstractContextManager[Path]:
+        """A local file to write an object of any size to: it is there, whole, replacing what was, when the
+        block ends, and not at all where the block raises. For one writer at a time: see ``exclusive``."""
 
     def get(self, key: str) -> bytes:
         """The bytes. Raises ``KeyError`` if there is no such key."""
@@ -76,6 +86,23 @@ class DataSource(Protocol):
         Raises ``DataRefused`` that names missing columns or a time column of the wrong type;
         an empty frame where there are no rows.
         """
+
+
+@runtime_checkable
+class ChunkedSource(Protocol):
+    """A source that need not hold a window's rows in memory all at once; a ``DataSource`` may be one too."""
+
+    def read_chunks(
+        self,
+        window: Window,
+        *,
+        time_column: str,
+        columns: Sequence[str],
+        rows: int,
+        period: Period | None = None,
+    ) -> Iterator[pd.DataFrame]:
+        """What ``read`` gives, in pieces of about ``rows`` and in any order; at least one piece, if an empty
+        one. ``period`` is how much time to ask for at once where the source itself knows no pieces."""
 
 
 class Datasets(Protocol):
@@ -256,6 +283,9 @@ class Backends(Protocol):
 
     @property
     def inference_log(self) -> InferenceLog: ...
+
+    @property
+    def predictions(self) -> Predictions: ...
 
     def data_source(self, type_: str, settings: Mapping[str, Any]) -> DataSource: ...
 

@@ -27,6 +27,7 @@ from airflow_mlops.backends.base import (
 )
 from airflow_mlops.backends.import_path import load_object
 from airflow_mlops.backends.material import Explainer, GateMeasure
+from airflow_mlops.backends.predictions import Predictions
 from airflow_mlops.backends.scoring import Metrics
 from airflow_mlops.backends.study import Study
 from airflow_mlops.backends.tracking import Tracking
@@ -55,6 +56,7 @@ PARTS: Mapping[str, Part] = {
     "ledger.objects": Part(f"{_HERE}.ledger_store:ObjectLedger"),
     "datasets.parquet": Part(f"{_HERE}.datasets_parquet:ParquetDatasets", _DATA, "data"),
     "inference_log.parquet": Part(f"{_HERE}.inference_log:ParquetInferenceLog", _DATA, "data"),
+    "predictions.parquet": Part(f"{_HERE}.predictions_parquet:ParquetPredictions", _DATA, "data"),
     "data_source.python": Part(f"{_HERE}.data_python:PythonSource", _DATA, "data"),
     "data_source.parquet": Part(f"{_HERE}.data_parquet:ParquetSource", _DATA, "data"),
     "trainer.callable": Part(f"{_HERE}.trainer_callable:CallableTrainer", ("pandas",), "data"),
@@ -90,6 +92,7 @@ PARTS: Mapping[str, Part] = {
     "tracking.mlflow": Part(f"{_HERE}.tracking_mlflow:MlflowTracking", ("mlflow", "skops"), "mlflow"),
     "serving.embedded": Part(f"{_HERE}.serving_embedded:EmbeddedTarget"),
     "serving.sagemaker": Part(f"{_HERE}.serving_sagemaker:SageMakerTarget", ("boto3",), "sagemaker"),
+    "serving.batch": Part(f"{_HERE}.serving_batch:BatchTarget", _DATA, "data"),
 }
 
 
@@ -141,6 +144,11 @@ class ConnectedBackends:
         return log
 
     @cached_property
+    def predictions(self) -> Predictions:
+        predictions: Predictions = load_part("predictions.parquet")(self.store, self.endpoints.inference_log)
+        return predictions
+
+    @cached_property
     def tracking(self) -> Tracking:
         if self.endpoints.tracking is None:
             raise ConfigError(
@@ -159,8 +167,15 @@ class ConnectedBackends:
                 "no serving target is set; fill in the Airflow connection that deploy.target.conn_id names"
             )
         part = load_part(f"serving.{endpoint.type}")
-        # SageMaker does not reach the registry: the target takes versions there itself.
-        wanted = (endpoint, self.tracking) if endpoint.type == "sagemaker" else (endpoint,)
+        # SageMaker does not reach the registry: the target takes versions there itself. A batch model has no
+        # server at all: its traffic is the registry's alias, and what the store keeps.
+        match endpoint.type:
+            case "sagemaker":
+                wanted: tuple[Any, ...] = (endpoint, self.tracking)
+            case "batch":
+                wanted = (endpoint, self.store, self.tracking)
+            case _:
+                wanted = (endpoint,)
         serving: ServingTarget = part(*wanted)
         return serving
 

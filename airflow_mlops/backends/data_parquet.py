@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_mlops.backends.base import ObjectStore
+from airflow_mlops.backends.parquet_chunks import window_chunks
 from airflow_mlops.backends.parquet_files import empty_frame, read_window
 from airflow_mlops.backends.row_window import rows_in_window
-from airflow_mlops.core.windows import Window
+from airflow_mlops.core.windows import Period, Window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +39,24 @@ class ParquetSource:
             return empty_frame(time_column, columns)
         frame = read_window(files, window, time_column=time_column, columns=columns, origin=self._path)
         return rows_in_window(frame, window, time_column=time_column, columns=columns, origin=self._path)
+
+    def read_chunks(
+        self,
+        window: Window,
+        *,
+        time_column: str,
+        columns: Sequence[str],
+        rows: int,
+        period: Period | None = None,  # noqa: ARG002 (row groups are pieces enough)
+    ) -> Iterator[pd.DataFrame]:
+        """Rows of the window, piece by piece; each piece by time. Raises what ``read`` raises."""
+        files = self._files()
+        if not files:
+            yield empty_frame(time_column, columns)
+            return
+        given = {"time_column": time_column, "origin": self._path}
+        for frame in window_chunks(files, window, columns=columns, rows=rows, **given):
+            yield rows_in_window(frame, window, columns=columns, **given)
 
     def _files(self) -> list[Path]:
         if Path(self._path).is_absolute():

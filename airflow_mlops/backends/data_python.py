@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_mlops.backends.chunks import parts
 from airflow_mlops.backends.import_path import load_object
 from airflow_mlops.backends.row_window import rows_in_window
-from airflow_mlops.core.windows import Window
+from airflow_mlops.core.windows import Period, Window
 from airflow_mlops.exceptions import BackendUnavailable, DataRefused, MlopsError
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class PythonSource:
-    """Calls ``load(start=..., end=..., **params)``, both aware datetimes in UTC, for a DataFrame.
+    """Calls ``load(start=..., end=..., **params)``, both aware datetimes in UTC, for a DataFrame, or for
+    several that it yields one after the other.
 
     The function may return more rows and columns than were asked for: the window is cut here, so that no
     function can leak rows of the future into training.
@@ -28,29 +30,53 @@ class PythonSource:
     def read(self, window: Window, *, time_column: str, columns: Sequence[str]) -> pd.DataFrame:
         """Rows of the window. Raises ``DataRefused`` with the function's own error as its cause, and
         ``BackendUnavailable`` (a retry can help) for a connection that failed or timed out."""
-        frame = self._call(window)
+        import pandas as pd
+
+        first, *more = self._frames(window)
+        frame = pd.concat([first, *more], ignore_index=True) if more else first
         return rows_in_window(
             frame, window, time_column=time_column, columns=columns, origin=f"what {self._path} returned"
         )
 
-    def _call(self, window: Window) -> pd.DataFrame:
+    def read_chunks(
+        self,
+        window: Window,
+        *,
+        time_column: str,
+        columns: Sequence[str],
+        rows: int,  # noqa: ARG002 (the function decides, or the caller cuts)
+        period: Period | None = None,
+    ) -> Iterator[pd.DataFrame]:
+        """Rows of the window as the function yields them; one that returns whole frames is asked for a
+        period at a time. Raises what ``read`` raises."""
+        origin = f"what {self._path} returned"
+        for part in parts(window, period):
+            for frame in self._frames(part):
+                yield rows_in_window(frame, part, time_column=time_column, columns=columns, origin=origin)
+
+    def _frames(self, window: Window) -> Iterator[pd.DataFrame]:
+        """What the function returns, or yields; a function may raise at its first frame or at its last."""
         import pandas as pd
 
-        load = load_object(self._path)
+        load, found = load_object(self._path), 0
         try:
-            frame = load(start=window.start, end=window.end, **self._params)
+            given = load(start=window.start, end=window.end, **self._params)
+            for frame in given if isinstance(given, Iterator) else [given]:
+                if not isinstance(frame, pd.DataFrame):
+                    raise DataRefused(
+                        f"{self._path} returned {type(frame).__name__}; return a pandas DataFrame (an empty "
+                        "one with its columns where there are no rows), or yield several"
+                    )
+                found += 1
+                yield frame
         except MlopsError:
             raise
         except (ConnectionError, TimeoutError) as error:
             raise BackendUnavailable(f"{self._said(error)}; is the service behind it up?") from error
         except Exception as error:  # the function may raise anything; its error is kept as the cause
             raise DataRefused(f"{self._said(error)}; it is called for rows in {window}") from error
-        if not isinstance(frame, pd.DataFrame):
-            raise DataRefused(
-                f"{self._path} returned {type(frame).__name__}; return a pandas DataFrame (an empty one with "
-                "its columns where there are no rows)"
-            )
-        return frame
+        if not found:
+            raise DataRefused(f"{self._path} yielded nothing; yield an empty DataFrame with its columns")
 
     def _said(self, error: Exception) -> str:
         call = ", ".join(["start", "end", *self._params])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,18 +35,42 @@ def read_window(
     import pyarrow as pa
     import pyarrow.dataset as ds
 
+    asked = asked_of(files, window, time_column=time_column, columns=columns, origin=origin)
+    try:
+        dataset = ds.dataset([_dataset(file, asked.schema) for file in asked.files])
+        table = dataset.to_table(columns=list(asked.columns), filter=asked.condition)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
+        raise DataRefused(f"{origin} cannot be read: {error}") from error
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What a reading comes to: the files that may have rows of the window, the types that they share, the
+    columns to read, and the condition that a row must meet."""
+
+    files: Sequence[Path | RemoteFile]
+    schema: Any
+    columns: Sequence[str]
+    condition: Any
+
+
+def asked_of(
+    files: Sequence[Path | RemoteFile],
+    window: Window,
+    *,
+    time_column: str,
+    columns: Sequence[str] | None,
+    origin: str,
+) -> Asked:
+    """Raises ``DataRefused`` where the files do not fit together, or lack a column."""
     # One file is kept where none lies inside: its schema makes the empty frame.
     files = [file for file in files if _may_touch(file, window, time_column)] or files[-1:]
     schema = _common_schema(files, origin)
     wanted = list(schema.names if columns is None else dict.fromkeys([time_column, *columns]))
     refuse_missing_columns([time_column, *wanted], schema.names, origin)
-    try:
-        dataset = ds.dataset([_dataset(file, schema) for file in files])
-        table = dataset.to_table(columns=wanted, filter=_inside(schema, time_column, window, origin))
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
-        raise DataRefused(f"{origin} cannot be read: {error}") from error
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
+    return Asked(files, schema, wanted, _inside(schema, time_column, window, origin))
 
 
 def empty_frame(time_column: str, columns: Sequence[str]) -> pd.DataFrame:
@@ -59,11 +84,11 @@ def empty_frame(time_column: str, columns: Sequence[str]) -> pd.DataFrame:
 def _dataset(file: Path | RemoteFile, schema: Any) -> Any:
     import pyarrow.dataset as ds
 
-    path, filesystem = _place(file)
+    path, filesystem = place_of(file)
     return ds.dataset(path, schema=schema, format="parquet", filesystem=filesystem)
 
 
-def _place(file: Path | RemoteFile) -> tuple[str, Any]:
+def place_of(file: Path | RemoteFile) -> tuple[str, Any]:
     """The path, and the file system where it is not the local one."""
     return (file.path, file.filesystem) if isinstance(file, RemoteFile) else (str(file), None)
 
@@ -74,23 +99,30 @@ def _may_touch(file: Path | RemoteFile, window: Window, time_column: str) -> boo
     import pyarrow.parquet as pq
 
     try:
-        path, filesystem = _place(file)
+        path, filesystem = place_of(file)
         metadata = pq.read_metadata(path, filesystem=filesystem)
     except (pa.ArrowInvalid, OSError):
         return True
-    names = metadata.schema.names
-    if time_column not in names:
+    return time_column not in metadata.schema.names or bool(touching_groups(metadata, window, time_column))
+
+
+def touching_groups(metadata: Any, window: Window, time_column: str) -> list[int]:
+    """The row groups of a file whose statistics do not prove that all their rows lie outside the window."""
+    column = metadata.schema.names.index(time_column)
+    return [
+        number
+        for number in range(metadata.num_row_groups)
+        if _touches(metadata.row_group(number).column(column).statistics, window)
+    ]
+
+
+def _touches(bounds: Any, window: Window) -> bool:
+    if bounds is None or not bounds.has_min_max or not isinstance(bounds.min, datetime):
         return True
-    for number in range(metadata.num_row_groups):
-        bounds = metadata.row_group(number).column(names.index(time_column)).statistics
-        if bounds is None or not bounds.has_min_max or not isinstance(bounds.min, datetime):
-            return True
-        earliest, latest = (
-            moment.replace(tzinfo=moment.tzinfo or timezone.utc) for moment in (bounds.min, bounds.max)
-        )
-        if earliest < window.end and latest >= window.start:
-            return True
-    return False
+    earliest, latest = (
+        moment.replace(tzinfo=moment.tzinfo or timezone.utc) for moment in (bounds.min, bounds.max)
+    )
+    return bool(earliest < window.end and latest >= window.start)
 
 
 def _common_schema(files: Sequence[Path | RemoteFile], origin: str) -> Any:
@@ -100,7 +132,7 @@ def _common_schema(files: Sequence[Path | RemoteFile], origin: str) -> Any:
     schemas = []
     for file in files:
         try:
-            path, filesystem = _place(file)
+            path, filesystem = place_of(file)
             schemas.append(pq.read_schema(path, filesystem=filesystem).remove_metadata())
         except (pa.ArrowInvalid, OSError) as error:
             raise DataRefused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from airflow_mlops.backends.one_writer import one_writer
 from airflow_mlops.exceptions import StoreUnavailable
 
 _NEXT_STEP = {
@@ -56,6 +58,34 @@ class LocalStore:
                 return False
             _sync_folder(path.parent)
         return True
+
+    @contextmanager
+    def exclusive(self, key: str) -> Iterator[None]:
+        """Nobody else holds this key, or the folder of this name, during the block."""
+        self._path(key)
+        name = hashlib.sha256(key.encode()).hexdigest()[:32]
+        lock = self.root / ".locks" / name[:2] / f"{name}.lock"
+        with _told(lock), one_writer(lock, f"{key} in the store {self.root}"):
+            yield
+
+    @contextmanager
+    def writing(self, key: str) -> Iterator[Path]:
+        """A file to write to, which becomes the object when the block ends without an error.
+
+        Its name is the same each time, so that what a killed process left behind is written over.
+        """
+        path = self._path(key)
+        temporary = path.with_name(f".{path.name}.tmp")
+        with _told(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                yield temporary
+                _sync_file(temporary)
+                temporary.replace(path)
+                _sync_folder(path.parent)
+            finally:
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
 
     def get(self, key: str) -> bytes:
         """The bytes. Raises ``KeyError`` if there is no such key."""
@@ -130,6 +160,11 @@ def _written_beside(path: Path, body: bytes) -> Iterator[Path]:
         # A failing disk must not hide the error that brought us here.
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _sync_file(file: Path) -> None:
+    with file.open("rb+") as opened:
+        os.fsync(opened.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

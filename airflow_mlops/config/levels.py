@@ -13,6 +13,7 @@ from airflow_mlops.config.parts.asking import Approval
 from airflow_mlops.config.parts.monitoring import Cause
 from airflow_mlops.config.parts.splits import NewestHoldout
 from airflow_mlops.config.problems import KeyPath
+from airflow_mlops.config.score_checks import score_checks
 from airflow_mlops.core.values import LOG_COLUMNS
 from airflow_mlops.core.windows import Period
 
@@ -27,7 +28,7 @@ class Preset:
     retraining: bool
 
 
-OWN_ASSETS = frozenset({"challenger", "champion", "retrain"})
+OWN_ASSETS = frozenset({"challenger", "champion", "retrain", "predictions"})
 
 PRESETS: dict[int, Preset] = {
     1: Preset(preflight=False, automatic=False, approval=True, retraining=False),
@@ -112,6 +113,7 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
     yield from gate_checks(config)
     yield from model_gate_checks(config)
     yield from _tuning_checks(config)
+    yield from score_checks(config)
     for taken in sorted(LOG_COLUMNS & config.data.features.keys()):
         yield ("data", "features", taken), f"the inference log has a column {taken} of its own; rename it"
     for index, name in enumerate(config.validation.leakage.ignore):

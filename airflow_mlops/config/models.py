@@ -19,6 +19,7 @@ from airflow_mlops.config.parts.monitoring import Monitor, Retraining
 from airflow_mlops.config.parts.preflight import Preflight
 from airflow_mlops.config.parts.running import Compute, Execution
 from airflow_mlops.config.parts.schedule import Schedule
+from airflow_mlops.config.parts.score import Score
 from airflow_mlops.config.parts.tracking import TrackingConfig
 from airflow_mlops.config.parts.training import Training
 from airflow_mlops.config.parts.tuning import Tuning
@@ -34,7 +35,9 @@ class ModelConfig(Part):
     apiVersion: Literal["airflow-mlops/v1"] = Field(  # noqa: N815 (the word Kubernetes users know)
         description="Version of this file's language."
     )
-    model: Name = Field(description="Name of the model; its DAGs are <model>.train, .deploy, .monitor.")
+    model: Name = Field(
+        description="Name of the model; its DAGs are <model>.train, .deploy, .score, .monitor."
+    )
     description: str = Field("", description="One sentence for the people who see its DAGs.")
     owner: str = Field("airflow", min_length=1, max_length=100, description="Who is asked when it breaks.")
     tags: tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...] = Field(
@@ -60,6 +63,9 @@ class ModelConfig(Part):
     card: ModelCardConfig = Field(default_factory=ModelCardConfig)
     tracking: TrackingConfig = Field(default_factory=TrackingConfig)
     deploy: Deploy = Field(default_factory=Deploy)
+    score: Score | None = Field(
+        None, description="Scores rows partition by partition, in a DAG of its own; no such DAG if not given."
+    )
     monitor: Monitor = Field(default_factory=Monitor)
     retraining: Retraining = Field(default_factory=Retraining)
     compute: Compute = Field(default_factory=Compute)

@@ -81,6 +81,12 @@ EXAMPLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
             ],
         )
     },
+    "Score": {
+        "path": ("predictions/{model}/date={partition}",),
+        "keep": (["region", "plan"],),
+        "shadow_share": (0.1,),
+        "chunk": ("1 hour",),
+    },
     "Deploy": {
         "approval": (True, {"users": ["ada", "grace"], "four_eyes": True, "timeout": "2 days"}),
         "steps": ([0.1, 0.5],),

@@ -8,6 +8,10 @@ from collections.abc import Sequence
 SAME_ANSWER = 1e-6
 """A model that was saved and loaded answers within this of what it answered before."""
 
+BINARY_TOLERANCE = 0.2
+RELATIVE_TOLERANCE = 0.1
+"""How far two versions' answers to one row may lie apart before they disagree: see ``disagree``."""
+
 Answers = Sequence[float] | Sequence[Sequence[float]]
 
 

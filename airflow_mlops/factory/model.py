@@ -44,6 +44,7 @@ class ModelKeys(TypedDict, total=False):
     card: Mapping[str, Any]
     tracking: Mapping[str, Any]
     deploy: Mapping[str, Any]
+    score: Mapping[str, Any]
     monitor: Mapping[str, Any]
     retraining: Mapping[str, Any]
     compute: Mapping[str, Any]

@@ -70,6 +70,11 @@ PARTS: Mapping[StepName, Part] = {
     "roll_back": Part("UndoRolloutOperator", _ROLLOUT),
     "announce_champion": Part("AnnounceOperator", {"value": "promote"}, runs_step=False),
     "reverse": Part("RollbackModelOperator"),
+    "choose_partitions": Part("ChoosePartitionsOperator"),
+    "score": Part("ScoreOperator", {"chosen": "choose_partitions"}),
+    "announce_predictions": Part(
+        "AnnounceOperator", {"value": "score"}, settings=("partitioned", "backfills"), runs_step=False
+    ),
     "collect": Part("CollectOperator"),
     "data_quality": Part("DataQualityOperator", {"collected": "collect"}),
     "drift": Part("DriftOperator", {"collected": "collect"}),

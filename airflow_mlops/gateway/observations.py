@@ -8,13 +8,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from airflow_mlops.core.answers import BINARY_TOLERANCE, RELATIVE_TOLERANCE
 from airflow_mlops.core.latencies import BUCKETS, EDGES, bucket
 from airflow_mlops.core.sequential import quantile_of
 from airflow_mlops.core.values import ArmObservation, Observation, RolloutMode, TaskKind
 
 BINS = 20
-BINARY_TOLERANCE = 0.2
-RELATIVE_TOLERANCE = 0.1
 
 
 @dataclass(slots=True)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from airflow_mlops.backends.base import ServingEndpoint
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.deploy_target_sagemaker import SageMakerTargetConfig
-from airflow_mlops.config.parts.deploy_targets import EmbeddedTargetConfig, InstalledTargetConfig
+from airflow_mlops.config.parts.deploy_targets import (
+    BatchTargetConfig,
+    EmbeddedTargetConfig,
+    InstalledTargetConfig,
+)
 from airflow_mlops.hooks.aws import aws_access
 from airflow_mlops.hooks.connections import address, found
 from airflow_mlops.hooks.gateway import GatewayHook
@@ -27,6 +31,10 @@ def serving_endpoint(config: ModelConfig) -> ServingEndpoint:
                 settings=target.model_dump(mode="json", exclude={"type", "conn_id", "region"}),
                 extra=aws_access(target.conn_id, region=target.region, wanted_by=wanted_by),
             )
+        case BatchTargetConfig():
+            # No server and so no connection: the registry and the store are all there is.
+            trusted = {"trusted_types": list(config.training.trusted_types)}
+            return ServingEndpoint("batch", config.model, settings=trusted)
         case InstalledTargetConfig():
             if target.conn_id is None:
                 return ServingEndpoint(target.name, config.model, settings=target.settings)

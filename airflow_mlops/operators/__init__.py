@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         SmokeServeOperator,
         TakeChallengerOperator,
     )
+    from airflow_mlops.operators.scoring import ChoosePartitionsOperator, ScoreOperator
     from airflow_mlops.operators.stages import CanaryStepOperator, ShadowOperator
     from airflow_mlops.operators.training import (
         EvaluateOperator,
@@ -50,6 +51,7 @@ __all__ = [
     "CanaryStepOperator",
     "CheckContractsOperator",
     "ChooseParametersOperator",
+    "ChoosePartitionsOperator",
     "CollectOperator",
     "ConcludeRolloutOperator",
     "DataQualityOperator",
@@ -65,6 +67,7 @@ __all__ = [
     "ReviewChallengerOperator",
     "RollbackModelOperator",
     "SampleRunOperator",
+    "ScoreOperator",
     "SearchParametersOperator",
     "ShadowOperator",
     "SmokeServeOperator",
@@ -95,6 +98,7 @@ _MODULES = {
         "PerformanceOperator",
     ),
     "preflight": ("CheckContractsOperator", "ModelTestsOperator", "SampleRunOperator"),
+    "scoring": ("ChoosePartitionsOperator", "ScoreOperator"),
     "stages": ("CanaryStepOperator", "ShadowOperator"),
     "training": (
         "EvaluateOperator",

@@ -14,16 +14,19 @@ class AnnounceOperator(BaseOperator):
     """Emits an event of each of its ``outlets`` with ``value`` as the event's extra.
 
     Skipped, and then Airflow emits no event, where there is nothing to announce: no value, a decision other
-    than to retrain, or a backfill, whose versions never go further. With ``partitioned``, who listens runs
-    for each partition key.
+    than to retrain, or a backfill, whose versions never go further (``backfills``: but its predictions do).
+    With ``partitioned``, who listens runs for each partition key.
     """
 
     template_fields = ("value",)
 
-    def __init__(self, *, value: Any, partitioned: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, *, value: Any, partitioned: bool = False, backfills: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.value = value
         self.partitioned = partitioned
+        self.backfills = backfills
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Put the value into the events; Airflow emits them when the task succeeds."""
@@ -46,7 +49,7 @@ class AnnounceOperator(BaseOperator):
 
     def _nothing(self, context: Any) -> str | None:
         run_type = context["dag_run"].run_type
-        if getattr(run_type, "value", run_type) == "backfill":
+        if not self.backfills and getattr(run_type, "value", run_type) == "backfill":
             return "a backfill's versions are neither promoted nor deployed"
         if not self.value:
             return "upstream made nothing"

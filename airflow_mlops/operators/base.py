@@ -20,6 +20,8 @@ from airflow_mlops.operators.errors import airflow_errors
 if TYPE_CHECKING:
     from airflow_mlops.config.described import Described
     from airflow_mlops.config.models import ModelConfig
+    from airflow_mlops.config.parts.schedule import Schedule
+    from airflow_mlops.config.parts.score import Score
     from airflow_mlops.core.values import RunInfo
     from airflow_mlops.operators.other_python import OtherPython
 
@@ -51,7 +53,7 @@ class StepOperator(BaseOperator):
     optional_inputs: ClassVar[tuple[str, ...]] = ()
     needs_serving: ClassVar[bool] = False
     gives_verdict: ClassVar[bool] = False
-    clock: ClassVar[Literal["training", "monitoring"]] = "training"
+    clock: ClassVar[Literal["training", "monitoring", "scoring"]] = "training"
     template_fields: Sequence[str] = ()
     result: dict[str, Any] | None = None
     _elsewhere: OtherPython | None = None
@@ -124,7 +126,7 @@ class StepOperator(BaseOperator):
             now=datetime.now(timezone.utc),
             config_digest=configured.digest,
             start_before=lambda end: self._start_before(configured.config, end),
-            partition_keys=PartitionKeys.of(configured.config.schedule),
+            partition_keys=PartitionKeys.of(self._schedule(configured.config)),
         )
 
     def run_step(
@@ -184,15 +186,30 @@ class StepOperator(BaseOperator):
             raise changed_under_way(config.model, self.config_digest, digest)
         return Configured(config, digest)
 
+    def _schedule(self, config: ModelConfig) -> Schedule:
+        """Whose partition keys the run has."""
+        return config.score.schedule if self.clock == "scoring" and config.score else config.schedule
+
     def _start_before(self, config: ModelConfig, end: datetime) -> datetime:
         from airflow_mlops.core.windows import Period
 
+        if self.clock == "scoring" and config.score is not None:
+            return _first_partition(config.score, end)
         if self.clock == "monitoring":
             return Period.parse(config.monitor.window).before(end)
         window = config.data.window
         if window.start is not None:
             return window.start
         return Period.parse(str(window.length)).before(end)
+
+
+def _first_partition(score: Score, end: datetime) -> datetime:
+    """Where a window begins of which a person has given the end alone: one partition, or ``score.window``."""
+    from airflow_mlops.core.partitions import latest_partitions
+    from airflow_mlops.core.windows import Period
+
+    length = None if score.window is None else Period.parse(score.window)
+    return latest_partitions(end, score.partition, score.schedule.timezone, length).start
 
 
 def bare(value: Any) -> Any:

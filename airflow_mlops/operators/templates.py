@@ -11,7 +11,7 @@ from jinja2 import TemplateError
 from airflow_mlops.exceptions import ConfigError
 
 # Elsewhere a template would let a run's facts decide what a model must prove.
-TEMPLATED = (("data", "source"), ("monitor", "labels"), ("training", "params"))
+TEMPLATED = (("data", "source"), ("score", "source"), ("monitor", "labels"), ("training", "params"))
 
 
 def rendered(config: dict[str, Any], operator: BaseOperator, context: Any) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def rendered(config: dict[str, Any], operator: BaseOperator, context: Any) -> di
     template cannot be filled in.
     """
     for above, key in TEMPLATED:
-        part = config[above][key]
+        part = (config[above] or {}).get(key)
         if "{{" not in (text := json.dumps(part)) and "{%" not in text:
             continue
         try:

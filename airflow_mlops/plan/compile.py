@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.asking import Question
 from airflow_mlops.config.parts.assets import AssetCondition, Watch
+from airflow_mlops.config.parts.schedule import Schedule
+from airflow_mlops.config.parts.score import Score
 from airflow_mlops.config.parts.tuning import Tuning
 from airflow_mlops.core.windows import Period
 from airflow_mlops.plan.docs import dag_description, dag_doc
@@ -24,8 +27,8 @@ from airflow_mlops.plan.step_docs import step_doc
 
 
 def compile_plan(config: ModelConfig, digest: str) -> Plan:
-    """The DAGs of one model: train, deploy and rollback; monitor from level 2 on, or where it is given a
-    cron.
+    """The DAGs of one model: train, deploy and rollback; score where the file has that part; monitor from
+    level 2 on, or where it is given a cron.
 
     ``config`` comes from ``load_model``, so its level's presets are filled in.
     """
@@ -34,6 +37,8 @@ def compile_plan(config: ModelConfig, digest: str) -> Plan:
         ("deploy", _deploy_trigger(config), _deploy_tasks(config)),
         ("rollback", Trigger(timezone=config.schedule.timezone), _rollback_tasks(config)),
     ]
+    if config.score is not None:
+        parts.append(("score", _score_trigger(config.score), _score_tasks(config, config.score)))
     if config.level >= 2 or config.monitor.cron is not None:
         parts.append(("monitor", _monitor_trigger(config), _monitor_tasks(config)))
     dags = (_dag(config, digest, role, trigger, tasks) for role, trigger, tasks in parts)
@@ -76,8 +81,19 @@ def _seconds(period: str | None) -> int | None:
 
 
 def _train_trigger(config: ModelConfig) -> Trigger:
-    schedule, timetable = config.schedule, config.schedule.timetable
     retrain = (f"{config.model}/retrain",) if config.retraining.enabled else ()
+    watch = tuple(_watch(config.model, watch) for watch in config.schedule.watch)
+    return _trigger(config.schedule, more=retrain, watch=watch)
+
+
+def _score_trigger(score: Score) -> Trigger:
+    return _trigger(score.schedule)
+
+
+def _trigger(
+    schedule: Schedule, *, more: tuple[str, ...] = (), watch: tuple[Mapping[str, Any], ...] = ()
+) -> Trigger:
+    timetable = schedule.timetable
     return Trigger(
         cron=schedule.cron,
         every=schedule.every,
@@ -86,8 +102,8 @@ def _train_trigger(config: ModelConfig) -> Trigger:
         start=schedule.start,
         end=schedule.end,
         catchup=schedule.catchup,
-        assets=(*_asset_trees(schedule.assets), *retrain),
-        watch=tuple(_watch(config.model, watch) for watch in schedule.watch),
+        assets=(*_asset_trees(schedule.assets), *more),
+        watch=watch,
         partitioned=schedule.partitioned,
     )
 
@@ -194,6 +210,21 @@ def _deploy_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
 def _rollback_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
     """A DAG of its own: a run of deploy that waits in a stage for a day does not hold it up."""
     return (_task("reverse", emits=f"{config.model}/champion"),)
+
+
+def _score_tasks(config: ModelConfig, score: Score) -> tuple[TaskNode, ...]:
+    """A backfill's partitions are announced like any other: whoever reads them has to read them anew."""
+    return (
+        _task("choose_partitions"),
+        _task("score", after=("choose_partitions",)),
+        _task(
+            "announce_predictions",
+            after=("score",),
+            emits=f"{config.model}/predictions",
+            partitioned=score.schedule.partitioned,
+            backfills=True,
+        ),
+    )
 
 
 def _monitor_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:

@@ -34,6 +34,7 @@ _PURPOSES: Mapping[DagRole, str] = {
     "train": "Trains, judges and registers",
     "deploy": "Rolls out the newest challenger of",
     "rollback": "Puts an earlier champion back of",
+    "score": "Scores rows with the champion of",
     "monitor": "Watches the champion of",
 }
 
@@ -140,6 +141,24 @@ def _at_least(minimum: str | None) -> str:
     return f" (at least {minimum})" if minimum else ""
 
 
+def _score_doc(config: ModelConfig) -> list[str]:
+    if (score := config.score) is None:
+        return []
+    who = {
+        "now": "the champion of the moment",
+        "then": "the version that was champion when the partition ended",
+    }[score.champion]
+    told = [
+        f"**Scores** each {score.partition} of rows with {who}, and writes it whole to "
+        f"`{score.folder(config.model, '<partition>')}`; a run for the same rows replaces it."
+    ]
+    if score.shadow_share:
+        told.append(
+            f"**Shadows** a challenger, if there is one, on {100 * score.shadow_share:g} % of the rows."
+        )
+    return told
+
+
 def _monitor_doc(config: ModelConfig) -> list[str]:
     policy, drift = config.retraining, config.monitor.drift
     told = (
@@ -161,4 +180,10 @@ def _alert_docs(config: ModelConfig, role: DagRole) -> list[str]:
     return [f"**Tells** {told} when a task fails for good{late}."]
 
 
-_ROLE_DOCS = {"train": _train_doc, "deploy": _deploy_doc, "rollback": _rollback_doc, "monitor": _monitor_doc}
+_ROLE_DOCS = {
+    "train": _train_doc,
+    "deploy": _deploy_doc,
+    "rollback": _rollback_doc,
+    "score": _score_doc,
+    "monitor": _monitor_doc,
+}

@@ -110,6 +110,20 @@ STEP_DOCS: Mapping[StepName, str] = {
         "serves on (the message lists the versions there are); or interrupted, and then clear it: it goes on "
         "where it stopped, and so does the next deploy run."
     ),
+    "choose_partitions": (
+        "Says which partitions the run scores, with which version, and which challenger looks on. Skipped "
+        "where there is no champion. A failure means that the run's window cuts through a partition, or "
+        "that MLflow is away. Clear this task, and what follows it, to score the partitions anew."
+    ),
+    "score": (
+        "Reads each partition piece by piece, predicts, and swaps its file in when it is whole: until then "
+        "the old one stays, and no row is ever there twice. If this task was killed, clear it: it goes on "
+        "with the partition it was at. A failure names the partition, and the rows or the model at fault."
+    ),
+    "announce_predictions": (
+        "Emits the asset that says which partitions have new predictions, in backfills as well. Skipped "
+        "when nothing was scored."
+    ),
     "collect": (
         "Keeps the window's part of the inference log as one Parquet object. Skipped when nothing was "
         "served. A failure means that the log or the store cannot be read."

@@ -35,6 +35,8 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "roll_back": "airflow_mlops.steps.roll_back:roll_back",
         "bring_up": "airflow_mlops.steps.bring_up:bring_up",
         "reverse": "airflow_mlops.steps.reverse:reverse",
+        "choose_partitions": "airflow_mlops.steps.choose_partitions:choose_partitions",
+        "score": "airflow_mlops.steps.score:score",
         "collect": "airflow_mlops.steps.collect:collect",
         "data_quality": "airflow_mlops.steps.data_quality:data_quality",
         "drift": "airflow_mlops.steps.drift:drift",

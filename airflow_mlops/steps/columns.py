@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING
 
+from airflow_mlops.core.values import ColumnKind
+from airflow_mlops.exceptions import DataRefused
+
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def typed(frame: pd.DataFrame, features: Mapping[str, ColumnKind]) -> pd.DataFrame:
+    """Numeric features as floats, categories and texts as text, so that training and serving see the same
+    types. A missing text is an empty one, in the endpoint's log too: no vectorizer takes a hole.
+
+    Raises ``DataRefused`` that names the columns which are called numeric and hold something else.
+    """
+    changed = {}
+    wrong = []
+    for name, kind in features.items():
+        column = frame[name]
+        found = as_numbers(column) if kind == "numeric" else as_text(column)
+        if found is not None and kind == "text":
+            found = found.where(found.notna(), "")
+        if found is not None:
+            changed[name] = found
+        else:
+            sample = column.dropna().iloc[0]
+            wrong.append(f"{name} is {column.dtype} (a value is of type {type(sample).__name__})")
+    if wrong:
+        raise DataRefused(
+            "data.features calls these columns numeric, but they are not: "
+            + "; ".join(wrong)
+            + ". Correct the source, or declare them categorical"
+        )
+    return frame.assign(**changed)
 
 
 def as_numbers(column: pd.Series) -> pd.Series | None:

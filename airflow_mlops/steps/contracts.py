@@ -78,9 +78,10 @@ def _check_code(path: str, at: KeyPath, config: ModelConfig) -> None:
 
 
 def _source_at(at: KeyPath, config: ModelConfig) -> PythonSource | None:
-    labels = config.monitor.labels
+    labels, score = config.monitor.labels, config.score
     sources: Mapping[KeyPath, object] = {
         ("data", "source", "callable"): config.data.source,
+        ("score", "source", "callable"): None if score is None else score.source,
         ("monitor", "labels", "source", "callable"): None if labels is None else labels.source,
     }
     found = sources.get(at)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.retraining import Decision
+from airflow_mlops.core.scored import ChosenPartition, ScoredPartition
 from airflow_mlops.core.values import (
     DatasetRef,
     Evaluation,
@@ -260,6 +262,40 @@ class Reversal:
     previous: str | None = None
     done: bool = True
     said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseRequest:
+    """For ``choose_partitions``."""
+
+    config: ModelConfig
+    run: RunInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a run is to score, and by whom; the same for all its tasks and retries. ``left_out`` names the
+    partitions that no champion was in force for, ``at`` is when this was chosen."""
+
+    partitions: tuple[ChosenPartition, ...]
+    at: datetime
+    challenger: ModelRef | None = None
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    config: ModelConfig
+    run: RunInfo
+    chosen: Chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The partitions that were written; their lineage lies beside them. ``rows`` counts those of all."""
+
+    partitions: tuple[ScoredPartition, ...]
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from airflow_mlops.core.ledger import Entry, in_order, pending_requests
 from airflow_mlops.core.values import DatasetRef, RunInfo, SnapshotPart, is_classification
 from airflow_mlops.core.windows import Period, Window, resolve_window
 from airflow_mlops.exceptions import DataRefused
-from airflow_mlops.steps.columns import as_numbers, as_text
+from airflow_mlops.steps.columns import as_numbers, typed
 from airflow_mlops.steps.holdout import holdout
 from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import Snapshot, SnapshotRequest
@@ -85,7 +85,7 @@ def _freeze(
     holdout_start = holdout_start_of(data, window)
     source = backends.data_source(data.source.type, data.source.model_dump(exclude={"type"}))
     frame = source.read(window, time_column=data.time_column, columns=config.columns)
-    frame = _typed(frame, data)
+    frame = typed(frame, data.features)
     frame = _labelled(frame, data, window)
     lengthened = None
     if isinstance(data.holdout, NewestHoldout):
@@ -121,30 +121,6 @@ def _window(data: Data, as_of: datetime) -> Window:
             "choose a later window_end, a longer data.window or a shorter data.holdout"
         )
     return Window(start, as_of)
-
-
-def _typed(frame: pd.DataFrame, data: Data) -> pd.DataFrame:
-    """Numeric features as floats, categories and texts as text, so that training and serving see the same
-    types. A missing text is an empty one, in the endpoint's log too: no vectorizer takes a hole."""
-    changed = {}
-    wrong = []
-    for name, kind in data.features.items():
-        column = frame[name]
-        typed = as_numbers(column) if kind == "numeric" else as_text(column)
-        if typed is not None and kind == "text":
-            typed = typed.where(typed.notna(), "")
-        if typed is not None:
-            changed[name] = typed
-        else:
-            sample = column.dropna().iloc[0]
-            wrong.append(f"{name} is {column.dtype} (a value is of type {type(sample).__name__})")
-    if wrong:
-        raise DataRefused(
-            "data.features calls these columns numeric, but they are not: "
-            + "; ".join(wrong)
-            + ". Correct the source, or declare them categorical"
-        )
-    return frame.assign(**changed)
 
 
 def _labelled(frame: pd.DataFrame, data: Data, window: Window) -> pd.DataFrame:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from airflow.sdk import Connection
 
+from airflow_mlops.backends.base import ServingEndpoint
 from airflow_mlops.config.load import load_model
 from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.hooks.backends import connect_store, endpoints
@@ -33,6 +35,15 @@ def test_an_address_is_put_together_from_what_is_given(given, expected):
 def test_a_connection_without_a_host_is_refused():
     with pytest.raises(ConfigError, match="connection 'c' has no host"):
         address(Connection(conn_id="c", conn_type="mlflow"))
+
+
+def test_a_batch_model_needs_no_connection_to_a_server(tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_MLFLOW_DEFAULT", "mlflow://mlflow.test:5000")
+    text = (Path(__file__).parents[1] / "config" / "minimal.yaml").read_text()
+    path = tmp_path / "wine.yaml"
+    path.write_text(f"{text}deploy: {{target: {{type: batch}}, strategy: direct}}\nscore: {{}}\n")
+    found = endpoints(load_model(path).config, needs_serving=True)
+    assert found.serving == ServingEndpoint("batch", "wine", settings={"trusted_types": []})
 
 
 def test_a_missing_connection_names_the_command_and_who_wants_it():

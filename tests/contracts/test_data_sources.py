@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from airflow_mlops.backends.base import DataSource
+from airflow_mlops.backends.chunks import read_chunks
 from airflow_mlops.backends.data_parquet import ParquetSource
 from airflow_mlops.backends.data_python import PythonSource
 from airflow_mlops.backends.store import LocalStore
-from airflow_mlops.core.windows import Window
+from airflow_mlops.core.windows import Period, Window
 from airflow_mlops.exceptions import DataRefused
 
 START = datetime(2025, 3, 1, tzinfo=timezone.utc)
@@ -22,7 +24,9 @@ COLUMNS = ["id", "at", "carrier", "late"]
 Opened = Callable[[pd.DataFrame], DataSource]
 
 
-@pytest.fixture(params=["python", "parquet in the store", "parquet anywhere"])
+@pytest.fixture(
+    params=["python", "python that yields", "whole frames only", "parquet in the store", "parquet anywhere"]
+)
 def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
     """A source that holds the rows it is given."""
 
@@ -36,12 +40,25 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
             return ParquetSource(str(path), LocalStore(tmp_path / "other"))
         name = f"source_of_{tmp_path.name}".replace("-", "_")
         (tmp_path / f"{name}.py").write_text(
-            "import pandas\ndef load(start, end, path):\n    return pandas.read_parquet(path)\n"
+            "import pandas\n"
+            "def load(start, end, path):\n    return pandas.read_parquet(path)\n"
+            "def pieces(start, end, path):\n"
+            "    rows = pandas.read_parquet(path)\n"
+            "    yield rows.head(3)\n    yield rows.iloc[3:]\n"
         )
         monkeypatch.syspath_prepend(tmp_path)
-        return PythonSource(f"{name}:load", {"path": str(path)})
+        function = "pieces" if request.param == "python that yields" else "load"
+        source = PythonSource(f"{name}:{function}", {"path": str(path)})
+        return source if request.param != "whole frames only" else WholeFrames(source)
 
     return open_source
+
+
+class WholeFrames:
+    """Another package's source, which knows nothing of pieces."""
+
+    def __init__(self, source: DataSource) -> None:
+        self.read = source.read
 
 
 def flights() -> pd.DataFrame:
@@ -65,6 +82,36 @@ def read(source: DataSource, start: datetime, end: datetime) -> pd.DataFrame:
 def test_the_window_holds_its_start_and_not_its_end(opened: Opened) -> None:
     rows = read(opened(flights()), START + DAY, START + 3 * DAY)
     assert rows["id"].tolist() == [10, 11, 20]
+
+
+def chunks(source: DataSource, start: datetime, end: datetime, **given: Any) -> list[pd.DataFrame]:
+    window = Window(start, end)
+    return list(read_chunks(source, window, time_column="at", columns=COLUMNS, **given))
+
+
+@pytest.mark.parametrize("period", [None, Period(seconds=86_400), Period(seconds=7_000)])
+@pytest.mark.parametrize("rows", [1, 2, 100])
+def test_pieces_add_up_to_the_window_and_none_is_larger_than_asked_for(
+    opened: Opened, rows: int, period: Period | None
+) -> None:
+    source = opened(flights())
+    pieces = chunks(source, START + DAY, START + 4 * DAY, rows=rows, period=period)
+    assert max(map(len, pieces)) <= rows
+    found = pd.concat(pieces).sort_values(["at", "id"])
+    assert found.columns.tolist() == COLUMNS
+    assert found["id"].tolist() == [10, 11, 20, 30]
+    assert str(found["at"].dt.tz) == "UTC"
+
+
+def test_a_window_without_rows_is_an_empty_piece_with_its_columns(opened: Opened) -> None:
+    first, *more = chunks(opened(flights()), START - 9 * DAY, START - 8 * DAY, rows=100)
+    assert (len(first), first.columns.tolist()) == (0, COLUMNS)
+    assert sum(map(len, more)) == 0
+
+
+def test_missing_columns_are_named_before_the_first_piece(opened: Opened) -> None:
+    with pytest.raises(DataRefused, match="has no column 'late'"):
+        chunks(opened(flights().drop(columns="late")), START, START + DAY, rows=100)
 
 
 def test_rows_come_by_time_with_exactly_the_columns_asked_for(opened: Opened) -> None:

@@ -13,11 +13,19 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pandas as pd
 import pytest
 
 from airflow_mlops.backends.base import ServingEndpoint, ServingTarget
+from airflow_mlops.backends.model_features import conformed
+from airflow_mlops.backends.predictions import Piece, ScoreJob, Scorer
+from airflow_mlops.backends.predictions_parquet import ParquetPredictions
+from airflow_mlops.backends.serving_batch import BatchTarget
 from airflow_mlops.backends.serving_embedded import EmbeddedTarget
+from airflow_mlops.backends.store import LocalStore
+from airflow_mlops.config.parts.deploy_targets import BatchTargetConfig, EmbeddedTargetConfig
 from airflow_mlops.core.latencies import EDGES
+from airflow_mlops.core.partitions import partition_of
 from airflow_mlops.core.values import ModelRef, Traffic
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
 from airflow_mlops.gateway.server import serve_in_thread
@@ -64,6 +72,12 @@ class Served:
     target: ServingTarget
     url: str
     columns: dict[str, Any] = field(default_factory=dict)
+    modes: frozenset[str] = EmbeddedTargetConfig.modes
+
+    def needs(self, mode: str) -> None:
+        """Skips a test of what this target does not do, as its configuration says."""
+        if mode not in self.modes:
+            pytest.skip(f"a {type(self.target).__name__} has no {mode}")
 
     def ask(self, count: int) -> list[dict[str, Any]]:
         """One answer per row of ``count`` rows."""
@@ -73,6 +87,62 @@ class Served:
         return answers
 
 
+class Checked(Constant):
+    """The same, and refuses rows that lack a column, as a loaded model does."""
+
+    def predict(self, features: Any) -> Any:
+        return super().predict(conformed(features, self.columns))
+
+
+class Aliases:
+    """A registry with an alias, and what of it a batch model is served by."""
+
+    def __init__(self) -> None:
+        self.champion = "1"
+
+    def alias(self, name: str, alias: str) -> ModelRef | None:
+        return ModelRef(name, self.champion) if alias == "champion" else None
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        self.champion = version
+
+    def load(self, model_uri: str, *, trusted_types: Any = ()) -> Any:
+        version = model_uri.rpartition("/")[2]
+        Shelf().load(version)
+        return Checked(version)
+
+
+@dataclass
+class ServedInBatches(Served):
+    """A batch model's users ask by having a partition scored; each answer is a row of it."""
+
+    store: Any = None
+    days: Iterator[int] = field(default_factory=lambda: iter(range(1, 29)))
+
+    def ask(self, count: int) -> list[dict[str, Any]]:
+        traffic, now = self.target.traffic(), datetime.now(timezone.utc)
+        assert traffic.champion is not None
+        partition = partition_of(datetime(2026, 1, next(self.days), tzinfo=timezone.utc), "day")
+        job = ScoreJob(
+            model="flights",
+            task="binary_classification",
+            folder=f"predictions/{partition.name}",
+            partition=partition,
+            key="flight",
+            time="at",
+            keep=[],
+            champion=Scorer(traffic.champion, Shelf().load(traffic.champion.version)),
+            scored_at=now,
+            challenger=traffic.challenger
+            and Scorer(traffic.challenger, Shelf().load(traffic.challenger.version)),
+            shadow_share=1.0,
+        )
+        rows = pd.DataFrame({"flight": range(count), "at": partition.window.start, **ROW})
+        ParquetPredictions(self.store).score(job, [Piece(rows, rows[list(ROW)])])
+        kept = pd.read_parquet(self.store.local_path(f"{job.folder}/predictions.parquet"))
+        return [{"version": version} for version in kept["model_version"]]
+
+
 @pytest.fixture(scope="module")
 def stopping() -> Iterator[ThreadPoolExecutor]:
     """Ends gateways while the next test runs: an orderly end takes a fifth of a second."""
@@ -80,7 +150,7 @@ def stopping() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-@pytest.fixture(params=["embedded", pytest.param("sagemaker", marks=pytest.mark.slow)])
+@pytest.fixture(params=["embedded", "batch", pytest.param("sagemaker", marks=pytest.mark.slow)])
 def served(request: pytest.FixtureRequest) -> Served:
     """A target of each kind, with version 1 as its champion."""
     found: Served = request.getfixturevalue(f"{request.param}_served")
@@ -100,6 +170,13 @@ def embedded_served(tmp_path: Path, stopping: ThreadPoolExecutor) -> Iterator[Se
         stopping.submit(running.close)
 
 
+@pytest.fixture
+def batch_served(tmp_path: Path) -> Served:
+    store = LocalStore(tmp_path)
+    target = BatchTarget(ServingEndpoint("batch", "flights"), store, Aliases())  # type: ignore[arg-type]  # the part of a registry that it asks
+    return ServedInBatches(target, "", modes=BatchTargetConfig.modes, store=store)
+
+
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Any]:
     from .sagemaker_standin import sagemaker
@@ -113,7 +190,7 @@ def sagemaker_served(aws: Any) -> Served:
     aws.reset()
     target = aws.target()
     target.promote("first", FIRST)
-    return SageMakerServed(target, aws.url, {}, aws)
+    return SageMakerServed(target, aws.url, aws=aws)
 
 
 @dataclass
@@ -165,7 +242,7 @@ def test_a_candidate_is_brought_up_without_a_row_and_taken_down_by_its_rollout(s
 def test_a_candidate_that_cannot_be_served_is_refused_with_the_reason(target: ServingTarget) -> None:
     for refused in (
         lambda: target.smoke(NEVER_TRAINED, [ROW]),
-        lambda: target.set_traffic("r", NEVER_TRAINED, mode="canary", weight=0.5),
+        lambda: target.set_traffic("r", NEVER_TRAINED, mode="shadow", weight=0.0),
         lambda: target.promote("r", NEVER_TRAINED),
     ):
         with pytest.raises(ModelRefused, match="there is no version 404"):
@@ -175,8 +252,10 @@ def test_a_candidate_that_cannot_be_served_is_refused_with_the_reason(target: Se
     assert target.traffic() == Traffic(champion=FIRST)
 
 
-def test_traffic_is_what_was_set_and_setting_it_again_changes_nothing(target: ServingTarget) -> None:
-    for mode, weight in (("shadow", 0.0), ("canary", 0.25), ("canary", 0.5)):
+def test_traffic_is_what_was_set_and_setting_it_again_changes_nothing(served: Served) -> None:
+    target = served.target
+    stages = (("shadow", 0.0), ("canary", 0.25), ("canary", 0.5))
+    for mode, weight in (stage for stage in stages if stage[0] in served.modes):
         wanted = Traffic(FIRST, SECOND, mode, weight, "r")  # type: ignore[arg-type]  # a literal, from a table
         assert target.set_traffic("r", SECOND, mode=mode, weight=weight) == wanted
         since = target.observe("r").since
@@ -195,6 +274,7 @@ def test_a_second_rollout_is_refused_while_one_is_open(target: ServingTarget) ->
 
 
 def test_a_canary_takes_its_share_and_the_arms_add_up(served: Served) -> None:
+    served.needs("canary")
     started = datetime.now(timezone.utc)
     served.target.set_traffic("r", SECOND, mode="canary", weight=0.5)
     answers = served.ask(200)
@@ -227,7 +307,7 @@ def test_a_shadow_sees_every_row_and_answers_none(served: Served) -> None:
 
 
 def test_a_promoted_candidate_answers_everything_and_the_rollout_is_closed(served: Served) -> None:
-    served.target.set_traffic("r", SECOND, mode="canary", weight=0.5)
+    served.target.set_traffic("r", SECOND, **_furthest(served))
     for _ in range(2):
         assert served.target.promote("r", SECOND) == Traffic(champion=SECOND)
     assert {answer["version"] for answer in served.ask(20)} == {"2"}
@@ -235,15 +315,50 @@ def test_a_promoted_candidate_answers_everything_and_the_rollout_is_closed(serve
 
 
 def test_a_rolled_back_candidate_answers_nothing_and_rolling_back_again_is_no_error(served: Served) -> None:
-    served.target.set_traffic("r", SECOND, mode="canary", weight=1.0)
+    served.target.set_traffic("r", SECOND, **_furthest(served, 1.0))
     for _ in range(2):
         assert served.target.roll_back("r") == Traffic(champion=FIRST)
     assert {answer["version"] for answer in served.ask(20)} == {"1"}
 
 
-def test_rolling_back_another_rollout_leaves_the_open_one_alone(target: ServingTarget) -> None:
-    opened = target.set_traffic("r", SECOND, mode="canary", weight=0.5)
-    assert target.roll_back("s") == opened
+def test_rolling_back_another_rollout_leaves_the_open_one_alone(served: Served) -> None:
+    opened = served.target.set_traffic("r", SECOND, **_furthest(served))
+    assert served.target.roll_back("s") == opened
+
+
+def _furthest(served: Served, weight: float = 0.5) -> dict[str, Any]:
+    """The stage with the most traffic that this target knows."""
+    if "canary" in served.modes:
+        return {"mode": "canary", "weight": weight}
+    return {"mode": "shadow", "weight": 0.0}
+
+
+def test_a_batch_model_has_no_canary_and_counts_a_partition_once(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    target = BatchTarget(ServingEndpoint("batch", "flights"), store, Aliases())  # type: ignore[arg-type]  # see above
+    with pytest.raises(RolloutRefused, match=r"no canary at weight 0\.5.*strategy: shadow or direct"):
+        target.set_traffic("r", SECOND, mode="canary", weight=0.5)
+    target.set_traffic("r", SECOND, mode="shadow", weight=0.0)
+    for days in ([1], [1], [2]):
+        ServedInBatches(target, "", store=store, days=iter(days)).ask(30)
+    seen = target.observe("r")
+    assert seen.champion is not None
+    assert seen.challenger is not None
+    assert (seen.champion.rows, seen.challenger.rows, seen.challenger.errors) == (60, 60, 0)
+    assert seen.challenger.mean_score == pytest.approx(0.2)
+    assert target.roll_back("r").mode == "none"
+    target.set_traffic("r2", SECOND, mode="shadow", weight=0.0)
+    begun = target.observe("r2").challenger
+    assert begun is not None
+    assert begun.rows == 0
+
+
+def test_a_rollout_that_the_store_cannot_tell_of_is_named(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.put("serving/flights/rollout.json", b"{}")
+    target = BatchTarget(ServingEndpoint("batch", "flights"), store, Aliases())  # type: ignore[arg-type]  # see above
+    with pytest.raises(BackendUnavailable, match=r"serving/flights/rollout\.json in the store"):
+        target.traffic()
 
 
 def test_a_target_that_is_away_says_where_and_what_to_look_at() -> None:

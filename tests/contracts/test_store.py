@@ -110,3 +110,33 @@ def test_a_store_that_cannot_be_written_says_so_and_that_a_retry_can_help(broken
             write("ledger/m/1", b"{}")
         assert caught.value.retry_can_help
         assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_a_written_object_is_there_whole_or_not_at_all(store: ObjectStore) -> None:
+    with store.writing("a/large") as path:
+        path.write_bytes(b"1" * 1_000)
+        assert store.keys("a") == []
+    assert store.get("a/large") == b"1" * 1_000
+
+    def half() -> None:
+        with store.writing("a/large") as path:
+            path.write_bytes(b"2")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
+    assert store.get("a/large") == b"1" * 1_000
+    assert store.keys("") == ["a/large"]
+
+
+def test_a_name_is_held_by_one_at_a_time_and_others_are_told(store: ObjectStore) -> None:
+    def hold(key: str) -> None:
+        with store.exclusive(key):
+            pass
+
+    with store.exclusive("a/b"):
+        with pytest.raises(StoreUnavailable, match=r"a/b in the store .* is being written by another task"):
+            hold("a/b")
+        hold("a/c")
+    hold("a/b")
+    assert store.keys("") == []

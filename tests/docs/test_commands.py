@@ -117,7 +117,10 @@ def _airflow(words: list[str], reader: Path, repository: Path, monkeypatch: pyte
     asked = vars(get_parser().parse_args(words))
     if asked.get("dag_id") is not None:
         loaded = load_model(reader / "dags" / "churn.yaml")
-        known = {dag.dag_id for dag in compile_plan(loaded.config, loaded.digest).dags} | {"churn.monitor"}
+        known = {dag.dag_id for dag in compile_plan(loaded.config, loaded.digest).dags} | {
+            "churn.monitor",
+            "churn.score",
+        }
         assert asked["dag_id"] in known
     if asked.get("conn_type") is not None:
         kinds = {kind["connection-type"] for kind in get_provider_info()["connection-types"]}

@@ -73,6 +73,35 @@ def test_a_person_may_review_what_the_gates_held_before_it_is_registered(tmp_pat
     assert f"**Asks** a person who may override the gates where one {word}." in train.doc
 
 
+def test_a_model_that_is_scored_in_batches_has_a_dag_for_it(tmp_path: Path) -> None:
+    more = (
+        "deploy: {target: {type: batch}}\n"
+        "score:\n  schedule: {cron: '@daily', start: 2026-01-01, timezone: Europe/Paris, catchup: true}\n"
+        "  champion: then\n  shadow_share: 0.1\n"
+        "alerts: {on_failure: [{type: webhook, conn_id: ops}], deadline: {score: 2 hours}}\n"
+    )
+    plan = plan_of(tmp_path, more)
+    score = dag_of(plan, "score")
+    assert edges(score) == {
+        "choose_partitions": (),
+        "score": ("choose_partitions",),
+        "announce_predictions": ("score",),
+    }
+    assert emitted(score) == {"announce_predictions": "wine/predictions"}
+    assert (score.trigger.cron, score.trigger.timezone, score.trigger.catchup) == (
+        "@daily",
+        "Europe/Paris",
+        True,
+    )
+    assert score.deadline_seconds == 7_200
+    assert "each day of rows with the version that was champion when the partition ended" in score.doc
+    assert "`predictions/wine/date=<partition>`" in score.doc
+    assert "**Shadows** a challenger, if there is one, on 10 % of the rows." in score.doc
+    deploy = dag_of(plan, "deploy")
+    assert edges(deploy)["conclude"] == ("shadow",)
+    assert "shadow, then all of the rows" in deploy.doc
+
+
 def test_a_level_2_model_is_tried_on_a_sample_and_deployed_by_its_asset(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, "level: 2\n")
     train, deploy, _, monitor = plan.dags

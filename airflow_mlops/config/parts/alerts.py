@@ -52,6 +52,7 @@ class Deadline(Part):
 
     train: ExactPeriodText | None = Field(None, description="Of a training run.")
     deploy: ExactPeriodText | None = Field(None, description="Of a rollout, waits included.")
+    score: ExactPeriodText | None = Field(None, description="Of a scoring run, all its partitions.")
     monitor: ExactPeriodText | None = Field(None, description="Of a monitoring run.")
 
 

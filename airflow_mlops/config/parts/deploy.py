@@ -86,6 +86,17 @@ class Deploy(Part):
         "traffic as it is, and tell alerts.on_failure once), or go on unless harm is proven.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_canary_without_requests(cls, value: Any) -> Any:
+        """A batch model answers no requests that could be split: its rollout is the shadow alone."""
+        if isinstance(value, dict) and "strategy" not in value:
+            target = value.get("target")
+            kind = target.get("type") if isinstance(target, dict) else getattr(target, "type", None)
+            if kind == "batch":
+                return {**value, "strategy": "shadow"}
+        return value
+
     @field_validator("steps")
     @classmethod
     def _rising(cls, steps: tuple[float, ...] | None) -> tuple[float, ...] | None:

@@ -20,6 +20,15 @@ class EmbeddedTargetConfig(Part):
     conn_id: str = Field("mlops_gateway_default", description="Airflow connection of the server.")
 
 
+class BatchTargetConfig(Part):
+    """No server: the score DAG is all that answers, and the registry's alias says with which version. Its
+    challenger is seen in the shadow that ``score.shadow_share`` casts."""
+
+    modes: ClassVar[frozenset[TargetMode]] = frozenset({"shadow"})
+
+    type: Literal["batch"]
+
+
 class InstalledTargetConfig(Part):
     """Another package's target: entry point ``serving.NAME`` of the group ``airflow_mlops.backends``."""
 
@@ -38,7 +47,7 @@ def _embedded_unless_said(value: Any) -> Any:
 
 
 Target = Annotated[
-    EmbeddedTargetConfig | SageMakerTargetConfig | InstalledTargetConfig,
+    EmbeddedTargetConfig | BatchTargetConfig | SageMakerTargetConfig | InstalledTargetConfig,
     Field(discriminator="type"),
     BeforeValidator(_embedded_unless_said),
 ]
