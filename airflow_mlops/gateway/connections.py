@@ -13,6 +13,35 @@ _BUSY = (
 LONGEST_HEAD_BYTES = 64 * 1024
 
 
+class OneWrite:
+    """A transport that sends what is written in one step of the event loop together.
+
+    uvicorn writes an answer's head and body one by one: two system calls, and a caller who is woken twice.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._held:
+            self._loop.call_soon(self._send)
+        self._held.append(data)
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._held:
+            held, self._held = self._held, []
+            self._transport.write(b"".join(held))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 def bounded_protocol(protocol: type[Any], *, max_connections: int, head_seconds: float) -> type[Any]:
     """uvicorn's HTTP protocol with these bounds.
 
@@ -31,7 +60,7 @@ def bounded_protocol(protocol: type[Any], *, max_connections: int, head_seconds:
                 transport.write(_BUSY)
                 transport.close()
                 return
-            super().connection_made(transport)
+            super().connection_made(OneWrite(transport, self.loop))
             self._start_timer()
 
         def connection_lost(self, error: Exception | None) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from moto.server import ThreadedMotoServer
 
 from airflow_mlops.backends.inference_log import ParquetInferenceLog
 from airflow_mlops.backends.log_compaction import Compacted, compact
@@ -27,8 +27,6 @@ from airflow_mlops.core.inference_files import segment_id
 from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import StoreUnavailable
 
-moto_server: Any = pytest.importorskip("moto.server")
-
 EVER = Window(datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(9999, 1, 1, tzinfo=timezone.utc))
 NOON = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
@@ -36,7 +34,7 @@ MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    running = moto_server.ThreadedMotoServer(port=0)
+    running = ThreadedMotoServer(port=0)
     running.start()
     host, port = running.get_host_and_port()
     yield f"{host}:{port}"

@@ -13,15 +13,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from typing import Any
 
 import httpx
-import pandas as pd
 import psutil
 import pytest
 
+from airflow_mlops.backends.inference_log import ParquetInferenceLog
+from airflow_mlops.backends.store import LocalStore
 from airflow_mlops.cli.demo.stack import environment, gateway_command
 from airflow_mlops.core.ledger import champion_at
+from airflow_mlops.core.windows import Window
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 MODEL = "breast_cancer"
@@ -193,8 +196,9 @@ def test_the_log_of_answers_holds_every_row_once(loop):
     loop.gateway.post(
         "/admin/flush", headers={"Authorization": f"Bearer {loop.site.token}"}
     ).raise_for_status()
-    files = list((loop.site.store / "inference" / MODEL).rglob("*.parquet"))
-    log = pd.concat([pd.read_parquet(file) for file in files])
+    ever = Window(datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(9999, 1, 1, tzinfo=timezone.utc))
+    log = ParquetInferenceLog(LocalStore(loop.site.store)).read(MODEL, ever)
+    assert len(log)
     answered = log[log["role"] != "shadow"]
     assert not answered.duplicated(["request_id", "key"]).any()
 
