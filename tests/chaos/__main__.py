@@ -28,7 +28,7 @@ def main() -> int:
         quiet = rollout(site, None)
         print(_line("killed", "at", "became", "ended by", "seconds", "answers", "away", "log"))
         _show(quiet)
-        for kill in _kills(quiet.changes, given.victims, given.every):
+        for kill in _kills(len(quiet.changes), given.victims, given.every):
             outcome = rollout(site, kill)
             broken += bool(outcome.faults)
             _show(outcome)
@@ -45,10 +45,11 @@ def _kills(changes: int, victims: list[Victim], every: int) -> Iterator[Kill]:
 
 def _show(outcome: Outcome) -> None:
     kill = "nothing" if outcome.kill is None else str(outcome.kill)
-    number = "" if outcome.kill is None else f"{outcome.kill.number} {outcome.at or '(not reached)'}"
     verdict = "; ".join(outcome.faults) or "ok"
     seconds, answers, away = f"{outcome.seconds:.1f}", str(outcome.answered), str(outcome.unanswered)
-    print(_line(kill, number, outcome.became, outcome.ended_by, seconds, answers, away, verdict), flush=True)
+    print(
+        _line(kill, outcome.at, outcome.became, outcome.ended_by, seconds, answers, away, verdict), flush=True
+    )
     for line in outcome.log if outcome.faults else ():
         print(f"    {line}")
 

@@ -10,7 +10,7 @@ import pytest
 from airflow_mlops.config.parts.tracking import TrackingConfig
 from airflow_mlops.core.analysis import StageCounts
 from airflow_mlops.core.ledger import Entry, champion_at, open_rollout
-from airflow_mlops.core.values import ArmObservation, ModelRef, RunRef, Traffic, Verdict
+from airflow_mlops.core.values import ArmObservation, ModelRef, RunKey, RunRef, Traffic, Verdict
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
 from airflow_mlops.steps.approval import record_approval
 from airflow_mlops.steps.promote import promote
@@ -193,7 +193,7 @@ def test_errors_of_the_shadow_count_in_the_canary(config, backends, make_run, re
     analysis = analysis.model_copy(update={"errors": errors})
     config = config.model_copy(update={"deploy": config.deploy.model_copy(update={"analysis": analysis})})
     run = make_run(50, dag="deploy")
-    rollout = prove(run, take(config, run, backends), only=3)
+    rollout = prove(replace(run, key=RunKey("churn.deploy", "d0")), take(config, run, backends), only=3)
     canary = StageRequest(config, run, rollout, "canary", 0.5)
 
     def canary_sees() -> Verdict:
