@@ -1,9 +1,10 @@
-"""``make chaos``: kill -9 at every change of a rollout, one rollout each, and a table of the ends."""
+"""``make chaos``: kill -9 at every change of a rollout, one rollout each, and a table of the outcomes."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="only every n-th change")
     given = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped
     broken = 0
     with tempfile.TemporaryDirectory(prefix="chaos-") as home, chaos_site(Path(home)) as site:
         first_model(site)
@@ -47,9 +49,8 @@ def _show(outcome: Outcome) -> None:
     kill = "nothing" if outcome.kill is None else str(outcome.kill)
     verdict = "; ".join(outcome.faults) or "ok"
     seconds, answers, away = f"{outcome.seconds:.1f}", str(outcome.answered), str(outcome.unanswered)
-    print(
-        _line(kill, outcome.at, outcome.became, outcome.ended_by, seconds, answers, away, verdict), flush=True
-    )
+    cells = (kill, outcome.at, outcome.became, outcome.ended_by, seconds, answers, away, verdict)
+    print(_line(*cells), flush=True)
     for line in outcome.log if outcome.faults else ():
         print(f"    {line}")
 

@@ -151,7 +151,7 @@ class ChaosSite:
             verdict = self._task("judge_stage", run_id, changes, **stage)
             if verdict["outcome"] != "inconclusive":
                 return bool(verdict["outcome"] == "pass")
-            time.sleep(0.05)
+            time.sleep(0.3)
         raise TaskFailed(f"no verdict after {LOOKS} looks: {verdict}")
 
     def _task(self, step: str, run_id: str, changes: Changes | None, **given: Any) -> Any:

@@ -26,7 +26,6 @@ def test_whatever_is_killed_in_a_real_rollout_one_champion_serves_and_no_request
         for kill, became in (
             (Kill("run", quiet.changes_of("ledger.append shadowed"), after=True), "rolled back"),
             (Kill("run", aliased, after=True), "promoted"),
-            (Kill("mlflow", aliased, after=False), "promoted"),
             (Kill("gateway", served, after=True), "promoted"),
         ):
             outcome = rollout(site, kill)
