@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.8
 
-.PHONY: demo demo-quick test check unit integration browser install lock docs compat clean help
+.PHONY: demo demo-quick test check unit integration chaos browser install lock docs compat clean help
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ unit: install ## Quick tests
 
 integration: install browser ## Slow tests, and those on a whole Airflow, MLflow and model server
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "airflow or slow"
+
+chaos: install ## Kill -9 worker, run, model server and MLflow at each step of real rollouts (about 10 minutes)
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 browser: ## Chromium by apt, where it is missing and we are root; without it, its test is skipped
 	@command -v chromium > /dev/null && command -v chromedriver > /dev/null || { \

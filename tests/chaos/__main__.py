@@ -1,9 +1,10 @@
-"""``make chaos``: kill -9 at every change of a rollout, one rollout each, and a table of the ends."""
+"""``make chaos``: kill -9 at every change of a rollout, one rollout each, and a table of the outcomes."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -22,13 +23,14 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="only every n-th change")
     given = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped
     broken = 0
     with tempfile.TemporaryDirectory(prefix="chaos-") as home, chaos_site(Path(home)) as site:
         first_model(site)
         quiet = rollout(site, None)
         print(_line("killed", "at", "became", "ended by", "seconds", "answers", "away", "log"))
         _show(quiet)
-        for kill in _kills(quiet.changes, given.victims, given.every):
+        for kill in _kills(len(quiet.changes), given.victims, given.every):
             outcome = rollout(site, kill)
             broken += bool(outcome.faults)
             _show(outcome)
@@ -45,10 +47,10 @@ def _kills(changes: int, victims: list[Victim], every: int) -> Iterator[Kill]:
 
 def _show(outcome: Outcome) -> None:
     kill = "nothing" if outcome.kill is None else str(outcome.kill)
-    number = "" if outcome.kill is None else f"{outcome.kill.number} {outcome.at or '(not reached)'}"
     verdict = "; ".join(outcome.faults) or "ok"
     seconds, answers, away = f"{outcome.seconds:.1f}", str(outcome.answered), str(outcome.unanswered)
-    print(_line(kill, number, outcome.became, outcome.ended_by, seconds, answers, away, verdict), flush=True)
+    cells = (kill, outcome.at, outcome.became, outcome.ended_by, seconds, answers, away, verdict)
+    print(_line(*cells), flush=True)
     for line in outcome.log if outcome.faults else ():
         print(f"    {line}")
 

@@ -26,16 +26,27 @@ class Outcome:
     """What became of a rollout. ``faults`` are the rules that were broken; there must be none."""
 
     kill: Kill | None
-    at: str
     version: str
     champion: str | None = None
     ended_by: str = "its own run"
     seconds: float = 0.0
     answered: int = 0
     unanswered: int = 0
-    changes: int = 0
+    changes: Sequence[str] = ()
     faults: list[str] = field(default_factory=list)
     log: Sequence[str] = ()
+
+    @property
+    def at(self) -> str:
+        """The change that the kill hit."""
+        if self.kill is None:
+            return ""
+        number = self.kill.number
+        return f"{number} {self.changes[number - 1] if number <= len(self.changes) else '(not reached)'}"
+
+    def changes_of(self, name: str) -> int:
+        """The number of a change, from 1."""
+        return list(self.changes).index(name) + 1
 
     @property
     def became(self) -> str:
@@ -57,7 +68,7 @@ def rollout(site: ChaosSite, kill: Kill | None) -> Outcome:
     changes = Changes(kill, groups)
     users, begun = Users(site.site.url("gateway"), f"v{version}"), time.time()
     ready = len(site.gateway.ready)
-    outcome = Outcome(kill, "", version)
+    outcome = Outcome(kill, version)
     try:
         try:
             site.deploy(changes)
@@ -72,7 +83,7 @@ def rollout(site: ChaosSite, kill: Kill | None) -> Outcome:
     finally:
         asked = users.stop()
     outcome.seconds = time.time() - begun
-    outcome.at, outcome.changes = changes.told.value.decode(), changes.counter.value
+    outcome.changes = changes.made()
     outcome.log = tuple(site.log)
     _agree(site, outcome)
     _nothing_lost(site, asked, changes.struck.value, site.gateway.ready[ready:], outcome)

@@ -37,13 +37,17 @@ class Kill:
 @dataclass
 class Changes:
     """Counts changes over all worker processes of a rollout, and kills: the process groups of the servers
-    are in ``groups``. In shared memory are left the name of the change that the kill hit, and when."""
+    are in ``groups``. In shared memory are left the names of the changes, and when the kill was."""
 
     kill: Kill | None
     groups: Mapping[str, int]
     counter: Any = field(default_factory=lambda: _FORK.Value("i", 0))
-    told: Any = field(default_factory=lambda: _FORK.Array("c", 64))
+    names: Any = field(default_factory=lambda: _FORK.Array("c", 8_192))
     struck: Any = field(default_factory=lambda: _FORK.Value("d", 0.0))
+
+    def made(self) -> list[str]:
+        """The changes so far."""
+        return self.names.value.decode().split(";")[:-1]
 
     def watched(self, backends: Any) -> Any:
         return _Watched(backends, self)
@@ -52,9 +56,8 @@ class Changes:
         with self.counter.get_lock():
             self.counter.value += 1
             number = self.counter.value
+            self.names.value += f"{name};".encode()
         hit = self.kill is not None and self.kill.number == number
-        if hit:
-            self.told.value = name.encode()[:60]
         if hit and self.kill is not None and not self.kill.after:
             self._strike(self.kill.victim)
         result = change()

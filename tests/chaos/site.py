@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import RunInfo, RunKey
 from airflow_mlops.core.windows import WindowSources
 from airflow_mlops.exceptions import MlopsError
-from airflow_mlops.steps.catalog import run_step
+from airflow_mlops.steps.catalog import STEPS, run_step
 
 from .killing import Changes
 from .servers import Server
@@ -150,7 +151,7 @@ class ChaosSite:
             verdict = self._task("judge_stage", run_id, changes, **stage)
             if verdict["outcome"] != "inconclusive":
                 return bool(verdict["outcome"] == "pass")
-            time.sleep(0.05)
+            time.sleep(0.3)
         raise TaskFailed(f"no verdict after {LOOKS} looks: {verdict}")
 
     def _task(self, step: str, run_id: str, changes: Changes | None, **given: Any) -> Any:
@@ -240,6 +241,9 @@ def chaos_site(home: Path) -> Iterator[ChaosSite]:
         Server(name, command, env, site.logs / f"{name}.log", f"{site.url(name)}/health")
         for name, command in commands.items()
     )
+    # Imported before the workers are forked, or each of them would do so.
+    for step in ("take_challenger", "smoke_serve", "open_stage", "promote", "roll_back"):
+        import_module(STEPS[step].partition(":")[0])
     try:
         for server in (mlflow, gateway):
             server.start()

@@ -164,7 +164,9 @@ def _the_first_model_is_judged_by_what_it_can_do_alone(site: Site) -> None:
     _is_as_its_page_says(10, done)
     register(done, site.backends)
     assert site.tags("1")["stage"] == "staging-candidate"
-    site.promote(site.take("d1"), "d1")
+    rollout = site.take("d1")
+    _a_person_approves_it(site, rollout, "d1")
+    site.promote(rollout, "d1")
     assert site.tags("1")["stage"] == "production"
 
 
@@ -199,10 +201,10 @@ def _a_challenger_that_finds_more_is_a_staging_candidate(site: Site) -> Rollout:
     return rollout
 
 
-def _a_person_approves_it(site: Site, rollout: Rollout) -> None:
+def _a_person_approves_it(site: Site, rollout: Rollout, run_id: str = "d2") -> None:
     request = ApprovalRequest(
         site.config,
-        site.run("deploy", "d2"),
+        site.run("deploy", run_id),
         rollout,
         approved=True,
         person="mira",
