@@ -35,7 +35,7 @@ def namespace(kube: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
     name = f"test-{abs(hash(request.node.nodeid)) % 10**8}"
     kube.api.create(NAMESPACES, None, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
-    # Nothing collects what a namespace leaves behind: that is the work of a controller that does not run here.
+    # Nothing collects what a namespace leaves behind: that is a controller's work.
     for one in kube.api.find(DEPLOYMENTS, name):
         kube.api.delete(DEPLOYMENTS, name, one["metadata"]["name"])
     kube.api.delete(NAMESPACES, None, name)

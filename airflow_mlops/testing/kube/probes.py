@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Mapping
-
-import httpx
 
 from airflow_mlops.backends.kube.api import Object
 
 
 class Probe:
-    """An ``httpGet`` probe. ``holds`` is None until it has succeeded or failed often enough in a row.
-    Probes of other kinds hold at once."""
+    """An ``httpGet`` probe, without TLS. ``holds`` is None until it has gone well or ill often enough in a row.
+    Probes of other kinds hold at once.
+    """
 
     def __init__(
         self, spec: Object, address: str, ports: Mapping[str, int], second: float, at: float
@@ -21,10 +21,10 @@ class Probe:
         self._second = second
         self._next = at + spec.get("initialDelaySeconds", 0) * second
         self._well, self._ill = 0, 0
+        self._address = address
         if "httpGet" in spec:
-            asked = spec["httpGet"]
-            port = ports.get(asked["port"], asked["port"])
-            self._url = f"{asked.get('scheme', 'HTTP').lower()}://{address}:{port}{asked.get('path', '/')}"
+            asked = spec["httpGet"]["port"]
+            self._port = ports.get(asked, asked)
 
     def turn(self, at: float) -> None:
         """Ask, if it is time to."""
@@ -41,13 +41,12 @@ class Probe:
                 self.holds = False
 
     def _asks_well(self) -> bool:
+        asked, seconds = self._spec["httpGet"], self._spec.get("timeoutSeconds", 1)
+        connection = http.client.HTTPConnection(self._address, self._port, timeout=seconds)
         try:
-            answer = httpx.get(
-                self._url,
-                timeout=self._spec.get("timeoutSeconds", 1),
-                trust_env=False,
-                verify=False,  # noqa: S501 (kubelets do not look at the certificate either)
-            )
-        except httpx.HTTPError:
+            connection.request("GET", asked.get("path", "/"))
+            return 200 <= connection.getresponse().status < 400
+        except (OSError, http.client.HTTPException):
             return False
-        return 200 <= answer.status_code < 400
+        finally:
+            connection.close()

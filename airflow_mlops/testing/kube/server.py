@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import select
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -48,6 +49,8 @@ class StandIn:
         self.objects = Objects(Catalog(), history)
         self.tokens = dict(tokens or {"admin-token": ADMIN})
         self.acts: list[tuple[User, Act]] = []
+        # To pods and kubelets, whose certificates the real one does not look at either unless told to.
+        self.outward = httpx.Client(verify=False, timeout=_PROXY_SECONDS, trust_env=False)  # noqa: S501
         namespaces = self.objects.catalog.find("", "v1", "namespaces")
         if namespaces is None:
             raise AssertionError("namespaces are built in")
@@ -70,6 +73,7 @@ class StandIn:
             server.shutdown()
             server.server_close()
             thread.join()
+            self.outward.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,11 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
     stopping = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who hangs up in the middle, as a client that is stopped does, is no matter for the output."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
@@ -238,14 +247,7 @@ class _Handler(BaseHTTPRequestHandler):
             k: v for k, v in self.headers.items() if k.lower() in ("content-type", "accept", "x-request-id")
         }
         try:
-            answer = httpx.request(
-                request.method,
-                url,
-                content=request.body,
-                headers=headers,
-                timeout=_PROXY_SECONDS,
-                trust_env=False,
-            )
+            answer = self.stand_in.outward.request(request.method, url, content=request.body, headers=headers)
         except httpx.HTTPError as error:
             raise ApiError(503, "ServiceUnavailable", f"error trying to reach service: {error}") from error
         self._send(answer.status_code, answer.content, answer.headers.get("Content-Type", "text/plain"))
@@ -260,7 +262,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = _kubelet_url(objects, pod, container)
         query = {k: v for k, v in request.query.items() if k != "container"}
         try:
-            answer = httpx.get(url, params=query, verify=False, timeout=_PROXY_SECONDS, trust_env=False)  # noqa: S501 (as the real one, by default)
+            answer = self.stand_in.outward.get(url, params=query)
         except httpx.HTTPError as error:
             raise ApiError(500, "InternalError", f"Get {url}: {error}") from error
         if answer.status_code != 200:
