@@ -9,7 +9,7 @@ from airflow_mlops.backends.kube.api import Object
 
 
 class Probe:
-    """An ``httpGet`` probe, without TLS. ``holds`` is None until it has gone well or ill often enough in a row.
+    """An ``httpGet`` probe, without TLS. ``holds`` is None until it went well or ill often enough in a row.
     Probes of other kinds hold at once.
     """
 
