@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from airflow_mlops.backends.base import ServingEndpoint
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.deploy_target_kubernetes import KubernetesTargetConfig
 from airflow_mlops.config.parts.deploy_target_sagemaker import SageMakerTargetConfig
 from airflow_mlops.config.parts.deploy_targets import EmbeddedTargetConfig, InstalledTargetConfig
 from airflow_mlops.hooks.aws import aws_access
 from airflow_mlops.hooks.connections import address, found
 from airflow_mlops.hooks.gateway import GatewayHook
+from airflow_mlops.hooks.kubernetes import kubernetes_endpoint
 
 
 def serving_endpoint(config: ModelConfig) -> ServingEndpoint:
@@ -20,6 +22,8 @@ def serving_endpoint(config: ModelConfig) -> ServingEndpoint:
             return ServingEndpoint(
                 "embedded", config.model, url=gateway.url, token=gateway.token, extra=gateway.extra
             )
+        case KubernetesTargetConfig():
+            return kubernetes_endpoint(config, target)
         case SageMakerTargetConfig():
             return ServingEndpoint(
                 "sagemaker",
