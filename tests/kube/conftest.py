@@ -84,3 +84,8 @@ def deployment() -> Callable[..., Object]:
         }
 
     return make
+
+
+@pytest.fixture
+def repository() -> Path:
+    return Path(__file__).parents[2]

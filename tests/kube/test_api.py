@@ -351,7 +351,9 @@ def test_a_wrong_token_is_named_and_not_shown(kube) -> None:
     assert "hush" not in str(caught.value)
 
 
-def test_what_no_role_grants_is_forbidden_and_the_right_is_named(kube, namespace) -> None:
+def test_what_no_role_grants_is_forbidden_and_an_apply_that_creates_needs_both_rights(
+    kube, namespace
+) -> None:
     worker = KubeApi(kube.access_of("worker-token"))
     with pytest.raises(
         BackendUnavailable, match=r'User "system:serviceaccount:airflow:worker" cannot list resource "pods"'
@@ -365,7 +367,10 @@ def test_what_no_role_grants_is_forbidden_and_the_right_is_named(kube, namespace
             "apiVersion": roles,
             "kind": "Role",
             "metadata": {"name": "reader"},
-            "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}],
+            "rules": [
+                {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+                {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["patch"]},
+            ],
         },
     )
     subject = {"kind": "ServiceAccount", "name": "worker", "namespace": "airflow"}
@@ -385,6 +390,10 @@ def test_what_no_role_grants_is_forbidden_and_the_right_is_named(kube, namespace
         worker.get(PODS, namespace, "one")
     with pytest.raises(BackendUnavailable, match=r'cannot list resource "services"'):
         worker.find(SERVICES, namespace)
+    with pytest.raises(BackendUnavailable, match=r'cannot create resource "configmaps"'):
+        worker.apply(CONFIG_MAPS, namespace, config_map("one"))
+    kube.api.create(CONFIG_MAPS, namespace, config_map("one"))
+    worker.apply(CONFIG_MAPS, namespace, config_map("one", a="1"))
 
 
 def test_a_server_that_is_away_says_what_to_look_at() -> None:

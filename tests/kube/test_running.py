@@ -17,6 +17,9 @@ from airflow_mlops.backends.kube.api import (
 )
 
 
+pytestmark = pytest.mark.slow
+
+
 def service(name: str) -> dict:
     ports = [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
     return {"metadata": {"name": name}, "spec": {"selector": {"app": name}, "ports": ports}}

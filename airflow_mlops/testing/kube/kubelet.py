@@ -23,7 +23,8 @@ _NODE = "this-machine"
 class ProcessKubelet(Controller):
     """Binds pods that have no node yet, runs them, and writes their status.
 
-    ``second`` is how long a second of probes, back-offs and grace periods lasts: tests hurry.
+    ``second`` is how long a second of probes, back-offs and grace periods lasts: tests hurry. ``holding``
+    keeps it from taking new pods, as a cluster does that has no room.
     """
 
     kinds = (PODS,)
@@ -42,6 +43,7 @@ class ProcessKubelet(Controller):
         self._setup = PodSetup(api, folder, images, second)
         self._addresses = addresses or _loopback_addresses()
         self._running: dict[str, PodRunner] = {}
+        self.holding = threading.Event()
         self._server = kubelet_server(self._log)
 
     def start(self) -> None:
@@ -73,7 +75,7 @@ class ProcessKubelet(Controller):
         for pod in self.seen["Pod"].all():
             metadata = pod["metadata"]
             node = pod["spec"].get("nodeName")
-            if not node:
+            if not node and not self.holding.is_set():
                 self._bind(pod)
             elif node == _NODE:
                 present.add(metadata["uid"])
