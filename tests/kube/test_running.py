@@ -16,7 +16,6 @@ from airflow_mlops.backends.kube.api import (
     KubeRefused,
 )
 
-
 pytestmark = pytest.mark.slow
 
 
