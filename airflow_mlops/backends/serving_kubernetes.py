@@ -110,6 +110,7 @@ class KubernetesTarget:
             seen.arm(state.champion),
             seen.arm(state.challenger),
             disagreements=None,
+            latency_edges=seen.edges,
         )
 
     def promote(self, rollout_id: str, candidate: ModelRef) -> Traffic:

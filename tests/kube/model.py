@@ -25,6 +25,9 @@ def metrics() -> str:
     return (
         f"# TYPE {name}_rows counter\n{name}_rows_total{label} {rows}\n"
         f"# TYPE {name}_row_errors counter\n{name}_row_errors_total{label} {errors}\n"
+        f"# TYPE {name}_requests counter\n"
+        f'{name}_requests_total{{code="200"}} {rows}\n{name}_requests_total{{code="500"}} {errors}\n'
+        f'{name}_requests_total{{code="422"}} 5\n'
         f"# TYPE {name}_model_seconds histogram\n{buckets}"
         f"# TYPE {name}_request_seconds_created gauge\n{name}_request_seconds_created {started}\n"
     )

@@ -274,7 +274,8 @@ def test_errors_are_counted_and_what_came_before_the_stage_is_not(target, ask) -
     assert {answer.status_code for answer in ask(10)} == {500}
     seen = target.observe("r")
     assert (seen.champion.rows, seen.challenger.rows, seen.challenger.errors) == (0, 10, 10)
-    assert seen.disagreements is None
+    assert (seen.challenger.calls, seen.challenger.failed_calls) == (10, 10)
+    assert (seen.disagreements, seen.latency_edges) == (None, (0.01,))
 
 
 def test_counts_survive_our_process_and_the_end_of_a_pod(

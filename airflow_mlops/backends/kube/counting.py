@@ -11,6 +11,7 @@ from typing import Protocol
 from airflow_mlops.backends.kube.api import CONFIG_MAPS, PODS, KubeApi, KubeRefused, Object
 from airflow_mlops.backends.kube.counts import (
     ERRORS,
+    REQUESTS,
     ROWS,
     SECONDS,
     STARTED,
@@ -70,7 +71,7 @@ class PrometheusSource:
         names = [pod["metadata"]["name"] for pod in pods]
         if not names:
             return []
-        metrics = "|".join((ROWS, ERRORS, SECONDS, STARTED))
+        metrics = "|".join((ROWS, ERRORS, REQUESTS, SECONDS, STARTED))
         query = f'{{__name__=~"{metrics}",namespace="{self.settings.namespace}",pod=~"{"|".join(names)}"}}'
         headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         try:

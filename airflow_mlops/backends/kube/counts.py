@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
+from math import inf
 from typing import Any
 
 from airflow_mlops.core.values import ArmObservation
@@ -19,15 +21,19 @@ ROWS, ERRORS, SECONDS = (
     f"{_PREFIX}_row_errors_total",
     f"{_PREFIX}_model_seconds_bucket",
 )
-STARTED = f"{_PREFIX}_request_seconds_created"
+REQUESTS, STARTED = f"{_PREFIX}_requests_total", f"{_PREFIX}_request_seconds_created"
+_CALLERS_FAULT, _SERVERS_FAULT = 400, 500
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Rows answered, rows in error, and calls of the model no longer than each bound, in seconds."""
+    """Rows answered and in error, requests and those of them in error, and calls of the model no longer than
+    each bound, in seconds."""
 
     answered: float = 0.0
     errors: float = 0.0
+    requests: float = 0.0
+    failed: float = 0.0
     buckets: Mapping[str, float] = field(default_factory=dict)
 
     def __add__(self, other: Counts) -> Counts:
@@ -35,11 +41,14 @@ class Counts:
         return Counts(
             self.answered + other.answered,
             self.errors + other.errors,
+            self.requests + other.requests,
+            self.failed + other.failed,
             {one: self.buckets.get(one, 0.0) + other.buckets.get(one, 0.0) for one in bounds},
         )
 
     def __sub__(self, other: Counts) -> Counts:
-        return self + Counts(-other.answered, -other.errors, {k: -v for k, v in other.buckets.items()})
+        buckets = {bound: -count for bound, count in other.buckets.items()}
+        return self + Counts(-other.answered, -other.errors, -other.requests, -other.failed, buckets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +76,20 @@ def samples_of(page: str) -> list[Sample]:
 
 
 def process_counts(version: str, pod: str, samples: Iterable[Sample]) -> ProcessCounts:
-    """The counters of a process by its samples; those of other versions are none of its own."""
-    answered = errors = 0.0
+    """The counters of a process by its samples; rows of other versions are none of its own.
+
+    A server of one version answers all its requests by it. What its callers did wrong (4xx) is no error of
+    the version, and tells nothing of it."""
+    answered = errors = requests = failed = 0.0
     buckets: dict[str, float] = {}
     process = ""
     for name, labels, value in samples:
         if name == STARTED:
             process = f"{value:.6f}"
+        elif name == REQUESTS:
+            code = int(labels["code"])
+            requests += value if code < _CALLERS_FAULT or code >= _SERVERS_FAULT else 0.0
+            failed += value if code >= _SERVERS_FAULT else 0.0
         elif labels.get("version") != version:
             continue
         elif name == ROWS:
@@ -82,7 +98,9 @@ def process_counts(version: str, pod: str, samples: Iterable[Sample]) -> Process
             errors += value
         elif name == SECONDS:
             buckets[labels["le"]] = buckets.get(labels["le"], 0.0) + value
-    return ProcessCounts(version, pod, f"{pod}/{process}", Counts(answered, errors, buckets))
+    return ProcessCounts(
+        version, pod, f"{pod}/{process}", Counts(answered, errors, requests, failed, buckets)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +144,31 @@ class StageCounts:
             return one
         return replace(one, process=f"{one.process}'")
 
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """The seconds that part the calls' latencies, the same for every version."""
+        counted = [*self.ended.values(), *(one.counts for one in self.seen.values())]
+        bounds = {float(bound) for one in counted for bound in one.buckets}
+        return tuple(sorted(bound for bound in bounds if bound != inf))
+
     def arm(self, version: str) -> ArmObservation:
         total = self.ended.get(version, Counts())
         for one in self.seen.values():
             if one.version == version:
                 total = total + self._since_begin(one)
+        counts = {float(bound): count for bound, count in total.buckets.items()}
+        up_to = [counts.get(bound, 0.0) for bound in (*self.edges, inf)]
         return ArmObservation(
             version=version,
             rows=round(total.answered + total.errors),
             errors=round(total.errors),
             latency_p50_seconds=quantile(total.buckets, 0.5),
             latency_p99_seconds=quantile(total.buckets, 0.99),
+            calls=round(total.requests),
+            failed_calls=round(total.failed),
+            latencies=tuple(round(count - below) for below, count in pairwise([0.0, *up_to]))
+            if self.edges
+            else (),
         )
 
     def _since_begin(self, one: ProcessCounts) -> Counts:
@@ -173,7 +205,7 @@ def quantile(buckets: Mapping[str, float], share: float) -> float | None:
     below, counted = 0.0, 0.0
     for bound, count in bounds:
         if count >= wanted:
-            if bound == float("inf"):
+            if bound == inf:
                 return below
             return below + (bound - below) * (wanted - counted) / (count - counted)
         below, counted = bound, count
@@ -185,7 +217,7 @@ def _process_json(one: ProcessCounts) -> list[Any]:
 
 
 def _counts_json(one: Counts) -> list[Any]:
-    return [one.answered, one.errors, dict(one.buckets)]
+    return [one.answered, one.errors, one.requests, one.failed, dict(one.buckets)]
 
 
 def _processes(value: Iterable[Any]) -> Iterator[tuple[str, ProcessCounts]]:
