@@ -59,6 +59,7 @@ class Gateway:
             self.metrics,
             settings.model,
             settings.log,
+            shared=settings.version is not None,
         )
         self.compaction = Compaction(settings)
         self.metrics.watch_sizes(log=lambda: self.log.bytes_on_disk, memory=resident_bytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
@@ -31,6 +32,16 @@ def test_it_moves_no_traffic_and_smoke_tests(start) -> None:
 def test_two_of_them_share_a_store(start) -> None:
     for version in ("1", "2"):
         start(version=version).wait_ready()
+
+
+def test_a_log_that_others_write_to_is_left_open_unless_it_is_old(start, tmp_path) -> None:
+    raw = tmp_path / "inference" / "flights" / "raw"
+    raw.mkdir(parents=True)
+    for name in ("fresh", "old"):
+        (raw / f"{name}.open").write_bytes(b"")
+    os.utime(raw / "old.open", (0, 0))
+    start(version="2").wait_ready()
+    assert {file.name for file in raw.iterdir()} == {"fresh.open", "old.log"}
 
 
 def test_it_listens_to_everybody_without_a_token(tmp_path) -> None:

@@ -148,6 +148,8 @@ class Manifests:
                 *("--model", settings.model, "--version", version),
                 # On all of the pod's addresses: it is the Service's and the kubelet's way in.
                 *("--host", "0.0.0.0", "--port", str(settings.port), "--store", _STORE),  # noqa: S104
+                # One of the pods that share a log would make Parquet of what another one is at.
+                *(("--compact-seconds", "0") if settings.claim is not None else ()),
                 *settings.options,
                 *settings.arguments,
             ],

@@ -86,8 +86,8 @@ class KubernetesTargetConfig(Part):
     )
     claim: KubernetesName | None = Field(
         None,
-        description="PersistentVolumeClaim (ReadWriteMany) for the inference log; without one it ends with "
-        "the pod, unless arguments give it another place.",
+        description="PersistentVolumeClaim (ReadWriteMany) for the inference log, of which `airflow-mlops "
+        "compact-log` makes Parquet; without one the log ends with its pod.",
     )
     previous: Literal["scale_down", "keep", "remove"] | None = Field(
         None,
