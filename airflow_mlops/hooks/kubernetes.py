@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_mlops.backends.base import ServingEndpoint
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.config.parts.deploy_target_kubernetes import KubernetesTargetConfig, PrometheusRef
+from airflow_mlops.config.parts.deploy_target_kubernetes import KubernetesTargetConfig
 from airflow_mlops.hooks.connections import address, connection, found
 from airflow_mlops.hooks.mlflow import MlflowHook
 
@@ -22,7 +22,7 @@ def kubernetes_endpoint(config: ModelConfig, target: KubernetesTargetConfig) -> 
         wanted_by=wanted_by,
         said="--conn-extra '{\"in_cluster\": true}'",
     )
-    settings = target.model_dump(mode="json", exclude={"type", "conn_id", "observe"})
+    settings = target.model_dump(mode="json", exclude={"type", "conn_id", "prometheus_conn_id"})
     settings["env"] = {**_tracking(config, target), **target.env}
     settings["options"] = list(_options(config))
     if target.previous is None:
@@ -53,10 +53,8 @@ def _options(config: ModelConfig) -> Iterator[str]:
 
 
 def _prometheus(config: ModelConfig, target: KubernetesTargetConfig) -> dict[str, Any]:
-    match target.observe:
-        case PrometheusRef(conn_id=conn_id):
-            wanted_by = f"deploy.target.observe.conn_id of model {config.model}"
-            prometheus = connection(conn_id, conn_type="http", port=9090, wanted_by=wanted_by)
-            return {"prometheus": {"url": address(prometheus), "token": prometheus.password or None}}
-        case _:
-            return {}
+    if target.prometheus_conn_id is None:
+        return {}
+    wanted_by = f"deploy.target.prometheus_conn_id of model {config.model}"
+    found = connection(target.prometheus_conn_id, conn_type="http", port=9090, wanted_by=wanted_by)
+    return {"prometheus": {"url": address(found), "token": found.password or None}}

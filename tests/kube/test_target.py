@@ -373,7 +373,7 @@ def test_counts_come_from_prometheus_where_it_is_named(make, target, ask, api, n
 
 def test_a_prometheus_that_is_away_is_named(make, target) -> None:
     by_prometheus = make(extra={"prometheus": {"url": "http://127.0.0.1:9"}})
-    with pytest.raises(BackendUnavailable, match=r"Prometheus at http://127\.0\.0\.1:9 .*observe\.conn_id"):
+    with pytest.raises(BackendUnavailable, match=r"Prometheus at http://127\.0\.0\.1:9 .*prometheus_conn_id"):
         by_prometheus.set_traffic("r", SECOND, mode="canary", weight=0.5)
     assert target.traffic() == Traffic(FIRST)
 

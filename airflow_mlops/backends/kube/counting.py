@@ -83,7 +83,7 @@ class PrometheusSource:
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             raise BackendUnavailable(
                 f"Prometheus at {self.url} does not tell what the pods have counted: {error}. Look at the "
-                "Airflow connection that deploy.target.observe.conn_id names"
+                "Airflow connection that deploy.target.prometheus_conn_id names"
             ) from error
         samples = [(one["metric"]["__name__"], one["metric"], float(one["value"][1])) for one in result]
         return [

@@ -29,12 +29,6 @@ class ResourcesConfig(Part):
     limits: dict[str, str] = Field(default_factory=dict, examples=[{"memory": "1Gi"}])
 
 
-class PrometheusRef(Part):
-    """A Prometheus that scrapes the pods."""
-
-    conn_id: str = Field(description="Airflow connection of type http.")
-
-
 class KubernetesTargetConfig(Part):
     """A Deployment for each version, behind one HTTPRoute of the Gateway API."""
 
@@ -96,6 +90,8 @@ class KubernetesTargetConfig(Part):
         "scale_down.",
     )
     timeout: ExactPeriodText = Field("10 minutes", description="How long a version may take to come up.")
-    observe: Literal["pods"] | PrometheusRef = Field(
-        "pods", description="Where errors and latency are read: the pods' own metrics, or a Prometheus."
+    prometheus_conn_id: str | None = Field(
+        None,
+        description="Airflow connection (http) of a Prometheus that scrapes the pods; without one, errors "
+        "and latency are read from the pods' own metrics, through the API server.",
     )
