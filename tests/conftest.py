@@ -18,3 +18,13 @@ def port_base() -> int:
     find the usual ports free; these are apart, and below those that a system hands out."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     return 21_000 + 100 * int(worker)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which of the two the Kubernetes tests ran on."""
+    ran = [report for reports in terminalreporter.stats.values() for report in reports]
+    if not any("kube" in getattr(report, "nodeid", "") for report in ran):
+        return
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    which = f"a real API server from {assets}" if assets else "the stand-in (KUBEBUILDER_ASSETS is not set)"
+    terminalreporter.write_line(f"Kubernetes tests ran on {which}")

@@ -91,6 +91,9 @@ PARTS: Mapping[str, Part] = {
     ),
     "tracking.mlflow": Part(f"{_HERE}.tracking_mlflow:MlflowTracking", ("mlflow", "skops"), "mlflow"),
     "serving.embedded": Part(f"{_HERE}.serving_embedded:EmbeddedTarget"),
+    "serving.kubernetes": Part(
+        f"{_HERE}.serving_kubernetes:KubernetesTarget", ("prometheus_client",), "kubernetes"
+    ),
     "serving.sagemaker": Part(f"{_HERE}.serving_sagemaker:SageMakerTarget", ("boto3",), "sagemaker"),
     "serving.batch": Part(f"{_HERE}.serving_batch:BatchTarget", _DATA, "data"),
 }

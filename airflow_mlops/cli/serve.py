@@ -12,6 +12,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.command("serve")
 @click.option("--model", required=True, help="Name of the registered model.")
 @click.option(
+    "--version",
+    help="Serve this version alone: no alias is followed, no traffic moved, and the process ends with the "
+    "reason where it cannot be served. For a server per version behind a router, as on Kubernetes.",
+)
+@click.option(
     "--tracking-uri",
     required=True,
     envvar="MLFLOW_TRACKING_URI",
@@ -84,6 +89,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 def command(
     model: str,
+    version: str | None,
     tracking_uri: str,
     tracking_token: str | None,
     store: Path,
@@ -121,6 +127,7 @@ def command(
         serve(
             Settings(
                 model=model,
+                version=version,
                 store=store,
                 tracking_uri=tracking_uri,
                 tracking_token=tracking_token,

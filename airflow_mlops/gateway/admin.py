@@ -40,9 +40,12 @@ _NO_PAGES = "Without a token a web page may not use the admin routes: give the g
 
 
 def admin_app(gateway: Gateway) -> Starlette:
-    """The routes below ``/admin``, each behind the token and with errors as answers."""
+    """The routes below ``/admin``, each behind the token and with errors as answers. A server of one version
+    has no traffic to move: there the smoke test is all."""
     routes = AdminRoutes(gateway)
     guarded = _Guard(gateway.settings.token)
+    if gateway.settings.version is not None:
+        return Starlette(routes=[Route("/smoke", guarded(routes.smoke), methods=["POST"])])
     return Starlette(
         routes=[
             Route("/traffic", guarded(routes.traffic), methods=["GET"]),

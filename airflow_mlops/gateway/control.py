@@ -17,7 +17,7 @@ from airflow_mlops.gateway.metrics import GatewayMetrics
 from airflow_mlops.gateway.models import signature_gap
 from airflow_mlops.gateway.observations import Arm, Stage
 from airflow_mlops.gateway.routing import RoutingTable
-from airflow_mlops.gateway.state import TrafficFiles, TrafficState
+from airflow_mlops.gateway.state import KeptTraffic, TrafficState
 
 
 def utc_now() -> datetime:
@@ -36,7 +36,7 @@ class TrafficControl:
     def __init__(
         self,
         model: str,
-        files: TrafficFiles,
+        files: KeptTraffic,
         models: Models,
         metrics: GatewayMetrics,
         now: Callable[[], datetime] = utc_now,

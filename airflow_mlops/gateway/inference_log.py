@@ -35,6 +35,8 @@ from airflow_mlops.gateway.settings import LogLimits
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 _MEASURE_SECONDS = 30.0
+# Whoever is alive has closed a segment long before it is so many times as old as it may get.
+_DEAD_AFTER = 10
 # What a call weighs in memory beside its body: an estimate, on the safe side.
 _CALL_BYTES, _ROW_BYTES = 1_000, 40
 
@@ -73,17 +75,24 @@ class InferenceLogWriter:
 
     While the disk refuses, what is in memory is kept and tried again; beyond ``buffer_bytes`` new calls are
     dropped and counted, and so are all when the log has reached its budget. ``problem`` says why nothing is
-    written, or is None.
+    written, or is None. ``shared``: other servers write to the same folder.
     """
 
     def __init__(
-        self, folder: Path, counters: LogCounters, model: str = "", limits: LogLimits | None = None
+        self,
+        folder: Path,
+        counters: LogCounters,
+        model: str = "",
+        limits: LogLimits | None = None,
+        *,
+        shared: bool = False,
     ) -> None:
         self.problem: str | None = None
         self._folder = folder
         self._counters = counters
         self._model = model
         self._limits = limits or LogLimits()
+        self._shared = shared
         self._calls: list[LoggedCall] = []
         self._bytes = 0
         self._changed = threading.Condition()
@@ -99,10 +108,13 @@ class InferenceLogWriter:
         return self._budget.used
 
     def start(self) -> None:
-        """Close what an earlier process left open, and begin. Nobody else may be writing."""
-        with contextlib.suppress(OSError):
-            for left in (self._folder / RAW).glob("*.open"):
-                left.rename(left.with_suffix(".log"))
+        """Close what an earlier process left open, and begin. Others may be writing only where the log is
+        shared: what they have open is then told from what is left by its age."""
+        dead_since = time.time() - _DEAD_AFTER * self._limits.segment_seconds if self._shared else math.inf
+        for left in (self._folder / RAW).glob("*.open"):
+            with contextlib.suppress(OSError):
+                if left.stat().st_mtime < dead_since:
+                    left.rename(left.with_suffix(".log"))
         self._thread.start()
 
     def add(self, call: LoggedCall) -> None:

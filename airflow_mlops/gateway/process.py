@@ -22,6 +22,7 @@ from airflow_mlops.gateway.loading import Models
 from airflow_mlops.gateway.memory import MemoryGuard, resident_bytes
 from airflow_mlops.gateway.metrics import GatewayMetrics
 from airflow_mlops.gateway.models import ModelLoader
+from airflow_mlops.gateway.one_version import NoFiles, OneVersion
 from airflow_mlops.gateway.rows import Signature
 from airflow_mlops.gateway.settings import Settings
 from airflow_mlops.gateway.shadow import Shadow
@@ -35,14 +36,15 @@ class Gateway:
     """Everything that one process holds. ``start`` and ``stop`` run on the event loop that serves.
 
     It serves at once and says so only when a champion is loaded: what served before a restart, else the
-    registry's ``champion`` alias, looked at every ``poll_seconds``. A version that does not load is
-    tried again after ever longer pauses, at most a minute.
+    registry's ``champion`` alias, looked at every ``poll_seconds``; or the one version of the settings. A
+    version that does not load is tried again after ever longer pauses, at most a minute.
     """
 
     def __init__(self, settings: Settings, loader: ModelLoader) -> None:
         self.settings = settings
         self._claim = StoreClaim(settings.store, settings.model)
-        self._claim.take()
+        if settings.version is None:
+            self._claim.take()
         self.metrics = GatewayMetrics(settings.model)
         self.pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
         self._loading_pool = ThreadPoolExecutor(2, thread_name_prefix="load")
@@ -50,16 +52,20 @@ class Gateway:
         self.models = Models(
             loader, self.metrics, self.memory, loading=self._loading_pool, predicting=self.pool
         )
-        files = TrafficFiles(settings.store, settings.model)
+        files = NoFiles() if settings.version else TrafficFiles(settings.store, settings.model)
         self.control = TrafficControl(settings.model, files, self.models, self.metrics)
         self.log = InferenceLogWriter(
             settings.store / "inference" / settings.model,
             self.metrics,
             settings.model,
             settings.log,
+            shared=settings.version is not None,
         )
         self.compaction = Compaction(settings)
         self.metrics.watch_sizes(log=lambda: self.log.bytes_on_disk, memory=resident_bytes)
+        self.only: OneVersion | None = None
+        if settings.version is not None:
+            self.only = OneVersion(settings.version, self.control, settings.poll_seconds)
         self.shadow = Shadow(self.log, self.metrics, buffer_rows=settings.shadow_buffer_rows)
         self.answering = Answering(
             settings.model, self.log, self.metrics, challenger_seconds=settings.challenger_seconds
@@ -151,6 +157,9 @@ class Gateway:
             raise
 
     async def _watch(self) -> None:
+        if self.only is not None:
+            await self._attempt(self.only.load)
+            return
         await self._attempt(self.control.recover)
         while True:
             self.memory.look()

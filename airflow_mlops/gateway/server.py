@@ -15,6 +15,7 @@ from airflow_mlops.gateway.settings import Settings
 
 if TYPE_CHECKING:
     from airflow_mlops.gateway.models import ModelLoader
+    from airflow_mlops.gateway.process import Gateway
 
 _GRACEFUL_SECONDS = 30
 
@@ -22,14 +23,20 @@ _GRACEFUL_SECONDS = 30
 def serve(settings: Settings, loader: ModelLoader | None = None) -> None:
     """Serve until SIGTERM or SIGINT: then requests under way are finished and the log is written.
 
-    Models come from ``loader``, or from MLflow. Raises ``ConfigError`` with neither, and ``MissingExtra``
-    without the ``gateway`` extra.
+    Models come from ``loader``, or from MLflow. A server of one version ends as well when that version can
+    never be served, with the ``MlopsError`` that says why. Raises ``ConfigError`` with neither, and
+    ``MissingExtra`` without the ``gateway`` extra.
     """
     # Before numpy and scikit-learn are imported. Two OpenMP threads per call fight over the cores that
     # concurrent requests already fill: a p99 of seconds instead of milliseconds.
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    _server(settings, loader).run()
+    server, gateway = _server(settings, loader)
+    if gateway.only is not None:
+        gateway.only.give_up = lambda: setattr(server, "should_exit", True)
+    server.run()
+    if gateway.only is not None and gateway.only.refusal is not None:
+        raise gateway.only.refusal
 
 
 @contextmanager
@@ -40,7 +47,7 @@ def serve_in_thread(settings: Settings, loader: ModelLoader | None = None) -> It
         listening.bind(("127.0.0.1", 0))
         # Listening before the server is up: the first request waits instead of being refused.
         listening.listen(128)
-        server = _server(settings, loader)
+        server, _ = _server(settings, loader)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="gateway")
         thread.start()
         try:
@@ -51,7 +58,7 @@ def serve_in_thread(settings: Settings, loader: ModelLoader | None = None) -> It
             thread.join()
 
 
-def _server(settings: Settings, loader: ModelLoader | None) -> Any:
+def _server(settings: Settings, loader: ModelLoader | None) -> tuple[Any, Gateway]:
     try:
         import httptools  # noqa: F401
         import msgspec  # noqa: F401
@@ -67,8 +74,9 @@ def _server(settings: Settings, loader: ModelLoader | None) -> Any:
     from airflow_mlops.gateway.process import Gateway
 
     tls = _tls(settings)
+    gateway = Gateway(settings, loader or _registry(settings))
     config = uvicorn.Config(
-        GatewayApp(Gateway(settings, loader or _registry(settings))),
+        GatewayApp(gateway),
         host=settings.host,
         port=settings.port,
         access_log=False,
@@ -82,7 +90,7 @@ def _server(settings: Settings, loader: ModelLoader | None) -> Any:
         backlog=2_048,
         **tls,
     )
-    return uvicorn.Server(config)
+    return uvicorn.Server(config), gateway
 
 
 def _tls(settings: Settings) -> dict[str, Any]:

@@ -57,6 +57,9 @@ class Settings:
     the gateway never reads the YAML, nor believes the list inside a model file. In a canary the champion
     answers rows that the challenger has not answered after ``challenger_seconds``.
 
+    With a ``version`` the process serves just that one: it follows no alias, has no admin routes but the
+    smoke test, and several may share a store; then no token is needed, since there is no traffic to move.
+
     ``max_memory_bytes`` None is nine tenths of what the container, or else the machine, has. Of the other
     limits each says what is refused with a 503: requests and bytes under way, open connections.
 
@@ -65,6 +68,7 @@ class Settings:
 
     model: str
     store: Path
+    version: str | None = None
     tracking_uri: str | None = None
     tracking_token: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
@@ -95,8 +99,12 @@ class Settings:
             raise ConfigError("The gateway's token is empty. Give a real one, or none on a loopback address.")
         if self.token is not None and not all("!" <= sign <= "~" for sign in self.token):
             raise ConfigError("The gateway's token may hold visible ASCII characters only, and no space.")
+        if self.version == "":
+            raise ConfigError(
+                "--version is empty; give a version's number, or leave it out to follow the alias."
+            )
         known = self.token is not None or (self.tls is not None and self.tls.client_ca is not None)
-        if not known and not _is_loopback(self.host):
+        if not known and self.version is None and not _is_loopback(self.host):
             raise ConfigError(
                 f"The gateway will not listen on {self.host} without a token: anybody who reaches it could "
                 "move traffic. Give --token (or AIRFLOW_MLOPS_GATEWAY_TOKEN), --tls-client-ca, or "

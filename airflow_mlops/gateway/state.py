@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -30,6 +30,18 @@ class TrafficState:
     rollout_id: str | None = None
     since: datetime | None = None
     alias_seen: str | None = None
+
+
+class KeptTraffic(Protocol):
+    """Where the state and the stage's counters are kept."""
+
+    def load(self) -> TrafficState: ...
+
+    def save(self, state: TrafficState) -> None: ...
+
+    def load_stage(self, state: TrafficState) -> Stage | None: ...
+
+    def save_stage(self, stage: dict[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

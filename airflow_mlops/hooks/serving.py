@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow_mlops.backends.base import ServingEndpoint
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.deploy_target_kubernetes import KubernetesTargetConfig
 from airflow_mlops.config.parts.deploy_target_sagemaker import SageMakerTargetConfig
 from airflow_mlops.config.parts.deploy_targets import (
     BatchTargetConfig,
@@ -13,6 +14,7 @@ from airflow_mlops.config.parts.deploy_targets import (
 from airflow_mlops.hooks.aws import aws_access
 from airflow_mlops.hooks.connections import address, found
 from airflow_mlops.hooks.gateway import GatewayHook
+from airflow_mlops.hooks.kubernetes import kubernetes_endpoint
 
 
 def serving_endpoint(config: ModelConfig) -> ServingEndpoint:
@@ -24,6 +26,8 @@ def serving_endpoint(config: ModelConfig) -> ServingEndpoint:
             return ServingEndpoint(
                 "embedded", config.model, url=gateway.url, token=gateway.token, extra=gateway.extra
             )
+        case KubernetesTargetConfig():
+            return kubernetes_endpoint(config, target)
         case SageMakerTargetConfig():
             return ServingEndpoint(
                 "sagemaker",

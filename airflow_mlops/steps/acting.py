@@ -134,6 +134,8 @@ class Acting:
                     more = {"window": registered.window, "data_version": registered.data_version}
                 self._sign(act.version)
             case "rolled_back":
+                # Also where no stage was ever open: the target may have brought the version up for it.
+                self.backends.serving.roll_back(rollout_id(self.config.model, act.version))
                 self._tag(act.version, tags.rejected)
                 if world.champion in (None, act.previous):
                     # A promotion that got as far as its tags has called the champion replaced; unless

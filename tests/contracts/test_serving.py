@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -17,19 +18,24 @@ import pandas as pd
 import pytest
 
 from airflow_mlops.backends.base import ServingEndpoint, ServingTarget
+from airflow_mlops.backends.kube.api import HTTP_ROUTES
 from airflow_mlops.backends.model_features import conformed
 from airflow_mlops.backends.predictions import Piece, ScoreJob, Scorer
 from airflow_mlops.backends.predictions_parquet import ParquetPredictions
 from airflow_mlops.backends.serving_batch import BatchTarget
 from airflow_mlops.backends.serving_embedded import EmbeddedTarget
+from airflow_mlops.backends.serving_kubernetes import KubernetesTarget
 from airflow_mlops.backends.store import LocalStore
 from airflow_mlops.config.parts.deploy_targets import BatchTargetConfig, EmbeddedTargetConfig
 from airflow_mlops.core.latencies import EDGES
 from airflow_mlops.core.partitions import partition_of
-from airflow_mlops.core.values import ModelRef, Traffic
+from airflow_mlops.core.values import ArmObservation, ModelRef, Observation, Traffic
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
 from airflow_mlops.gateway.server import serve_in_thread
 from airflow_mlops.gateway.settings import Settings
+from airflow_mlops.testing.kube import Cluster, cluster
+
+from .shelf import Constant, Shelf
 
 FIRST, SECOND, THIRD = (ModelRef("flights", version) for version in "123")
 NEVER_TRAINED = ModelRef("flights", "404")
@@ -40,29 +46,16 @@ def endpoint(url: str, token: str | None = "secret", model: str = "flights") -> 
     return ServingEndpoint("embedded", model, url, token)
 
 
-class Constant:
-    """Predicts its version's number over ten."""
-
-    columns = {"temp": "numeric", "carrier": "categorical"}  # noqa: RUF012 - read only
-    task = "binary_classification"
-
-    def __init__(self, version: str) -> None:
-        self._answer = int(version) / 10
-
-    def predict(self, features: Any) -> Any:
-        return np.full(len(features), self._answer)
+NOTHING = ArmObservation("none", 0, 0)
 
 
-class Shelf:
-    """A registry whose champion is version 1 and that has versions 1 to 3."""
-
-    def champion_version(self) -> str:
-        return "1"
-
-    def load(self, version: str) -> Any:
-        if version not in "123":
-            raise ModelRefused(f"there is no version {version}")
-        return Constant(version)
+def until(look: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
+    """What a look finds once it holds, at most 30 seconds later."""
+    deadline = time.monotonic() + 30
+    while not holds(found := look()):
+        assert time.monotonic() < deadline, f"it did not come about in 30 seconds: {found}"
+        time.sleep(0.01)
+    return found
 
 
 @dataclass
@@ -78,6 +71,12 @@ class Served:
         """Skips a test of what this target does not do, as its configuration says."""
         if mode not in self.modes:
             pytest.skip(f"a {type(self.target).__name__} has no {mode}")
+
+    def observed(self, rollout_id: str, rows: int) -> Observation:
+        """What is seen once the challenger has answered so many rows: copies may still be under way."""
+        return until(
+            lambda: self.target.observe(rollout_id), lambda seen: (seen.challenger or NOTHING).rows >= rows
+        )
 
     def ask(self, count: int) -> list[dict[str, Any]]:
         """One answer per row of ``count`` rows."""
@@ -150,7 +149,14 @@ def stopping() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-@pytest.fixture(params=["embedded", "batch", pytest.param("sagemaker", marks=pytest.mark.slow)])
+@pytest.fixture(
+    params=[
+        "embedded",
+        "batch",
+        pytest.param("kubernetes", marks=pytest.mark.slow),
+        pytest.param("sagemaker", marks=pytest.mark.slow),
+    ]
+)
 def served(request: pytest.FixtureRequest) -> Served:
     """A target of each kind, with version 1 as its champion."""
     found: Served = request.getfixturevalue(f"{request.param}_served")
@@ -193,6 +199,54 @@ def sagemaker_served(aws: Any) -> Served:
     return SageMakerServed(target, aws.url, aws=aws)
 
 
+@pytest.fixture(scope="module")
+def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster in which version 1 has been promoted."""
+    with cluster(tmp_path_factory.mktemp("kube"), {"model-server:1": [sys.executable]}) as running:
+        kubernetes_target(running).promote("first", FIRST)
+        yield running
+
+
+@pytest.fixture
+def kubernetes_served(kube: Cluster) -> Iterator[Served]:
+    """The route is put back at the end; pods of a test before are taken over where they still run."""
+    route = kube.api.get(HTTP_ROUTES, "default", "mlops-flights")
+    assert route is not None
+    yield KubernetesServed(kubernetes_target(kube), kube.gateway.url)
+    metadata = {name: route["metadata"][name] for name in ("name", "labels", "annotations")}
+    kube.api.apply(HTTP_ROUTES, "default", {"metadata": metadata, "spec": route["spec"]})
+
+
+class KubernetesServed(Served):
+    """A Gateway whose users ask once a row: it splits requests."""
+
+    def ask(self, count: int) -> list[dict[str, Any]]:
+        answers: list[dict[str, Any]] = []
+        with httpx.Client(base_url=self.url) as client:
+            for number in range(count):
+                answer = client.post("/predict", json={"rows": [{**ROW, "flight": number}]})
+                assert answer.status_code == 200, answer.text
+                answers += answer.json()["predictions"]
+        return answers
+
+
+def kubernetes_target(kube: Cluster) -> KubernetesTarget:
+    settings = {
+        "namespace": "default",
+        "gateway": {"name": "public"},
+        "image": "model-server:1",
+        "command": [sys.executable, str(Path(__file__).with_name("shelf.py"))],
+        "options": ["--key-column", "flight"],
+        "env": {"MLFLOW_TRACKING_URI": "http://nowhere.invalid"},
+        "previous": "keep",
+        "timeout": "1 minute",
+    }
+    access = kube.access
+    extra = {"ca_cert": access.ca_file}
+    endpoint = ServingEndpoint("kubernetes", "flights", access.server, access.token, settings, extra)
+    return KubernetesTarget(endpoint, poll_seconds=0.05)
+
+
 @dataclass
 class SageMakerServed(Served):
     """An endpoint whose users ask once a row, from one minute to the next: CloudWatch counts whole ones."""
@@ -227,16 +281,13 @@ def test_a_smoke_test_predicts_with_the_candidate_and_changes_nothing(target: Se
 
 
 def test_a_candidate_is_brought_up_without_a_row_and_taken_down_by_its_rollout(served: Served) -> None:
-    for _ in range(200):
-        if served.target.deploy("r", SECOND).ready:
-            break
-        time.sleep(0.01)
-    assert served.target.deploy("r", SECOND).ready
+    until(lambda: served.target.deploy("r", SECOND), lambda found: found.ready)
     assert replace(served.target.traffic(), rollout_id=None) == Traffic(champion=FIRST)
     assert {answer["version"] for answer in served.ask(20)} == {"1"}
     assert served.target.roll_back("r") == Traffic(champion=FIRST)
     with pytest.raises(ModelRefused, match="there is no version 404"):
-        served.target.deploy("s", NEVER_TRAINED)
+        until(lambda: served.target.deploy("s", NEVER_TRAINED), lambda _: False)
+    assert served.target.roll_back("s") == Traffic(champion=FIRST)
 
 
 def test_a_candidate_that_cannot_be_served_is_refused_with_the_reason(target: ServingTarget) -> None:
@@ -300,7 +351,7 @@ def test_a_canary_takes_its_share_and_the_arms_add_up(served: Served) -> None:
 def test_a_shadow_sees_every_row_and_answers_none(served: Served) -> None:
     served.target.set_traffic("r", THIRD, mode="shadow", weight=0.0)
     assert {answer["version"] for answer in served.ask(50)} == {"1"}
-    seen = served.target.observe("r")
+    seen = served.observed("r", 50)
     assert seen.challenger is not None
     assert seen.challenger.rows == 50
     assert seen.disagreements in (0, None)  # None: the target compares no answers

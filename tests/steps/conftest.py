@@ -218,11 +218,13 @@ class MemoryServing:
     seen: dict[str, ArmObservation] = field(default_factory=dict)
     disagreements: int = 0
     broken: str | None = None
+    brought_up: set[str] = field(default_factory=set)
 
     def traffic(self) -> Traffic:
         return self.state
 
     def deploy(self, rollout_id: str, candidate: ModelRef) -> Deployment:
+        self.brought_up.add(rollout_id)
         return Deployment(True, "in memory")
 
     def smoke(self, candidate: ModelRef, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -253,6 +255,7 @@ class MemoryServing:
         return self.state
 
     def roll_back(self, rollout_id: str) -> Traffic:
+        self.brought_up.discard(rollout_id)
         if self.state.rollout_id == rollout_id:
             self.state = Traffic(champion=self.state.champion)
         return self.state

@@ -304,6 +304,17 @@ def test_a_model_the_server_cannot_load_is_a_failed_smoke_test(config, backends,
     assert "untrusted type my.Model" in verdict.reasons[0]
 
 
+def test_what_was_brought_up_for_a_rollout_without_a_stage_is_taken_down(
+    config, backends, make_run, registered
+):
+    registered(1)
+    run = make_run(50, dag="deploy")
+    rollout = take(config, run, backends)
+    backends.serving.deploy(rollout.id, rollout.candidate)
+    roll_back(RollBackRequest(config, run, rollout, ("the smoke test failed",)), backends)
+    assert backends.serving.brought_up == set()
+
+
 def test_a_rejection_has_its_person_and_reason(config, backends, make_run, registered):
     registered(1)
     run = make_run(50, dag="deploy")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from airflow_mlops.config.parts.base import Part
+from airflow_mlops.config.parts.deploy_target_kubernetes import KubernetesTargetConfig
 from airflow_mlops.config.parts.deploy_target_sagemaker import SageMakerTargetConfig
 from airflow_mlops.config.parts.target_modes import TargetMode
 
@@ -47,7 +48,11 @@ def _embedded_unless_said(value: Any) -> Any:
 
 
 Target = Annotated[
-    EmbeddedTargetConfig | BatchTargetConfig | SageMakerTargetConfig | InstalledTargetConfig,
+    EmbeddedTargetConfig
+    | BatchTargetConfig
+    | KubernetesTargetConfig
+    | SageMakerTargetConfig
+    | InstalledTargetConfig,
     Field(discriminator="type"),
     BeforeValidator(_embedded_unless_said),
 ]
