@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import json
 import math
-import random
 import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from random import Random
 from typing import Any
 from unittest.mock import patch
 
@@ -123,6 +123,7 @@ class StandIn:
     ends_badly: list[str] = field(default_factory=list)
     updates: list[dict[str, Any]] = field(default_factory=list)
     asked: set[str] = field(default_factory=set)
+    chance: Random = field(default_factory=lambda: Random(7))
     _clients: Aws | None = None
 
     def target(self, *, model: str = "flights", access: dict[str, Any] | None = None, **changed: Any) -> Any:
@@ -160,6 +161,7 @@ class StandIn:
         self.ends_badly.clear()
         self.updates.clear()
         self.looks = LOOKS
+        self.chance = Random(7)
 
     def next_change_fails(self, reason: str) -> None:
         """A creation that fails, or an update that SageMaker takes back."""
@@ -178,7 +180,7 @@ class StandIn:
         weights = {
             one["VariantName"]: one.get("CurrentWeight") or 0.0 for one in endpoint.production_variants
         }
-        variant = target or random.choices(list(weights), list(weights.values()))[0]
+        variant = target or self.chance.choices(list(weights), list(weights.values()))[0]
         models = {one["VariantName"]: one["ModelName"] for one in config.production_variants}
         for shadow in getattr(config, "shadow_production_variants", None) or ():
             with suppress(Refused):
