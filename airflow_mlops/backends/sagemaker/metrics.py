@@ -64,6 +64,8 @@ class Metrics:
         # What broke without an answer of HTTP (a timeout, a dead container) is a model error alone.
         failed = max(count["Invocation5XXErrors"], count["InvocationModelErrors"] - refused)
         errors = failed + refused if self.client_errors else failed
+        between = (found[_identified(index, "ModelLatency", stat)] for stat in _BETWEEN)
+        counted = tuple(round(math.fsum(values)) for values in between)
         latency = {stat: _seconds(index, stat, found) for stat in _PERCENTILES}
         return ArmObservation(
             version,
@@ -72,9 +74,7 @@ class Metrics:
             errors,
             latency_p50_seconds=latency["p50"],
             latency_p99_seconds=latency["p99"],
-            latencies=tuple(
-                round(math.fsum(found[_identified(index, "ModelLatency", stat)])) for stat in _BETWEEN
-            ),
+            latencies=counted if any(counted) else (),
         )
 
     def _fetched(
