@@ -124,7 +124,7 @@ def _airflow(words: list[str], reader: Path, repository: Path, monkeypatch: pyte
         assert asked["dag_id"] in known
     if asked.get("conn_type") is not None:
         kinds = {kind["connection-type"] for kind in get_provider_info()["connection-types"]}
-        assert asked["conn_type"] in kinds | {"http", "aws"}
+        assert asked["conn_type"] in kinds | {"http", "aws", "kubernetes"}
     if asked.get("conf") is not None:
         assert set(json.loads(asked["conf"])) <= {"window_start", "window_end", "reason", "version"}
 
@@ -210,10 +210,21 @@ def _pytest(words: list[str], reader: Path, repository: Path, monkeypatch: pytes
     assert "2 passed" in done.stdout
 
 
+def _kubectl(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is applied is in the repository, and of objects that are made in the namespace before it."""
+    if words[0] == "create":
+        assert words[1:] == ["namespace", "models"]
+        return
+    assert words[:2] == ["apply", "-f"]
+    for one in yaml.safe_load_all((repository / words[2]).read_text()):
+        assert one["metadata"]["namespace"] in ("models", "airflow")
+
+
 _TRIED: dict[str, Callable[[list[str], Path, Path, pytest.MonkeyPatch], None]] = {
     "airflow-mlops": _ours,
     "airflow": _airflow,
     "mlflow": _mlflow,
+    "kubectl": _kubectl,
     "make": _make,
     "pip": _pip,
     "curl": _curl,

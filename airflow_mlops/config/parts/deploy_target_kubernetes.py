@@ -25,8 +25,14 @@ class GatewayConfig(Part):
 class ResourcesConfig(Part):
     """What a pod asks for and may use, in Kubernetes' own units."""
 
-    requests: dict[str, str] = Field(default_factory=dict, examples=[{"cpu": "500m", "memory": "1Gi"}])
-    limits: dict[str, str] = Field(default_factory=dict, examples=[{"memory": "1Gi"}])
+    requests: dict[str, str] = Field(
+        default_factory=dict,
+        description="What a node must have free.",
+        examples=[{"cpu": "500m", "memory": "1Gi"}],
+    )
+    limits: dict[str, str] = Field(
+        default_factory=dict, description="What it may not go beyond.", examples=[{"memory": "1Gi"}]
+    )
 
 
 class KubernetesTargetConfig(Part):
@@ -39,7 +45,7 @@ class KubernetesTargetConfig(Part):
     namespace: KubernetesName | None = Field(
         None, description="Where the objects are made; by default the namespace of the connection's account."
     )
-    gateway: GatewayConfig
+    gateway: GatewayConfig = Field(description="The Gateway that takes the requests in.")
     hostname: str | None = Field(
         None, description="Host that callers name; by default every one.", examples=["flights.example.com"]
     )
@@ -58,7 +64,9 @@ class KubernetesTargetConfig(Part):
         1, ge=1, description="Pods of each version; null leaves their number to an autoscaler."
     )
     port: int = Field(8800, ge=1, le=65535, description="Port of the pods and Services.")
-    resources: ResourcesConfig = Field(default_factory=ResourcesConfig)
+    resources: ResourcesConfig = Field(
+        default_factory=ResourcesConfig, description="What each pod asks for and may use."
+    )
     service_account: KubernetesName | None = Field(
         None, description="Account of the pods; by default the namespace's, without its token."
     )
