@@ -163,7 +163,7 @@ def running(
             start_new_session=True,
         )
     try:
-        end = time.monotonic() + 120
+        end = time.monotonic() + 180
         while True:
             with contextlib.suppress(httpx.TransportError):
                 if httpx.get(ready).status_code == 200:
@@ -476,7 +476,7 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        tracking_uri = stack.enter_context(mlflow_server(folder / "mlflow"))
+        tracking_uri = stack.enter_context(mlflow_server(folder / "mlflow", start_timeout_seconds=180))
         register(tracking_uri, estimator, frame, 2)
         mine = stack.enter_context(ours(tracking_uri, folder))
         servers = [mine]
