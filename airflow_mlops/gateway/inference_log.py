@@ -8,33 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import threading
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Protocol
 
-from airflow_mlops.backends.raw_segment import (
-    FORMAT,
-    RawCall,
-    RawRequest,
-    SegmentHead,
-    first_frame,
-    request_frame,
-)
-from airflow_mlops.core.inference_files import RAW, segment_id
+from airflow_mlops.backends.raw_segment import RawCall, RawRequest, request_frame
+from airflow_mlops.core.inference_files import RAW
 from airflow_mlops.core.values import Role, RolloutMode
 from airflow_mlops.exceptions import StoreUnavailable
+from airflow_mlops.gateway.log_budget import LogBudget
+from airflow_mlops.gateway.log_segment import LogSegment
 from airflow_mlops.gateway.rows import Rows
 from airflow_mlops.gateway.settings import LogLimits
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
-_MEASURE_SECONDS = 30.0
 # Whoever is alive has closed a segment long before it is so many times as old as it may get.
 _DEAD_AFTER = 10
 # What a call weighs in memory beside its body: an estimate, on the safe side.
@@ -98,8 +90,8 @@ class InferenceLogWriter:
         self._changed = threading.Condition()
         self._writing = threading.Lock()
         self._stopping = False
-        self._segments: dict[tuple[str, int], _Segment] = {}
-        self._budget = _Budget(folder, self._limits.budget_bytes)
+        self._segments: dict[tuple[str, int], LogSegment] = {}
+        self._budget = LogBudget(folder, self._limits.budget_bytes)
         self._thread = threading.Thread(target=self._run, name="inference-log", daemon=True)
 
     @property
@@ -220,11 +212,13 @@ class InferenceLogWriter:
         del waiting[:taken]
         return rows
 
-    def _segment(self, call: LoggedCall) -> _Segment:
+    def _segment(self, call: LoggedCall) -> LogSegment:
         key = _segment_key(call)
         segment = self._segments.get(key)
         if segment is None or segment.closed:
-            segment = _Segment(self._folder / RAW, self._model, call)
+            segment = LogSegment(
+                self._folder / RAW, self._model, call.rows.source.signature, call.received_at
+            )
             self._segments[key] = segment
         return segment
 
@@ -244,95 +238,6 @@ class InferenceLogWriter:
             f"{self.problem}. {sum(len(call.rows) for call in self._calls)} rows wait in memory; free or "
             "remount the disk."
         )
-
-
-class _Segment:
-    """One growing file. A write that fails is taken back, so that nothing stands after half a frame."""
-
-    def __init__(self, folder: Path, model: str, call: LoggedCall) -> None:
-        # Kept, since segments are found by its identity, which another could otherwise have after it.
-        self._signature = signature = call.rows.source.signature
-        head = SegmentHead(
-            FORMAT, model, dict(signature.columns), signature.key_column, signature.time_column
-        )
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / f"{segment_id(call.received_at, uuid.uuid4().hex[:12])}.open"
-        self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
-        self._size = 0
-        self.closed = False
-        self.opened_at = time.monotonic()
-        self._write(first_frame(head))
-
-    def append(self, frames: bytes, limit: int) -> None:
-        """Write whole frames; the segment is closed when it is as long as the limit."""
-        self._write(frames)
-        if self._size >= limit:
-            self.close()
-
-    def sync(self) -> None:
-        if not self.closed:
-            os.fsync(self._file)
-
-    def close(self) -> None:
-        """Hand it over to compaction."""
-        if self.closed:
-            return
-        self.closed = True
-        try:
-            os.fsync(self._file)
-        finally:
-            os.close(self._file)
-        self._path.rename(self._path.with_suffix(".log"))
-
-    def _write(self, data: bytes) -> None:
-        left = memoryview(data)
-        try:
-            while left:
-                left = left[os.write(self._file, left) :]
-        except OSError:
-            self.closed = True
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._file, self._size)
-            os.close(self._file)
-            with contextlib.suppress(OSError):
-                self._path.rename(self._path.with_suffix(".log"))
-            raise
-        self._size += len(data)
-
-
-class _Budget:
-    """How much of the disk the log holds. Compaction frees some of it in another process, so it is measured
-    anew from time to time."""
-
-    def __init__(self, folder: Path, limit: int) -> None:
-        self._folder = folder
-        self._limit = limit
-        self._measured_at = -math.inf
-        self.used = 0
-
-    def allows(self, size: int) -> bool:
-        now = time.monotonic()
-        if now - self._measured_at > (_MEASURE_SECONDS if self.used + size <= self._limit else 1.0):
-            self._measured_at = now
-            self.used = _bytes_below(self._folder)
-        return self.used + size <= self._limit
-
-    def exceeded(self) -> str:
-        return (
-            f"The inference log below {self._folder} holds {self.used / 1024**2:.0f} MiB, as much as "
-            "--log-budget allows, so new rows are dropped. Raise it, remove old days, or let "
-            "--log-keep-days do that."
-        )
-
-
-def _bytes_below(folder: Path) -> int:
-    total = 0
-    for parent, _, files in os.walk(folder):
-        for name in files:
-            # One that compaction has just removed weighs nothing.
-            with contextlib.suppress(OSError):
-                total += (Path(parent) / name).stat().st_size
-    return total
 
 
 def _by_request(calls: Sequence[LoggedCall]) -> list[list[LoggedCall]]:

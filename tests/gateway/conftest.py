@@ -105,9 +105,9 @@ class Running:
         self.wait(lambda: self.http.get("/ready").status_code == 200)
 
     def wait(self, done: Callable[[], bool]) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while not done():
-            assert time.monotonic() < end, "it did not come about in 10 seconds"
+            assert time.monotonic() < end, "it did not come about in 30 seconds"
             time.sleep(0.01)
 
     def predict(self, *rows: dict[str, Any], **options: Any) -> httpx.Response:

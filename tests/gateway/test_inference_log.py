@@ -227,7 +227,7 @@ def test_a_log_that_holds_its_budget_drops_and_says_what_to_do_and_goes_on_with_
     assert "--log-budget" in str(log.problem)
     large.unlink()
     now = time.monotonic() + 5
-    monkeypatch.setattr("airflow_mlops.gateway.inference_log.time.monotonic", lambda: now)
+    monkeypatch.setattr("airflow_mlops.gateway.log_budget.time.monotonic", lambda: now)
     log.add(call(rows=2))
     log.flush()
     assert (counted.rows["written"], log.problem) == (2, None)
