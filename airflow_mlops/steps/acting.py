@@ -168,12 +168,11 @@ class Acting:
 
 def _no_effect(act: Act, world: World) -> str:
     name, traffic = world.model, world.traffic
-    again = "it is recorded as intended and a retry will finish it"
     match act:
         case rules.Serve():
             return (
                 f"the server was told to serve {name} version {act.version} but says it serves "
-                f"{traffic.champion}; {again}"
+                f"{traffic.champion}; it is recorded as intended and a retry will finish it"
             )
         case rules.CloseStage():
             return (
@@ -183,7 +182,7 @@ def _no_effect(act: Act, world: World) -> str:
         case rules.PointAlias():
             return (
                 f"the alias champion of {name} was set to version {act.version} but the registry says "
-                f"{world.champion}; {again}"
+                f"{world.champion}; it is recorded as intended and a retry will finish it"
             )
         case _:
             return f"{act} has no effect, or somebody undoes it; a retry will try again"
