@@ -19,15 +19,16 @@ from airflow_mlops.backends.base import ServingEndpoint
 from airflow_mlops.backends.partition_file import footer
 from airflow_mlops.backends.serving_batch import BatchTarget
 from airflow_mlops.config.load import load_model
+from airflow_mlops.config.parts.deploy_targets import BatchTargetConfig
 from airflow_mlops.core.ledger import Entry
-from airflow_mlops.core.values import ModelRef, Rollout, RunInfo, RunKey, RunRef, Traffic
+from airflow_mlops.core.values import ModelRef, RunInfo, RunKey, Traffic
 from airflow_mlops.core.windows import Window, WindowSources
 from airflow_mlops.exceptions import DataRefused, ModelRefused, StoreUnavailable
 from airflow_mlops.steps.catalog import dump_request, run_step
 from airflow_mlops.steps.choose_partitions import choose_partitions
 from airflow_mlops.steps.collect import collect
 from airflow_mlops.steps.drift import drift
-from airflow_mlops.steps.evaluate import evaluate
+from airflow_mlops.steps.evaluate import SMOKE_FILE, evaluate
 from airflow_mlops.steps.performance import performance
 from airflow_mlops.steps.promote import promote
 from airflow_mlops.steps.requests import (
@@ -39,11 +40,14 @@ from airflow_mlops.steps.requests import (
     ScoreRequest,
     SnapshotRequest,
     StageRequest,
+    TakeChallengerRequest,
     TrainRequest,
 )
 from airflow_mlops.steps.score import score
+from airflow_mlops.steps.smoke_serve import smoke_serve
 from airflow_mlops.steps.snapshot import snapshot
 from airflow_mlops.steps.stage import judge_stage, open_stage
+from airflow_mlops.steps.take_challenger import take_challenger
 from airflow_mlops.steps.train import train
 
 UTC = timezone.utc
@@ -403,30 +407,50 @@ def test_steps_run_on_plain_json(scored_by, versions, backends):
     assert run_step("score", request, backends)["rows"] == 60
 
 
-def test_a_batch_models_rollout_is_judged_by_what_its_scoring_has_shown(scored_by, versions, backends, root):
-    tracking = backends.tracking
+def test_a_batch_model_is_rolled_out_by_what_its_scoring_has_shown(scored_by, versions, backends, root):
+    tracking, soon = backends.tracking, datetime.now(UTC) + timedelta(hours=1)
     backends.serving = BatchTarget(ServingEndpoint("batch", "churn"), backends.store, tracking)
-    tracking.set_alias("churn", "challenger", "2")
+    registered_challenger(backends, versions["2"])
     config = scored_by(shadow_share=1)
-    limits = {"shadow": config.deploy.shadow.model_copy(update={"minimum_requests": 50})}
-    config = config.model_copy(update={"deploy": config.deploy.model_copy(update=limits)})
-    soon = datetime.now(UTC) + timedelta(hours=1)
-    deploying = RunInfo(RunKey("churn.deploy", "d1"), "asset", WindowSources(run_after=soon), soon)
-    rollout = Rollout("churn-v2", ModelRef("churn", "2"), ModelRef("churn", "1"), RunRef("run-t2", "uri"))
-    stage = StageRequest(config, deploying, rollout, "shadow", 0.0)
-
-    ran(config, scoring(run_id="before"), backends)
-    open_stage(stage, backends)
-    assert judge_stage(stage, backends).reasons == ("0 of 50 rows",), (
-        "rows from before the stage do not count"
+    deploy = config.deploy.model_copy(
+        update={
+            "target": BatchTargetConfig(type="batch"),
+            "strategy": "shadow",
+            "shadow": config.deploy.shadow.model_copy(update={"minimum_requests": 50}),
+        }
     )
+    config = config.model_copy(update={"deploy": deploy})
+    deploying = RunInfo(RunKey("churn.deploy", "d1"), "asset", WindowSources(run_after=soon), soon)
+
+    rollout = take_challenger(TakeChallengerRequest(config, deploying), backends)
+    assert (rollout.candidate.version, rollout.champion.version) == ("2", "1")
+    assert smoke_serve(RolloutRequest(config, deploying, rollout), backends).outcome == "pass"
+    ran(config, scoring(run_id="before"), backends)
+    stage = StageRequest(config, deploying, rollout, "shadow", 0.0)
+    open_stage(stage, backends)
+    early = judge_stage(stage, backends)
+    assert (early.outcome, early.reasons[0][:12]) == ("inconclusive", "0 of 50 rows")
     ran(config, replace(scoring(run_id="after"), now=soon), backends)
     verdict = judge_stage(stage, backends)
     assert verdict.outcome == "pass", verdict.reasons
-    assert any("0 of 60 rows failed" in reason for reason in verdict.reasons)
+    assert any("of 60 rows" in reason for reason in verdict.reasons), verdict.reasons
 
-    promote(RolloutRequest(config, deploying, rollout), backends)
+    later = replace(deploying, now=soon + timedelta(minutes=1))
+    promote(RolloutRequest(config, later, rollout), backends)
     assert tracking.alias("churn", "champion").version == "2"
     assert backends.serving.traffic() == Traffic(ModelRef("churn", "2"))
     ran(config, scoring(run_id="next"), backends)
     assert set(everything(root)["model_version"]) == {"2"}
+
+
+def registered_challenger(backends, model):
+    """Version 2 as its training run leaves it: registered, with an alias and the rows of the smoke test."""
+    backends.tracking.set_alias("churn", "challenger", "2")
+    rows = [{"age": 0.5, "spend": 1.0, "plan": "pro"}, {"age": -1.5, "spend": 0.0, "plan": "free"}]
+    smoke = {"rows": rows, "predictions": model.predict(pd.DataFrame(rows)).tolist()}
+    backends.tracking.log_file("run-t2", SMOKE_FILE, json.dumps(smoke).encode())
+    backends.ledger.append(
+        Entry(
+            "churn", "registered", "2", START, "churn.train", "t2", version="2", data={"role": "challenger"}
+        )
+    )
