@@ -15,7 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from airflow_mlops.backends.base import ServingEndpoint
+from airflow_mlops.backends.base import Endpoints, ServingEndpoint
+from airflow_mlops.backends.catalog import connect
 from airflow_mlops.backends.partition_file import footer
 from airflow_mlops.backends.serving_batch import BatchTarget
 from airflow_mlops.config.load import load_model
@@ -454,3 +455,61 @@ def registered_challenger(backends, model):
             "churn", "registered", "2", START, "churn.train", "t2", version="2", data={"role": "challenger"}
         )
     )
+
+
+def test_the_sample_goes_where_the_inference_log_is_kept(scored_by, versions, backends, root, tmp_path):
+    elsewhere = connect(Endpoints(store=str(root), inference_log=str(tmp_path / "logs")))
+    backends.predictions = elsewhere.predictions
+    ran(scored_by(), scoring(40, 41), backends)
+    assert not (root / "inference").exists()
+    window = Window(START, START + 99 * DAY)
+    assert len(elsewhere.inference_log.read("churn", window)) == 20
+
+
+def test_several_classes_are_written_as_the_best_one_and_the_probability_of_each(
+    scored_by, versions, backends, root, monkeypatch
+):
+    chances = np.array([0.2, 0.5, 0.3])
+    monkeypatch.setattr(type(versions["1"]), "predict", lambda self, rows: np.tile(chances, (len(rows), 1)))
+    config = scored_by().model_copy(update={"task": "multiclass_classification"})
+    ran(config, scoring(40, 41), backends)
+    found = written(root, "02-10")
+    assert found["prediction"].tolist() == [1] * 20
+    assert found[["probability_0", "probability_1", "probability_2"]].iloc[0].tolist() == [0.2, 0.5, 0.3]
+
+
+def test_whole_numbers_with_holes_keep_their_type_and_their_version_in_pieces(
+    scored_by, versions, backends, root
+):
+    rows = pd.concat([rows_of(root, 40, 41)] * 100, ignore_index=True)
+    rows["visits"] = pd.array([None if index == 1_500 else index for index in range(len(rows))], "Int64")
+    rows["id"] = np.arange(len(rows))
+    (root / "many").mkdir()
+    rows.to_parquet(root / "many" / "all.parquet")
+    found = []
+    for number, size in enumerate((1_000, 100_000)):
+        source = {"type": "parquet", "path": "many/*.parquet"}
+        config = scored_by(source=source, keep=["visits"], chunk_rows=size)
+        found.append(ran(config, scoring(40, 41, run_id=f"s{number}"), backends).partitions[0].data_version)
+        path = root / "predictions/churn/date=2024-02-10/predictions.parquet"
+        assert str(pq.read_schema(path).field("visits").type) == "int64"
+        assert written(root, "02-10")["visits"].isna().sum() == 1
+    assert found[0] == found[1]
+
+
+def test_a_column_that_changes_its_type_in_mid_partition_is_named(
+    scored_by, versions, backends, tmp_path, monkeypatch
+):
+    (tmp_path / "mixed.py").write_text(
+        "import pandas\n"
+        "def rows(start, end):\n"
+        "    for value in (1, 'two'):\n"
+        "        yield pandas.DataFrame({'id': ['a'], 'at': [start], 'age': [0.0], 'spend': [0.0],\n"
+        "            'plan': ['pro'], 'visits': [value]})\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    config = scored_by(source={"type": "python", "callable": "mixed:rows"}, keep=["visits"])
+    with pytest.raises(
+        DataRefused, match="column 'visits' is int64 in the partition's first rows and string"
+    ):
+        ran(config, scoring(40, 41), backends)
