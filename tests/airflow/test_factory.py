@@ -107,6 +107,25 @@ def test_the_dags_hand_over_by_assets_named_after_the_model(model_yaml):
     assert dags["rain.deploy"].get_task("announce_champion").outlets == [Asset("rain/champion")]
 
 
+def test_a_model_that_is_scored_gets_a_dag_that_hands_its_predictions_on(model_yaml):
+    schedule = "{assets: [raw/rain, rain/champion]}"
+    dags = load_file(
+        model_yaml(
+            more=f"deploy: {{target: {{type: batch}}, strategy: direct}}\nscore: {{schedule: {schedule}}}\n"
+        )
+    )
+    score = dags["rain.score"]
+    assert edges(score) == {
+        "choose_partitions": set(),
+        "score": {"choose_partitions"},
+        "announce_predictions": {"score"},
+    }
+    assert score.get_task("announce_predictions").outlets == [Asset("rain/predictions")]
+    assert score.get_task("announce_predictions").backfills is True
+    assert set(score.timetable.asset_condition.objects) == {Asset("raw/rain"), Asset("rain/champion")}
+    assert list(score.params) == ["window_start", "window_end", "reason"]
+
+
 def test_a_cron_gives_runs_a_real_interval_in_the_zone_of_the_yaml(model_yaml):
     from airflow.serialization.encoders import coerce_to_core_timetable
 

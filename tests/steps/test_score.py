@@ -15,19 +15,21 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from airflow_mlops.backends.base import ServingEndpoint
+from airflow_mlops.backends.base import Endpoints, ServingEndpoint
+from airflow_mlops.backends.catalog import connect
 from airflow_mlops.backends.partition_file import footer
 from airflow_mlops.backends.serving_batch import BatchTarget
 from airflow_mlops.config.load import load_model
+from airflow_mlops.config.parts.deploy_targets import BatchTargetConfig
 from airflow_mlops.core.ledger import Entry
-from airflow_mlops.core.values import ModelRef, Rollout, RunInfo, RunKey, RunRef, Traffic
+from airflow_mlops.core.values import ModelRef, RunInfo, RunKey, Traffic
 from airflow_mlops.core.windows import Window, WindowSources
 from airflow_mlops.exceptions import DataRefused, ModelRefused, StoreUnavailable
 from airflow_mlops.steps.catalog import dump_request, run_step
 from airflow_mlops.steps.choose_partitions import choose_partitions
 from airflow_mlops.steps.collect import collect
 from airflow_mlops.steps.drift import drift
-from airflow_mlops.steps.evaluate import evaluate
+from airflow_mlops.steps.evaluate import SMOKE_FILE, evaluate
 from airflow_mlops.steps.performance import performance
 from airflow_mlops.steps.promote import promote
 from airflow_mlops.steps.requests import (
@@ -39,11 +41,14 @@ from airflow_mlops.steps.requests import (
     ScoreRequest,
     SnapshotRequest,
     StageRequest,
+    TakeChallengerRequest,
     TrainRequest,
 )
 from airflow_mlops.steps.score import score
+from airflow_mlops.steps.smoke_serve import smoke_serve
 from airflow_mlops.steps.snapshot import snapshot
 from airflow_mlops.steps.stage import judge_stage, open_stage
+from airflow_mlops.steps.take_challenger import take_challenger
 from airflow_mlops.steps.train import train
 
 UTC = timezone.utc
@@ -403,30 +408,108 @@ def test_steps_run_on_plain_json(scored_by, versions, backends):
     assert run_step("score", request, backends)["rows"] == 60
 
 
-def test_a_batch_models_rollout_is_judged_by_what_its_scoring_has_shown(scored_by, versions, backends, root):
-    tracking = backends.tracking
+def test_a_batch_model_is_rolled_out_by_what_its_scoring_has_shown(scored_by, versions, backends, root):
+    tracking, soon = backends.tracking, datetime.now(UTC) + timedelta(hours=1)
     backends.serving = BatchTarget(ServingEndpoint("batch", "churn"), backends.store, tracking)
-    tracking.set_alias("churn", "challenger", "2")
+    registered_challenger(backends, versions["2"])
     config = scored_by(shadow_share=1)
-    limits = {"shadow": config.deploy.shadow.model_copy(update={"minimum_requests": 50})}
-    config = config.model_copy(update={"deploy": config.deploy.model_copy(update=limits)})
-    soon = datetime.now(UTC) + timedelta(hours=1)
-    deploying = RunInfo(RunKey("churn.deploy", "d1"), "asset", WindowSources(run_after=soon), soon)
-    rollout = Rollout("churn-v2", ModelRef("churn", "2"), ModelRef("churn", "1"), RunRef("run-t2", "uri"))
-    stage = StageRequest(config, deploying, rollout, "shadow", 0.0)
-
-    ran(config, scoring(run_id="before"), backends)
-    open_stage(stage, backends)
-    assert judge_stage(stage, backends).reasons == ("0 of 50 rows",), (
-        "rows from before the stage do not count"
+    deploy = config.deploy.model_copy(
+        update={
+            "target": BatchTargetConfig(type="batch"),
+            "strategy": "shadow",
+            "shadow": config.deploy.shadow.model_copy(update={"minimum_requests": 50}),
+        }
     )
+    config = config.model_copy(update={"deploy": deploy})
+    deploying = RunInfo(RunKey("churn.deploy", "d1"), "asset", WindowSources(run_after=soon), soon)
+
+    rollout = take_challenger(TakeChallengerRequest(config, deploying), backends)
+    assert (rollout.candidate.version, rollout.champion.version) == ("2", "1")
+    assert smoke_serve(RolloutRequest(config, deploying, rollout), backends).outcome == "pass"
+    ran(config, scoring(run_id="before"), backends)
+    stage = StageRequest(config, deploying, rollout, "shadow", 0.0)
+    open_stage(stage, backends)
+    early = judge_stage(stage, backends)
+    assert (early.outcome, early.reasons[0][:12]) == ("inconclusive", "0 of 50 rows")
     ran(config, replace(scoring(run_id="after"), now=soon), backends)
     verdict = judge_stage(stage, backends)
     assert verdict.outcome == "pass", verdict.reasons
-    assert any("0 of 60 rows failed" in reason for reason in verdict.reasons)
+    assert any("of 60 rows" in reason for reason in verdict.reasons), verdict.reasons
 
-    promote(RolloutRequest(config, deploying, rollout), backends)
+    later = replace(deploying, now=soon + timedelta(minutes=1))
+    promote(RolloutRequest(config, later, rollout), backends)
     assert tracking.alias("churn", "champion").version == "2"
     assert backends.serving.traffic() == Traffic(ModelRef("churn", "2"))
     ran(config, scoring(run_id="next"), backends)
     assert set(everything(root)["model_version"]) == {"2"}
+
+
+def registered_challenger(backends, model):
+    """Version 2 as its training run leaves it: registered, with an alias and the rows of the smoke test."""
+    backends.tracking.set_alias("churn", "challenger", "2")
+    rows = [{"age": 0.5, "spend": 1.0, "plan": "pro"}, {"age": -1.5, "spend": 0.0, "plan": "free"}]
+    smoke = {"rows": rows, "predictions": model.predict(pd.DataFrame(rows)).tolist()}
+    backends.tracking.log_file("run-t2", SMOKE_FILE, json.dumps(smoke).encode())
+    backends.ledger.append(
+        Entry(
+            "churn", "registered", "2", START, "churn.train", "t2", version="2", data={"role": "challenger"}
+        )
+    )
+
+
+def test_the_sample_goes_where_the_inference_log_is_kept(scored_by, versions, backends, root, tmp_path):
+    elsewhere = connect(Endpoints(store=str(root), inference_log=str(tmp_path / "logs")))
+    backends.predictions = elsewhere.predictions
+    ran(scored_by(), scoring(40, 41), backends)
+    assert not (root / "inference").exists()
+    window = Window(START, START + 99 * DAY)
+    assert len(elsewhere.inference_log.read("churn", window)) == 20
+
+
+def test_several_classes_are_written_as_the_best_one_and_the_probability_of_each(
+    scored_by, versions, backends, root, monkeypatch
+):
+    chances = np.array([0.2, 0.5, 0.3])
+    monkeypatch.setattr(type(versions["1"]), "predict", lambda self, rows: np.tile(chances, (len(rows), 1)))
+    config = scored_by().model_copy(update={"task": "multiclass_classification"})
+    ran(config, scoring(40, 41), backends)
+    found = written(root, "02-10")
+    assert found["prediction"].tolist() == [1] * 20
+    assert found[["probability_0", "probability_1", "probability_2"]].iloc[0].tolist() == [0.2, 0.5, 0.3]
+
+
+def test_whole_numbers_with_holes_keep_their_type_and_their_version_in_pieces(
+    scored_by, versions, backends, root
+):
+    rows = pd.concat([rows_of(root, 40, 41)] * 100, ignore_index=True)
+    rows["visits"] = pd.array([None if index == 1_500 else index for index in range(len(rows))], "Int64")
+    rows["id"] = np.arange(len(rows))
+    (root / "many").mkdir()
+    rows.to_parquet(root / "many" / "all.parquet")
+    found = []
+    for number, size in enumerate((1_000, 100_000)):
+        source = {"type": "parquet", "path": "many/*.parquet"}
+        config = scored_by(source=source, keep=["visits"], chunk_rows=size)
+        found.append(ran(config, scoring(40, 41, run_id=f"s{number}"), backends).partitions[0].data_version)
+        path = root / "predictions/churn/date=2024-02-10/predictions.parquet"
+        assert str(pq.read_schema(path).field("visits").type) == "int64"
+        assert written(root, "02-10")["visits"].isna().sum() == 1
+    assert found[0] == found[1]
+
+
+def test_a_column_that_changes_its_type_in_mid_partition_is_named(
+    scored_by, versions, backends, tmp_path, monkeypatch
+):
+    (tmp_path / "mixed.py").write_text(
+        "import pandas\n"
+        "def rows(start, end):\n"
+        "    for value in (1, 'two'):\n"
+        "        yield pandas.DataFrame({'id': ['a'], 'at': [start], 'age': [0.0], 'spend': [0.0],\n"
+        "            'plan': ['pro'], 'visits': [value]})\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    config = scored_by(source={"type": "python", "callable": "mixed:rows"}, keep=["visits"])
+    with pytest.raises(
+        DataRefused, match="column 'visits' is int64 in the partition's first rows and string"
+    ):
+        ran(config, scoring(40, 41), backends)
