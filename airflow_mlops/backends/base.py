@@ -33,6 +33,8 @@ from airflow_mlops.core.windows import Window
 if TYPE_CHECKING:
     import pandas as pd
 
+    from airflow_mlops.backends.prometheus import Prometheus
+
 
 class ObjectStore(Protocol):
     """Named bytes. Keys are relative, with ``/`` between parts. All raise ``StoreUnavailable``."""
@@ -222,10 +224,32 @@ class ServingEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class PrometheusEndpoint:
+    """A Prometheus, or another program that answers its queries (Thanos, Mimir, VictoriaMetrics).
+
+    ``token`` is a bearer token; ``login`` and ``password`` are for basic auth. ``ca_file`` holds the
+    authorities to trust instead of the system's, ``certificate_file`` and ``key_file`` what the client shows
+    of itself. ``headers`` go with each query, such as ``X-Scope-OrgID`` of a tenant.
+    """
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+    verify: bool = True
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoints:
     """Where the backends of a run are. Secrets are filled in by the hooks and never written to a file.
 
-    ``inference_log`` is the model server's ``--log``, where it has one.
+    ``inference_log`` is the model server's ``--log``, where it has one. ``prometheus`` is by the id of the
+    Airflow connection that the YAML names.
     """
 
     store: str
@@ -233,6 +257,7 @@ class Endpoints:
     tracking_token: str | None = None
     serving: ServingEndpoint | None = None
     inference_log: str | None = None
+    prometheus: Mapping[str, PrometheusEndpoint] = field(default_factory=dict)
 
 
 class Backends(Protocol):
@@ -271,3 +296,5 @@ class Backends(Protocol):
     def explainer(self, method: str) -> Explainer: ...
 
     def drift_detector(self) -> DriftDetector: ...
+
+    def prometheus(self, conn_id: str) -> Prometheus: ...

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_mlops.backends.base import (
@@ -34,6 +34,9 @@ from airflow_mlops.core.metrics import AS_IT_IS, Scoring
 from airflow_mlops.core.tuning import SearchPlan
 from airflow_mlops.core.values import TaskKind
 from airflow_mlops.exceptions import ConfigError, MissingExtra
+
+if TYPE_CHECKING:
+    from airflow_mlops.backends.prometheus import Prometheus
 
 ENTRY_POINTS = "airflow_mlops.backends"
 
@@ -90,6 +93,7 @@ PARTS: Mapping[str, Part] = {
     "tracking.mlflow": Part(f"{_HERE}.tracking_mlflow:MlflowTracking", ("mlflow", "skops"), "mlflow"),
     "serving.embedded": Part(f"{_HERE}.serving_embedded:EmbeddedTarget"),
     "serving.sagemaker": Part(f"{_HERE}.serving_sagemaker:SageMakerTarget", ("boto3",), "sagemaker"),
+    "monitoring.prometheus": Part(f"{_HERE}.prometheus:Prometheus"),
 }
 
 
@@ -208,6 +212,14 @@ class ConnectedBackends:
     def drift_detector(self) -> DriftDetector:
         detector: DriftDetector = load_part("drift_detector.evidently")()
         return detector
+
+    def prometheus(self, conn_id: str) -> Prometheus:
+        """The Prometheus of an Airflow connection."""
+        endpoint = self.endpoints.prometheus.get(conn_id)
+        if endpoint is None:
+            raise ConfigError(f"no Prometheus is set; fill in the Airflow connection {conn_id}")
+        prometheus: Prometheus = load_part("monitoring.prometheus")(endpoint)
+        return prometheus
 
 
 def _store_folder(store: str) -> Path:
