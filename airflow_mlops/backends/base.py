@@ -207,6 +207,12 @@ class InferenceLog(Protocol):
         """Rows with event time in the window. Always has ``request_id``, ``key``, ``event_time``,
         ``received_at``, ``version``, ``role``, ``prediction`` and the features."""
 
+    def of_rollout(
+        self, model: str, rollout_id: str, since: datetime, columns: Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """Rows of one rollout, received since a moment and in that order, whatever their event time. Has the
+        log's own columns, and ``columns``."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServingEndpoint:

@@ -15,6 +15,7 @@ from airflow_mlops.exceptions import BackendUnavailable, RolloutRefused
 from airflow_mlops.steps.decided import standing_now
 from airflow_mlops.steps.record import entry, record_verdict
 from airflow_mlops.steps.requests import StageOpened, StageRequest
+from airflow_mlops.steps.stage_evidence import with_evidence
 
 _ROUNDING = 1e-6
 
@@ -67,6 +68,7 @@ def judge_stage(
         now=request.run.now,
         earlier=earlier_stages(request, backends) if earlier is None else earlier,
     )
+    verdict = with_evidence(request, observation, verdict, backends)
     if verdict.outcome != "inconclusive":
         record_stage(request, verdict, backends, observation)
     return verdict

@@ -21,6 +21,7 @@ from airflow_mlops.exceptions import BackendUnavailable, MlopsError
 from airflow_mlops.hooks.backends import connect_backends
 from airflow_mlops.steps.requests import StageRequest
 from airflow_mlops.steps.stage import earlier_stages, judge_stage, record_hold, record_stage
+from airflow_mlops.steps.stage_evidence import is_look_due
 from airflow_mlops.triggers.events import Trigger, error_event, event, other_release_event
 
 
@@ -50,7 +51,12 @@ class StageWatch:
 
     def connect(self) -> Backends:
         """The backends that ``look`` needs; connections are resolved here, in the process that looks."""
-        return connect_backends(self.request.config, needs_serving=True)
+        return connect_backends(self.request.config, needs_serving=True, needs_metrics=True)
+
+    def is_look_due(self, backends: Backends, now: datetime) -> bool:
+        """Whether the labels are to be looked at again. That reads the model's own data source, so a task
+        does it, in the model's own Python, and not whoever watches."""
+        return is_look_due(self.request, backends, now)
 
     def look(self, backends: Backends, now: datetime) -> Waited:
         """Judge once. An endpoint that cannot be reached is looked at again until the deadline, and then
@@ -98,8 +104,9 @@ class RolloutStageTrigger(Trigger):
         return cls(request=request, since=watch.since.isoformat(), poll_interval=poll_interval)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event: ``{"verdict": ...}``, ``{"error": ..., "retry": ...}``, or where the stage is held from
-        now on ``{"held": ..., "watch": ...}``: then the task says so and defers to this watch again.
+        """One event: ``{"verdict": ...}``, ``{"error": ..., "retry": ...}``, ``{"look": true}`` when the task
+        is to look at the labels again, or where the stage is held from now on ``{"held": ..., "watch":
+        ...}``: then the task says so and defers to this watch again.
 
         It sleeps before the first look: the operator has just looked, and a task that is resumed within
         moments of its deferral can be marked failed (https://github.com/apache/airflow/issues/67287).
@@ -116,6 +123,9 @@ class RolloutStageTrigger(Trigger):
                     break
                 if await asyncio.to_thread(watch.is_first_hold, waited, backends, now):
                     yield event({"held": verdict_json(waited.verdict), "watch": self.serialize()[1]})
+                    return
+                if await asyncio.to_thread(watch.is_look_due, backends, now):
+                    yield event({"look": True})
                     return
         except MlopsError as error:
             yield error_event(error)
