@@ -60,7 +60,7 @@ def _look(request: StageRequest, quality: Quality, labels: Labels, backends: Bac
         at_weight = (rows["mode"] == "canary") & ((rows["weight"] - request.weight).abs() < 1e-9)
         split, moved, keys = _arms(rows[at_weight])
     if not len(pairs) and not len(split):
-        return QualityLook(request.run.now)
+        return QualityLook(request.run.now, moved=moved, keys=keys)
     landed = landed_labels(config, labels, _window(pairs, split), backends)
     found = (
         _of_pairs(pairs, landed, quality.metric, config, backends),
@@ -95,10 +95,10 @@ def _pairs(shadowed: pd.DataFrame) -> pd.DataFrame:
 def _arms(rows: pd.DataFrame) -> tuple[pd.DataFrame, int, int]:
     """Rows of a split, the first of each key; the keys that both versions answered, which are left out; and
     all keys. Rows that the champion answered because the challenger failed on them are of neither."""
-    failed = rows.loc[(rows["role"] == "challenger") & rows["error"].notna(), ["request_id", "key"]]
-    failing = set(failed.itertuples(index=False, name=None))
-    own = [pair not in failing for pair in rows[["request_id", "key"]].itertuples(index=False, name=None)]
-    firsts = rows[own & rows["error"].isna()].drop_duplicates(["role", "key"])
+    on = ["request_id", "key"]
+    failed = rows.loc[(rows["role"] == "challenger") & rows["error"].notna(), on].drop_duplicates()
+    joined = rows.merge(failed.assign(failed=True), on=on, how="left")
+    firsts = joined[joined["failed"].isna() & joined["error"].isna()].drop_duplicates(["role", "key"])
     seen = firsts["key"].value_counts()
     moved = seen.index[seen > 1]
     return firsts[~firsts["key"].isin(moved)], len(moved), len(seen)
