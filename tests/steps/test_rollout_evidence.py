@@ -85,7 +85,7 @@ class Server:
             scores = np.where(right == truth, 0.9, 0.1).tolist()
             call = LoggedCall(
                 request_id=more.get("request_id") or f"{mode}{start}",
-                received_at=self._now - timedelta(minutes=30),
+                received_at=self._now - timedelta(minutes=30 - more.get("later", 0)),
                 version=version,
                 role=role,
                 mode=mode,
@@ -205,7 +205,7 @@ def test_a_key_counts_once_and_rows_that_the_champion_stepped_in_for_are_of_neit
     config, backends, deploying, server
 ):
     server.split(range(300), "champion", 0.9)
-    server.split(range(300), "champion", 0.1, request_id="again")
+    server.split(range(300), "champion", 0.1, request_id="again", later=1)
     server.split(range(300, 600), "challenger", 0.9)
     server.split(range(600, 900), "challenger", None, request_id="failed")
     server.split(range(600, 900), "champion", 0.1, request_id="failed")
