@@ -47,9 +47,10 @@ class Landed:
 
 @dataclass(frozen=True, slots=True)
 class QualityLimits:
-    """``margin`` is how much worse the challenger may be, in the metric's unit. ``alpha`` is the chance that
-    the whole rollout is judged wrongly, and is shared by its ``sequences``. ``span`` is the distance between
-    the best and the worst value of one row, where there is one.
+    """``margin`` is how much worse the challenger may be, in the metric's unit. ``false_alarm`` is the chance
+    that harm is proven which is not there, ``false_pass`` that none is proven where there is: each in the
+    whole rollout, and shared by its ``sequences`` of looks. ``span`` is the distance between the best and the
+    worst value of one row, where there is one.
     """
 
     metric: str
@@ -57,7 +58,8 @@ class QualityLimits:
     margin: float
     minimum_labels: int
     required: bool = False
-    alpha: float = 0.05
+    false_alarm: float = 0.05
+    false_pass: float = 0.05
     sequences: int = 1
     span: float | None = None
 
@@ -113,35 +115,48 @@ def judge_stickiness(look: QualityLook) -> Verdict | None:
 
 
 def difference(landed: Landed, limits: QualityLimits) -> Estimate:
-    """Challenger minus champion in the metric's own unit, with an interval whose ends each hold at every look
-    with probability ``1 - alpha / sequences``; infinite where nothing can be said yet.
-
-    Of pairs it is that of their differences. Of a split it is made of the two arms' own intervals, each with
-    half of the error: wider than a single interval would be, but it needs nothing of how the rows were split.
-    """
-    alpha = limits.alpha / limits.sequences
-    value = landed.challenger.mean - landed.champion.mean
-    if landed.difference is not None:
-        low, high = _interval(landed.difference, alpha, None if limits.span is None else 2 * limits.span)
-        return Estimate(value, low, high)
-    champion = _interval(landed.champion, alpha / 2, limits.span)
-    challenger = _interval(landed.challenger, alpha / 2, limits.span)
-    return Estimate(value, challenger[0] - champion[1], challenger[1] - champion[0])
+    """Challenger minus champion in the metric's own unit; infinite ends where nothing can be said yet. Each
+    end holds by itself, at every look: the one towards harm but for ``false_alarm``, the other but for
+    ``false_pass``."""
+    worse = _worse(landed, limits)
+    return worse if limits.direction == "lower" else Estimate(-worse.value, -worse.high, -worse.low)
 
 
 def of_arm(arm: Spread, limits: QualityLimits) -> Estimate:
     """One version's mean, with an interval for a reader: both ends hold together, at every look."""
-    low, high = confidence_sequence(arm.count, arm.mean, arm.variance, limits.alpha, widest=limits.span)
+    low, high = confidence_sequence(arm.count, arm.mean, arm.variance, limits.false_pass, widest=limits.span)
     return Estimate(arm.mean, low, high)
 
 
-def _interval(spread: Spread, alpha: float, widest: float | None) -> tuple[float, float]:
-    return confidence_sequence(spread.count, spread.mean, spread.variance, alpha, sides="one", widest=widest)
+def _worse(landed: Landed, limits: QualityLimits) -> Estimate:
+    """By how much the challenger is worse.
+
+    Of pairs it is their own difference. Of a split it is made of the two arms' intervals, each with half of
+    the error: wider than one interval would be, but it needs nothing of how the rows were split.
+    """
+    sign = 1 if limits.direction == "lower" else -1
+    value = sign * (landed.challenger.mean - landed.champion.mean)
+    alarm, missed = limits.false_alarm / limits.sequences, limits.false_pass / limits.sequences
+    if landed.difference is not None:
+        widest = None if limits.span is None else 2 * limits.span
+        low, _ = _interval(landed.difference, sign, alarm, widest)
+        _, high = _interval(landed.difference, sign, missed, widest)
+        return Estimate(value, low, high)
+    best, _ = _interval(landed.challenger, sign, alarm / 2, limits.span)
+    _, theirs_at_most = _interval(landed.champion, sign, alarm / 2, limits.span)
+    _, worst = _interval(landed.challenger, sign, missed / 2, limits.span)
+    theirs_at_least, _ = _interval(landed.champion, sign, missed / 2, limits.span)
+    return Estimate(value, best - theirs_at_most, worst - theirs_at_least)
+
+
+def _interval(spread: Spread, sign: int, alpha: float, widest: float | None) -> tuple[float, float]:
+    return confidence_sequence(
+        spread.count, sign * spread.mean, spread.variance, alpha, sides="one", widest=widest
+    )
 
 
 def _judge_one(landed: Landed, limits: QualityLimits) -> Verdict:
-    found = difference(landed, limits)
-    worse = found if limits.direction == "lower" else Estimate(-found.value, -found.high, -found.low)
+    worse, found = _worse(landed, limits), difference(landed, limits)
     fact = (
         f"{limits.metric} {landed.challenger.mean:.4g} against the champion's {landed.champion.mean:.4g} "
         f"{_on(landed)}"

@@ -18,6 +18,7 @@ from airflow_mlops.core.windows import Period
 from airflow_mlops.exceptions import BackendUnavailable, NotMeasured
 from airflow_mlops.steps.kept_looks import keep_readings, kept_quality, kept_readings
 from airflow_mlops.steps.requests import StageRequest
+from airflow_mlops.steps.stage_limits import stage_limits
 
 
 def with_evidence(
@@ -53,7 +54,8 @@ def is_look_due(request: StageRequest, backends: Backends, now: datetime) -> boo
 
 
 def quality_limits(config: ModelConfig, quality: Quality) -> QualityLimits:
-    """What the YAML says of quality, as its judge takes it. All stages of the rollout share the error."""
+    """What the YAML says of quality, as its judge takes it. All stages of the rollout share the errors; of
+    the false alarms quality has the part of one check."""
     deploy = config.deploy
     item = config.evaluation.item(quality.metric)
     spec = item.spec if item is not None else MetricSpec(quality.metric, metric=quality.metric)
@@ -63,8 +65,9 @@ def quality_limits(config: ModelConfig, quality: Quality) -> QualityLimits:
         margin=quality.margin,
         minimum_labels=quality.minimum_labels,
         required=quality.required or deploy.strategy == "ab",
-        alpha=1 - quality.confidence,
-        sequences=deploy.shadows + len(deploy.weights),
+        false_alarm=stage_limits(config, "canary").alpha,
+        false_pass=1 - quality.confidence,
+        sequences=max(1, deploy.shadows + len(deploy.weights)),
         span=spec.span,
     )
 

@@ -28,7 +28,9 @@ class Quality(Part):
         "judged. In an ab they are always required.",
     )
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = Field(
-        0.95, description="How sure of all stages together, however often they are looked at."
+        0.95,
+        description="How sure it must be that the challenger is no worse than the margin allows, at all "
+        "looks of all stages together. How sure of harm, false_alarm_rate says.",
     )
     look_every: ExactPeriodText = Field(
         "5 minutes", description="How often log and labels are read while a stage lasts."
