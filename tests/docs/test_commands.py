@@ -40,6 +40,7 @@ def reader(tutorial: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) ->
     """Where a reader of the tutorial stands: in AIRFLOW_HOME, with a first champion of each of two models."""
     monkeypatch.setenv("AIRFLOW_MLOPS_GATEWAY_TOKEN", "secret")
     monkeypatch.setenv("MLFLOW_TOKEN", "secret")
+    monkeypatch.setenv("PROMETHEUS_TOKEN", "secret")
     monkeypatch.setenv("READER_HOME", str(tutorial))
     monkeypatch.chdir(tutorial)
     ledger = connect(Endpoints(store=str(tutorial / "mlops"))).ledger
