@@ -129,30 +129,43 @@ def of_arm(arm: Spread, limits: QualityLimits) -> Estimate:
 
 
 def _worse(landed: Landed, limits: QualityLimits) -> Estimate:
-    """By how much the challenger is worse.
-
-    Of pairs it is their own difference. Of a split it is made of the two arms' intervals, each with half of
-    the error: wider than one interval would be, but it needs nothing of how the rows were split.
-    """
+    """By how much the challenger is worse."""
     sign = 1 if limits.direction == "lower" else -1
     value = sign * (landed.challenger.mean - landed.champion.mean)
-    alarm, missed = limits.false_alarm / limits.sequences, limits.false_pass / limits.sequences
-    if landed.difference is not None:
-        widest = None if limits.span is None else 2 * limits.span
-        low, _ = _interval(landed.difference, sign, alarm, widest)
-        _, high = _interval(landed.difference, sign, missed, widest)
-        return Estimate(value, low, high)
-    best, _ = _interval(landed.challenger, sign, alarm / 2, limits.span)
-    _, theirs_at_most = _interval(landed.champion, sign, alarm / 2, limits.span)
-    _, worst = _interval(landed.challenger, sign, missed / 2, limits.span)
-    theirs_at_least, _ = _interval(landed.champion, sign, missed / 2, limits.span)
-    return Estimate(value, best - theirs_at_most, worst - theirs_at_least)
-
-
-def _interval(spread: Spread, sign: int, alpha: float, widest: float | None) -> tuple[float, float]:
-    return confidence_sequence(
-        spread.count, sign * spread.mean, spread.variance, alpha, sides="one", widest=widest
+    compared, widest = _compared(landed, limits.span)
+    low, high = (
+        confidence_sequence(
+            compared.count,
+            value,
+            compared.variance,
+            error / limits.sequences,
+            sides="one",
+            widest=widest,
+            tightest_at=max(1_000, limits.minimum_labels),
+        )
+        for error in (limits.false_alarm, limits.false_pass)
     )
+    return Estimate(value, low[0], high[1])
+
+
+def _compared(landed: Landed, span: float | None) -> tuple[Spread, float | None]:
+    """The values whose mean is the difference, and how far apart they can lie.
+
+    Of pairs they are the rows' differences. Of a split each row stands for the effect of who answered it: its
+    distance from its arm's mean over the arm's share, with the sign of the arm (Waudby-Smith et al., as in
+    ``confidence_sequence``, section 3 on sequential experiments, without covariates). Their variance is that
+    of each arm over its share.
+    """
+    if landed.difference is not None:
+        return landed.difference, None if span is None else 2 * span
+    champion, challenger = landed.champion, landed.challenger
+    count = champion.count + challenger.count
+    if not (champion.count and challenger.count):
+        return Spread(count, 0.0, 0.0), None
+    share = challenger.count / count
+    variance = challenger.variance / share + champion.variance / (1 - share)
+    widest = None if span is None else span / share + span / (1 - share)
+    return Spread(count, challenger.mean - champion.mean, variance), widest
 
 
 def _judge_one(landed: Landed, limits: QualityLimits) -> Verdict:

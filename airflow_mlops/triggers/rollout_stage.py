@@ -17,7 +17,7 @@ from airflow_mlops.core.analysis import StageCounts
 from airflow_mlops.core.values import Verdict
 from airflow_mlops.core.waiting import Waited, wait
 from airflow_mlops.core.windows import Period
-from airflow_mlops.exceptions import BackendUnavailable, MlopsError
+from airflow_mlops.exceptions import BackendUnavailable, MlopsError, NotMeasured
 from airflow_mlops.hooks.backends import connect_backends
 from airflow_mlops.steps.requests import StageRequest
 from airflow_mlops.steps.stage import earlier_stages, judge_stage, record_hold, record_stage
@@ -61,6 +61,7 @@ class StageWatch:
     def look(self, backends: Backends, now: datetime) -> Waited:
         """Judge once. An endpoint that cannot be reached is looked at again until the deadline, and then
         the challenger is rolled back, whatever ``on_inconclusive`` says: nobody saw that it did no harm.
+        Where only labels or a business metric cannot be measured, it may be held, but is not promoted.
         """
         deploy = self.request.config.deploy
         request = replace(self.request, run=replace(self.request.run, now=now))
@@ -68,7 +69,9 @@ class StageWatch:
         try:
             verdict = judge_stage(request, backends, earlier=self.earlier)
         except BackendUnavailable as error:
-            verdict, on_inconclusive = Verdict("inconclusive", (str(error),)), "roll_back"
+            verdict = Verdict("inconclusive", (str(error),))
+            if not isinstance(error, NotMeasured) or on_inconclusive != "hold":
+                on_inconclusive = "roll_back"
         waited = wait(
             verdict,
             since=self.since,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timezone
 
+import numpy as np
 import pytest
 
 from airflow_mlops.core.quality import (
@@ -87,3 +88,21 @@ def test_a_split_that_does_not_stick_is_a_fault_and_a_few_moved_keys_are_none() 
     assert verdict is not None
     assert verdict.outcome == "fail"
     assert "both versions answered 2 of 100 keys" in verdict.reasons[0]
+
+
+def test_equal_versions_of_an_uneven_split_are_seldom_told_apart_in_many_looks() -> None:
+    random = np.random.default_rng(4)
+    limits = replace(LIMITS, metric="brier_score", margin=1e-9, required=True, span=1.0)
+    outcomes = []
+    for _ in range(300):
+        challenger, loss = random.random(5_000) < 0.2, (random.random(5_000) < 0.2).astype(float)
+        told = "inconclusive"
+        for count in range(1_000, 5_001, 200):
+            arms = [loss[:count][challenger[:count] == who] for who in (False, True)]
+            spreads = [Spread(len(arm), float(arm.mean()), float(arm.var(ddof=1))) for arm in arms]
+            told = judge_quality([Landed("split", *spreads)], limits).outcome
+            if told != "inconclusive":
+                break
+        outcomes.append(told)
+    assert outcomes.count("fail") <= 15
+    assert outcomes.count("pass") <= 15

@@ -17,6 +17,8 @@ from airflow.sdk.exceptions import (
     TaskDeferred,
 )
 
+from airflow_mlops.backends.base import PrometheusEndpoint
+from airflow_mlops.backends.prometheus import Prometheus
 from airflow_mlops.config.parts.deploy_evidence import BusinessMetric, Quality
 from airflow_mlops.config.parts.monitoring import Monitor
 from airflow_mlops.operators import (
@@ -392,3 +394,28 @@ def test_the_report_of_an_ab_test_is_linked_and_is_skipped_without_a_verdict(
     first = {**given, "rollout": {**rollout, "champion": None}}
     with pytest.raises(AirflowSkipException):
         AbReportOperator(verdict=PASSED, **first).execute(make_context())
+
+
+@pytest.mark.parametrize(
+    ("on_inconclusive", "outcome"), [("promote_if_unharmed", "fail"), ("roll_back", "fail"), ("hold", None)]
+)
+def test_what_could_not_be_measured_by_the_deadline_is_held_or_rolled_back_and_never_passes(
+    backends, config, rollout, make_context, good, monkeypatch, on_inconclusive, outcome
+):
+    monkeypatch.setenv("AIRFLOW_CONN_PROMETHEUS_DEFAULT", "prometheus://127.0.0.1:1")
+    metric = BusinessMetric(name="orders", query="up", minimum=1)
+    analysis = config.deploy.analysis.model_copy(update={"metrics": (metric,)})
+    changed = {"analysis": analysis, "on_inconclusive": on_inconclusive}
+    config = config.model_copy(update={"deploy": config.deploy.model_copy(update=changed)})
+    endpoint = PrometheusEndpoint("http://127.0.0.1:1")
+    backends.prometheus = lambda conn_id: Prometheus(endpoint)
+    backends.serving.looks = [good]
+    backends.serving.since = datetime.now(UTC) - timedelta(hours=2)
+    operator = CanaryStepOperator(task_id="c", model=config, rollout=rollout, weight=0.5, after=[])
+    if outcome is None:
+        with pytest.raises(TaskDeferred):
+            operator.execute(make_context())
+        return
+    verdict = operator.execute(make_context())
+    assert verdict["outcome"] == outcome
+    assert any("orders could not be measured: Prometheus at" in reason for reason in verdict["reasons"])
