@@ -671,3 +671,8 @@ def test_what_decisions_cost_and_ones_own_metric_have_values_of_rows_too(metrics
     scorer = metrics_of(BINARY, Scoring(metrics=(cost,)))
     assert list(scorer.by_row("cost", [1, 0, 1], [0.1, 0.9, 0.9])) == [5.0, 1.0, 0.0]
     assert cost.span == 5.0
+    label, better, _ = regression()
+    rows = metrics_of(REGRESSION, own("lost", per_row=True)).by_row("lost", label, better)
+    assert rows == pytest.approx(np.abs(label - better))
+    with pytest.raises(DataRefused, match="lost gives one number for all rows together"):
+        metrics_of(REGRESSION, own("lost")).by_row("lost", label, better)

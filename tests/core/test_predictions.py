@@ -46,4 +46,7 @@ def test_a_shift_is_told_as_a_warning_and_equal_spreads_and_few_rows_are_not() -
     assert warning.endswith("that is no verdict")
     assert prediction_warning(seen(low, low), 0.25, minimum_rows=200) is None
     assert prediction_warning(seen(low, high), 0.25, minimum_rows=3_000) is None
+    # What chance makes of forty rows over ten bins is no shift.
+    few = seen([4] * 10, [5, 3, 6, 2, 4, 4, 5, 3, 4, 4])
+    assert prediction_warning(few, 0.01, minimum_rows=40) is None
     assert prediction_warning(seen([], []), 0.25, minimum_rows=0) is None

@@ -51,7 +51,7 @@ class Server:
         self._root, self._now = root, now
         self._writer = InferenceLogWriter(root / "inference" / "churn", Uncounted())
 
-    def shadow(self, rows: range, champion: float, challenger: float, **more: Any) -> None:
+    def shadow(self, rows: range, champion: float, challenger: float | None, **more: Any) -> None:
         """Both answer each row; a number is how sure of the truth a version is."""
         for role, version, sure in (("champion", "1", champion), ("shadow", "2", challenger)):
             self._log(rows, role, version, sure, "shadow", 0.0, **more)
@@ -214,6 +214,17 @@ def test_a_key_counts_once_and_rows_that_the_champion_stepped_in_for_are_of_neit
     (landed,) = found.landed
     assert (landed.champion.count, landed.challenger.count) == (300, 300)
     assert landed.champion.mean == pytest.approx(landed.challenger.mean, abs=0.1)
+
+
+def test_a_shadowed_key_counts_once_and_only_where_both_have_answered(config, backends, deploying, server):
+    server.shadow(range(300), champion=1.0, challenger=1.0)
+    server.shadow(range(300), champion=0.0, challenger=0.0, request_id="again", later=1)
+    server.shadow(range(300, 600), champion=1.0, challenger=None, request_id="failed")
+    server.land(range(600))
+    (landed,) = look_quality(stage(judged_by(config), deploying, backends, "shadow"), backends).landed
+    assert (landed.labels, landed.answered) == (300, 300)
+    assert landed.difference.mean == 0.0
+    assert landed.champion.mean == pytest.approx(0.105, abs=0.001)
 
 
 def test_of_two_labels_of_a_key_the_one_nearest_in_time_is_the_rows(config, backends, deploying, server):
