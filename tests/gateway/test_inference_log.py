@@ -256,15 +256,14 @@ def test_requests_are_answered_while_the_log_cannot_be_written(start: Any) -> No
     assert gateway.ready()["problems"] == {}
 
 
-def test_the_rows_of_a_rollout_are_found_by_when_they_were_received(tmp_path: Path) -> None:
-    writer = InferenceLogWriter(tmp_path / "inference" / "flights", Counted())
+def test_the_rows_of_a_rollout_are_found_by_when_they_were_received(folder: Path, tmp_path: Path) -> None:
     for hours, rollout_id in ((-30, "r"), (1, "r"), (0, "r"), (2, "s")):
-        received = NOON + timedelta(hours=hours)
-        writer.add(replace(call(received_at=received, temp=float(hours)), rollout_id=rollout_id))
+        writer = InferenceLogWriter(folder, Counted())
+        writer.add(replace(call(hours + 31, NOON + timedelta(hours=hours)), rollout_id=rollout_id))
         writer.flush()
     log = ParquetInferenceLog(LocalStore(tmp_path))
-    rows = log.of_rollout("flights", "r", NOON, columns=["temp"])
-    assert list(rows["temp"]) == [0.0, 1.0]
-    assert {"mode", "weight", "error", "role", "key"} < set(rows.columns)
-    assert len(log.of_rollout("flights", "r", NOON - timedelta(hours=40), columns=[])) == 3
+    rows = log.of_rollout("m", "r", NOON, columns=["temp"])
+    assert [len(part) for _, part in rows.groupby("received_at")] == [31, 32]
+    assert {"mode", "weight", "error", "role", "key", "temp"} < set(rows.columns)
+    assert len(log.of_rollout("m", "r", NOON - timedelta(hours=40))) == 1 + 31 + 32
     assert len(log.of_rollout("trains", "r", NOON)) == 0

@@ -57,7 +57,7 @@ class Shelf:
 
 @pytest.fixture(params=[9, 6], ids=["as good", "worse"])
 def served(request: pytest.FixtureRequest, root: Any, backends: Any) -> Iterator[tuple[int, str]]:
-    settings = Settings(model="churn", store=root, key_column="id", time_column="at", flush_seconds=0.05)
+    settings = Settings(model="churn", store=root, key_column="id", time_column="at")
     with serve_in_thread(settings, Shelf(request.param)) as url:
         while httpx.get(f"{url}/ready").status_code != 200:
             time.sleep(0.01)
@@ -90,7 +90,13 @@ def test_an_ab_test_is_decided_by_the_labels_of_each_versions_own_customers(
     config = config.model_copy(update={"deploy": deploy})
     now = datetime.now(timezone.utc)
     run = replace(make_run(50, dag="deploy"), now=now)
-    backends.ledger.append(Entry("churn", "rollout_taken", "2", now, "churn.deploy", "r1", version="2"))
+    passed = {"data": {"outcome": "pass", "weight": 0.0}, "reasons": ("as it was",)}
+    for kind, more in (
+        ("rollout_taken", {}),
+        ("smoke_served", passed),
+        ("shadowed", {"stage": "0.0", **passed}),
+    ):
+        backends.ledger.append(Entry("churn", kind, "2", now, "churn.deploy", "r1", version="2", **more))
     request = StageRequest(config, run, ROLLOUT, "canary", 0.5)
     open_stage(request, backends)
     week_ago = now - timedelta(days=7)

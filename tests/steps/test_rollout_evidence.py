@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import ArmObservation, ModelRef, Rollout, RunRef, Traffic, Verdict
 from airflow_mlops.exceptions import ConfigError, DataRefused, NotMeasured
 from airflow_mlops.gateway.inference_log import InferenceLogWriter, LoggedCall
-from airflow_mlops.gateway.rows import Rows
+from airflow_mlops.gateway.rows import Rows, Signature, Source
 from airflow_mlops.steps.ab_report import ab_report
 from airflow_mlops.steps.look_quality import look_quality
 from airflow_mlops.steps.requests import AbReportRequest, StageRequest
@@ -26,6 +27,8 @@ from airflow_mlops.steps.stage_evidence import is_look_due
 
 CHAMPION, CHALLENGER = ModelRef("churn", "1"), ModelRef("churn", "2")
 ROLLOUT = Rollout("churn-v2", CHALLENGER, CHAMPION, RunRef("t2", "runs:/x"))
+
+SIGNATURE = Signature({"age": "numeric"}, key_column="id", time_column="at")
 
 
 class Uncounted:
@@ -74,6 +77,11 @@ class Server:
     def _at(self, n: int) -> Any:
         return self._now - timedelta(hours=20) + timedelta(seconds=n)
 
+    def _rows(self, numbers: range) -> Rows:
+        asked = [{"id": f"r{n}", "at": self._at(n).isoformat(), "age": float(n)} for n in numbers]
+        source = Source(json.dumps({"rows": asked}).encode(), "predict", SIGNATURE, "base")
+        return Rows([row["id"] for row in asked], [(row["age"],) for row in asked], source)
+
     def _log(
         self, rows: range, role: Any, version: str, sure: float | None, mode: Any, weight: float, **more: Any
     ) -> None:
@@ -91,7 +99,7 @@ class Server:
                 mode=mode,
                 weight=weight,
                 rollout_id=more.get("rollout_id", ROLLOUT.id),
-                rows=Rows([f"r{n}" for n in numbers], [self._at(n) for n in numbers], {}),
+                rows=self._rows(numbers),
                 scores=None if sure is None else scores,
                 error="ValueError: no" if sure is None else None,
                 latency_seconds=0.01,

@@ -375,7 +375,7 @@ def test_a_connection_to_prometheus_that_is_missing_is_told_before_traffic_moves
         )
     assert backends.serving.state == before
     # The way back needs no Prometheus.
-    back = RollBackModelOperator(task_id="b", model=config, rollout=rollout, verdicts=[HELD])
+    back = UndoRolloutOperator(task_id="b", model=config, rollout=rollout, verdicts=[HELD])
     back.execute(make_context())
 
 
@@ -411,6 +411,7 @@ def test_what_could_not_be_measured_by_the_deadline_is_held_or_rolled_back_and_n
     backends.prometheus = lambda conn_id: Prometheus(endpoint)
     backends.serving.looks = [good]
     backends.serving.since = datetime.now(UTC) - timedelta(hours=2)
+    backends.passed(0, 0.1)
     operator = CanaryStepOperator(task_id="c", model=config, rollout=rollout, weight=0.5, after=[])
     if outcome is None:
         with pytest.raises(TaskDeferred):
