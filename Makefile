@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.8
 
-.PHONY: demo demo-quick test check unit integration chaos browser install lock docs compat clean help
+.PHONY: demo demo-quick test check unit integration chaos browser prometheus install lock docs compat clean help
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,7 +24,7 @@ check: install ## Style, types, floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-unit: install ## Quick tests
+unit: install prometheus ## Quick tests
 	$(BIN)/pytest -q -n 2 -m "not airflow and not slow"
 
 integration: install browser ## Slow tests, and those on a whole Airflow, MLflow and model server
@@ -38,6 +38,13 @@ browser: ## Chromium by apt, where it is missing and we are root; without it, it
 		test "$$(id -u)" = 0 && command -v apt-get > /dev/null && apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver > /dev/null; \
 	} || echo "No Chromium here: the test that needs one is skipped"
+
+prometheus: install ## Prometheus from apt's package, into .venv, where it is missing; without it, its tests are skipped
+	@test -x $(BIN)/prometheus || command -v prometheus > /dev/null || { \
+		mkdir -p build/prometheus && cd build/prometheus && \
+		{ apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; }; } > /dev/null 2>&1 && \
+		dpkg-deb -x prometheus_*.deb . && mv usr/bin/prometheus usr/bin/promtool $(abspath $(BIN)) && rm -r ../prometheus; \
+	} || echo "No Prometheus here: its tests are skipped"
 
 install: $(VENV)/.installed ## Make .venv with everything locked
 

@@ -13,6 +13,7 @@
     +-- MissingExtra           an optional library is not installed
     +-- BackendUnavailable     a service is away or answered with a fault (a retry can help)
         +-- StoreUnavailable   the store is full, read-only or unreachable
+        +-- NotMeasured        a query that gave no single number: no data, several series, NaN
 
 ``retry_can_help`` is read at the operator's edge: False becomes ``AirflowFailException``. ``report`` is the
 URI of the page that tells more, where there is one; the failed task's link leads to it.
@@ -29,6 +30,7 @@ __all__ = [
     "MissingExtra",
     "MlopsError",
     "ModelRefused",
+    "NotMeasured",
     "PreflightFailed",
     "RolloutRefused",
     "StoreUnavailable",
@@ -101,3 +103,7 @@ class BackendUnavailable(MlopsError):
 
 class StoreUnavailable(BackendUnavailable):
     """The store is full, read-only or unreachable."""
+
+
+class NotMeasured(BackendUnavailable):
+    """A query was answered, but not by one number."""

@@ -15,7 +15,7 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-mlops",
         "name": "MLOps",
         "description": "Continuous training of machine-learning models: one YAML file per model.",
-        "connection-types": [_MLFLOW, _GATEWAY],
+        "connection-types": [_MLFLOW, _GATEWAY, _PROMETHEUS],
         "extra-links": [
             "airflow_mlops.operators.links.TrainingRunLink",
             "airflow_mlops.operators.links.ModelCardLink",
@@ -56,6 +56,23 @@ _GATEWAY = {
             "schema": "http or https",
             "password": "the --token the gateway was started with",
             "extra": '{"ca_cert": "/etc/mlops/ca.pem", "client_cert": "...", "client_key": "..."}',
+        },
+    },
+}
+
+_PROMETHEUS = {
+    "connection-type": "prometheus",
+    "hook-class-name": "airflow_mlops.hooks.prometheus.PrometheusHook",
+    "hook-name": "Prometheus",
+    "ui-field-behaviour": {
+        "hidden-fields": [],
+        "relabeling": {"schema": "Scheme", "password": "Token, or password of the login"},
+        "placeholders": {
+            "host": "prometheus.example.com",
+            "port": "9090",
+            "schema": "http or https",
+            "login": "empty for a token, or where the server asks for none",
+            "extra": '{"ca_file": "/etc/ssl/internal.pem", "headers": {"X-Scope-OrgID": "shop"}}',
         },
     },
 }

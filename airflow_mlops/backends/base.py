@@ -35,6 +35,8 @@ from airflow_mlops.core.windows import Period, Window
 if TYPE_CHECKING:
     import pandas as pd
 
+    from airflow_mlops.backends.prometheus import Prometheus
+
 
 class ObjectStore(Protocol):
     """Named bytes. Keys are relative, with ``/`` between parts. All raise ``StoreUnavailable``."""
@@ -233,6 +235,12 @@ class InferenceLog(Protocol):
         """Rows with event time in the window. Always has ``request_id``, ``key``, ``event_time``,
         ``received_at``, ``version``, ``role``, ``prediction`` and the features."""
 
+    def of_rollout(
+        self, model: str, rollout_id: str, since: datetime, columns: Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """Rows of one rollout, received since a moment and in that order, whatever their event time. Has the
+        log's own columns, and ``columns``."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServingEndpoint:
@@ -250,10 +258,32 @@ class ServingEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class PrometheusEndpoint:
+    """A Prometheus, or another program that answers its queries (Thanos, Mimir, VictoriaMetrics).
+
+    ``token`` is a bearer token; ``login`` and ``password`` are for basic auth. ``ca_file`` holds the
+    authorities to trust instead of the system's, ``certificate_file`` and ``key_file`` what the client shows
+    of itself. ``headers`` go with each query, such as ``X-Scope-OrgID`` of a tenant.
+    """
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+    verify: bool = True
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoints:
     """Where the backends of a run are. Secrets are filled in by the hooks and never written to a file.
 
-    ``inference_log`` is the model server's ``--log``, where it has one.
+    ``inference_log`` is the model server's ``--log``, where it has one. ``prometheus`` is by the id of the
+    Airflow connection that the YAML names.
     """
 
     store: str
@@ -261,6 +291,7 @@ class Endpoints:
     tracking_token: str | None = None
     serving: ServingEndpoint | None = None
     inference_log: str | None = None
+    prometheus: Mapping[str, PrometheusEndpoint] = field(default_factory=dict)
 
 
 class Backends(Protocol):
@@ -302,3 +333,5 @@ class Backends(Protocol):
     def explainer(self, method: str) -> Explainer: ...
 
     def drift_detector(self) -> DriftDetector: ...
+
+    def prometheus(self, conn_id: str) -> Prometheus: ...

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_mlops.backends.base import (
@@ -35,6 +35,9 @@ from airflow_mlops.core.metrics import AS_IT_IS, Scoring
 from airflow_mlops.core.tuning import SearchPlan
 from airflow_mlops.core.values import TaskKind
 from airflow_mlops.exceptions import ConfigError, MissingExtra
+
+if TYPE_CHECKING:
+    from airflow_mlops.backends.prometheus import Prometheus
 
 ENTRY_POINTS = "airflow_mlops.backends"
 
@@ -96,6 +99,7 @@ PARTS: Mapping[str, Part] = {
     ),
     "serving.sagemaker": Part(f"{_HERE}.serving_sagemaker:SageMakerTarget", ("boto3",), "sagemaker"),
     "serving.batch": Part(f"{_HERE}.serving_batch:BatchTarget", _DATA, "data"),
+    "monitoring.prometheus": Part(f"{_HERE}.prometheus:Prometheus"),
 }
 
 
@@ -226,6 +230,14 @@ class ConnectedBackends:
     def drift_detector(self) -> DriftDetector:
         detector: DriftDetector = load_part("drift_detector.evidently")()
         return detector
+
+    def prometheus(self, conn_id: str) -> Prometheus:
+        """The Prometheus of an Airflow connection."""
+        endpoint = self.endpoints.prometheus.get(conn_id)
+        if endpoint is None:
+            raise ConfigError(f"no Prometheus is set; fill in the Airflow connection {conn_id}")
+        prometheus: Prometheus = load_part("monitoring.prometheus")(endpoint)
+        return prometheus
 
 
 def _store_folder(store: str) -> Path:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -15,7 +17,7 @@ from airflow_mlops.backends.parquet_files import empty_frame, read_window
 from airflow_mlops.backends.raw_rows import SegmentTables
 from airflow_mlops.backends.raw_segment import DamagedSegment
 from airflow_mlops.backends.row_window import rows_in_window
-from airflow_mlops.core.inference_files import Counting, counting, vanished
+from airflow_mlops.core.inference_files import Counting, counting, day_of, vanished
 from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import BackendUnavailable, DataRefused
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 ALWAYS = ("request_id", "key", "event_time", "received_at", "version", "role", "prediction")
 ALSO = ("mode", "weight", "rollout_id", "error", "latency_seconds")
 _TRIES = 20
+_FAR = datetime(2200, 1, 1, tzinfo=timezone.utc)
 
 
 class ParquetInferenceLog:
@@ -45,6 +48,37 @@ class ParquetInferenceLog:
         some versions of the model did not have is null in their rows. Raises ``DataRefused`` for one that
         no file has, and for a damaged file.
         """
+
+        def rows(raw: LogFolder, parquet: LogFolder, found: Counting) -> pd.DataFrame:
+            return _read(raw, parquet, found, model, window, columns)
+
+        return self._listed(model, rows)
+
+    def of_rollout(
+        self, model: str, rollout_id: str, since: datetime, columns: Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """Rows of one rollout, received since a moment and in that order, whatever their event time.
+
+        Has the columns of ``ALWAYS`` and ``ALSO``, and ``columns``. Raises as ``read`` does.
+        """
+        window, wanted = Window(since, _FAR), list(dict.fromkeys([*ALSO, *columns]))
+        # A file lies in the folder of the day that its first row was received; others may be of the next.
+        first = (window.start - timedelta(days=1)).date()
+
+        def rows(raw: LogFolder, parquet: LogFolder, found: Counting) -> pd.DataFrame:
+            days = {name: day_of(name) for name in found.parquet}
+            recent = tuple(name for name, day in days.items() if day is None or day >= first)
+            return _read(
+                raw, parquet, replace(found, parquet=recent), model, window, wanted, time_column="received_at"
+            )
+
+        received = self._listed(model, rows)
+        return received[received["rollout_id"] == rollout_id].reset_index(drop=True)
+
+    def _listed(
+        self, model: str, rows: Callable[[LogFolder, LogFolder, Counting], pd.DataFrame]
+    ) -> pd.DataFrame:
+        """What ``rows`` makes of the files that count, listed again where they changed under its hands."""
         raw = DiskFolder(_folder_of(self._store, model))
         parquet = raw if self._location is None else log_folder(self._location, model)
         fault: Exception | None = None
@@ -55,7 +89,7 @@ class ParquetInferenceLog:
                 continue
             try:
                 found = counting(names, replaced_by_day_files(parquet, names))
-                return _read(raw, parquet, found, model, window, columns)
+                return rows(raw, parquet, found)
             except (DataRefused, OSError) as error:
                 if names == _names(raw, parquet):
                     raise
@@ -87,6 +121,8 @@ def _read(
     model: str,
     window: Window,
     columns: Sequence[str] | None,
+    *,
+    time_column: str = "event_time",
 ) -> pd.DataFrame:
     wanted = None if columns is None else list(dict.fromkeys([*ALWAYS, *columns]))
     files: list[Path | RemoteFile] = [parquet.file(name) for name in found.parquet]
@@ -96,9 +132,9 @@ def _read(
         if not files:
             return empty_frame("event_time", wanted or [*ALWAYS, *ALSO])
         origin = f"the inference log of {model}"
-        rows = read_window(files, window, time_column="event_time", columns=wanted, origin=origin)
+        rows = read_window(files, window, time_column=time_column, columns=wanted, origin=origin)
     return rows_in_window(
-        rows, window, time_column="event_time", columns=wanted or list(rows.columns), origin=origin
+        rows, window, time_column=time_column, columns=wanted or list(rows.columns), origin=origin
     )
 
 

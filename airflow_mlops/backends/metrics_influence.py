@@ -19,6 +19,7 @@ from airflow_mlops.backends.intervals import (
 from airflow_mlops.backends.metric_forms import Answers, statistic
 from airflow_mlops.backends.metric_inputs import checked, checked_scores, numbered_groups
 from airflow_mlops.backends.metric_own import from_function, from_outcomes
+from airflow_mlops.backends.metric_rows import by_row
 from airflow_mlops.backends.scoring import NOTHING, Beside
 from airflow_mlops.backends.statistic import Statistic, Units
 from airflow_mlops.backends.statistic_other import Maximum
@@ -87,6 +88,10 @@ class InfluenceMetrics:
             else:
                 found[spec.name] = paired(one, other, z)
         return found
+
+    def by_row(self, metric: str, label: Any, prediction: Any, *, beside: Beside = NOTHING) -> Any:
+        """The metric's value of each row; see ``metric_rows``."""
+        return by_row(self._task, self._scoring, self._spec(metric), label, prediction, beside)
 
     def direction(self, metric: str) -> Direction:
         spec = self._spec(metric)

@@ -62,6 +62,11 @@ class Metrics(Protocol):
     ) -> dict[str, Estimate]:
         """Challenger minus champion, paired by row."""
 
+    def by_row(self, metric: str, label: Any, prediction: Any, *, beside: Beside = NOTHING) -> Any:
+        """The metric's value of each row, as an array whose mean is the metric. Predictions are as the
+        inference log keeps them: of a multiclass model the class's number. Raises ``DataRefused`` for a
+        metric that is no mean over rows; one class among the labels is enough here."""
+
     def direction(self, metric: str) -> Direction:
         """Whether more or less of it is better."""
 

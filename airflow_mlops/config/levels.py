@@ -13,6 +13,7 @@ from airflow_mlops.config.parts.asking import Approval
 from airflow_mlops.config.parts.monitoring import Cause
 from airflow_mlops.config.parts.splits import NewestHoldout
 from airflow_mlops.config.problems import KeyPath
+from airflow_mlops.config.rollout_checks import rollout_checks
 from airflow_mlops.config.score_checks import score_checks
 from airflow_mlops.core.values import LOG_COLUMNS
 from airflow_mlops.core.windows import Period
@@ -95,10 +96,10 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
         )
     if monitor.performance is not None and monitor.labels is None:
         yield ("monitor", "performance"), "needs monitor.labels, the place where true labels land"
-    if monitor.performance is None and monitor.labels is not None:
+    if monitor.performance is None and config.deploy.analysis.quality is None and monitor.labels is not None:
         yield (
             ("monitor", "labels"),
-            "read only by monitor.performance; give it, or leave them out",
+            "read only by monitor.performance and deploy.analysis.quality; give one, or leave them out",
         )
     if monitor.performance is not None and config.task == "multiclass_classification":
         yield (
@@ -112,6 +113,7 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
     yield from _schedule_checks(config)
     yield from gate_checks(config)
     yield from model_gate_checks(config)
+    yield from rollout_checks(config)
     yield from _tuning_checks(config)
     yield from score_checks(config)
     for taken in sorted(LOG_COLUMNS & config.data.features.keys()):

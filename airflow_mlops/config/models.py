@@ -126,6 +126,8 @@ def _metrics_named(config: ModelConfig) -> Iterator[tuple[tuple[str | int, ...],
         yield ("tuning", "metric"), config.tuning.metric
     if config.monitor.performance is not None:
         yield ("monitor", "performance", "metric"), config.monitor.performance.metric
+    if config.deploy.analysis.quality is not None:
+        yield ("deploy", "analysis", "quality", "metric"), config.deploy.analysis.quality.metric
 
 
 def _metric_problem(metric: str, path: tuple[str | int, ...], config: ModelConfig) -> str | None:

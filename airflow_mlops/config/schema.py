@@ -101,6 +101,15 @@ EXAMPLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "security_groups": (["sg-0a1b2c3d"],),
     },
     "SageMakerGuardrails": {"alarms": (["churn-5xx", "churn-latency"],)},
+    "Quality": {"metric": ("log_loss",), "margin": (0.01,), "minimum_labels": (500,)},
+    "BusinessMetric": {
+        "name": ("orders_per_visit",),
+        "query": (
+            'sum(increase(orders_total{version="$challenger"}[$elapsed])) / '
+            'sum(increase(visits_total{version="$challenger"}[$elapsed]))',
+        ),
+        "minimum": (0.02,),
+    },
     "Approval": {"users": (["ada", "grace"],), "timeout": ("2 days",)},
     "Compute": {"python": ("/opt/training/bin/python",)},
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Literal
 
 from airflow_mlops.core.values import TaskKind
@@ -87,6 +88,21 @@ HIGHER_IS_BETTER: frozenset[str] = frozenset(
 LOWER_IS_BETTER: frozenset[str] = frozenset(METRICS) - HIGHER_IS_BETTER
 
 
+_MEANS_OF_ROWS: frozenset[str] = frozenset(
+    {
+        "log_loss", "brier_score", "accuracy", "mean_absolute_error", "mean_squared_error",
+        "mean_absolute_percentage_error", "mean_squared_log_error", "mean_pinball_loss",
+        "symmetric_mean_absolute_percentage_error",
+    }
+)  # fmt: skip
+
+
+def is_mean_of_rows(metric: str) -> bool:
+    """Whether each row has a value of its own, and the metric is their mean: then it can be followed row by
+    row as labels land. Of a metric of the table."""
+    return metric in _MEANS_OF_ROWS
+
+
 def direction_of(metric: str, given: Direction | None = None) -> Direction:
     """Whether more or less of a metric is better; ``given`` is that of a metric of somebody's own.
 
@@ -118,6 +134,15 @@ class Outcomes:
         parts = (self.true_positive, self.false_positive, self.false_negative, self.true_negative, self.times)
         return tuple(dict.fromkeys(part for part in parts if isinstance(part, str)))
 
+    @property
+    def span(self) -> float | None:
+        """How far apart two rows can be at most; None where columns decide, or nothing does."""
+        worths = (self.true_positive, self.false_positive, self.false_negative, self.true_negative)
+        numbers = [worth for worth in worths if not isinstance(worth, str)]
+        if self.columns or max(numbers) == min(numbers):
+            return None
+        return max(numbers) - min(numbers)
+
 
 @dataclass(frozen=True, slots=True)
 class MetricSpec:
@@ -139,6 +164,14 @@ class MetricSpec:
     def known(self) -> KnownMetric | None:
         """Its line in the table, if it has one."""
         return None if self.metric is None else METRICS[self.metric]
+
+    @property
+    def span(self) -> float | None:
+        """The distance between the best and the worst that one row can be, where there is one."""
+        if self.known is not None:
+            width = self.known.high - self.known.low
+            return width if isfinite(width) else None
+        return None if self.outcomes is None else self.outcomes.span
 
 
 @dataclass(frozen=True, slots=True)

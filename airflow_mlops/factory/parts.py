@@ -61,6 +61,7 @@ PARTS: Mapping[StepName, Part] = {
     "approve": Part("ApproveRolloutOperator", _ROLLOUT, asks="deploy.approval"),
     "shadow": Part("ShadowOperator", _ROLLOUT),
     "canary": Part("CanaryStepOperator", _ROLLOUT, settings=("weight",)),
+    "ab_report": Part("AbReportOperator", {**_ROLLOUT, "verdict": "canary"}, settings=("weight",)),
     "conclude": Part(
         "ConcludeRolloutOperator",
         _ROLLOUT,

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow_mlops.hooks.gateway import GatewayHook
     from airflow_mlops.hooks.mlflow import MlflowHook
+    from airflow_mlops.hooks.prometheus import PrometheusHook
 
-__all__ = ["GatewayHook", "MlflowHook"]
+__all__ = ["GatewayHook", "MlflowHook", "PrometheusHook"]
 
-_MODULES = {"GatewayHook": "gateway", "MlflowHook": "mlflow"}
+_MODULES = {"GatewayHook": "gateway", "MlflowHook": "mlflow", "PrometheusHook": "prometheus"}
 
 
 def __getattr__(name: str) -> Any:

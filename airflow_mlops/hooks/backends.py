@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from airflow.sdk.configuration import conf
 
-from airflow_mlops.backends.base import Backends, Endpoints
+from airflow_mlops.backends.base import Backends, Endpoints, PrometheusEndpoint
 from airflow_mlops.backends.tracking import Tracking
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.hooks.mlflow import MlflowHook
+from airflow_mlops.hooks.prometheus import PrometheusHook
 from airflow_mlops.hooks.serving import serving_endpoint
 
 
@@ -22,11 +23,12 @@ def store_root() -> str:
     return root
 
 
-def endpoints(config: ModelConfig, *, needs_serving: bool = False) -> Endpoints:
+def endpoints(config: ModelConfig, *, needs_serving: bool = False, needs_metrics: bool = False) -> Endpoints:
     """Addresses and secrets of a model's backends.
 
     A model that only trains needs no gateway, so a missing gateway connection is an error only
-    where ``needs_serving``. Raises ``ConfigError`` with the command that adds a missing connection.
+    where ``needs_serving``; and only who judges a stage needs Prometheus, so that no rollback waits for it
+    (``needs_metrics``). Raises ``ConfigError`` with the command that adds a missing connection.
     """
     tracking = MlflowHook(config.tracking.conn_id, wanted_by=f"tracking.conn_id of model {config.model}")
     try:
@@ -41,14 +43,17 @@ def endpoints(config: ModelConfig, *, needs_serving: bool = False) -> Endpoints:
         tracking_token=tracking.token,
         serving=serving,
         inference_log=conf.get("mlops", "inference_log", fallback="") or None,
+        prometheus=_prometheus(config) if needs_metrics else {},
     )
 
 
-def connect_backends(config: ModelConfig, *, needs_serving: bool = False) -> Backends:
+def connect_backends(
+    config: ModelConfig, *, needs_serving: bool = False, needs_metrics: bool = False
+) -> Backends:
     """The backends of a model; each is connected at its first use."""
     from airflow_mlops.backends.catalog import connect
 
-    return connect(endpoints(config, needs_serving=needs_serving))
+    return connect(endpoints(config, needs_serving=needs_serving, needs_metrics=needs_metrics))
 
 
 def connect_store() -> Backends:
@@ -66,3 +71,11 @@ def connect_tracking(conn_id: str) -> Tracking:
     return connect(
         Endpoints(store=store_root(), tracking=mlflow.tracking_uri, tracking_token=mlflow.token)
     ).tracking
+
+
+def _prometheus(config: ModelConfig) -> dict[str, PrometheusEndpoint]:
+    wanted = {
+        metric.conn_id: f"deploy.analysis.metrics, {metric.name}, of model {config.model}"
+        for metric in config.deploy.analysis.metrics
+    }
+    return {conn_id: PrometheusHook(conn_id, wanted_by=told).endpoint for conn_id, told in wanted.items()}

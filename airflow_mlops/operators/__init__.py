@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_mlops.operators.review import ReviewChallengerOperator
     from airflow_mlops.operators.rollback import RollbackModelOperator, UndoRolloutOperator
     from airflow_mlops.operators.rollout import (
+        AbReportOperator,
         PromoteModelOperator,
         SmokeServeOperator,
         TakeChallengerOperator,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from airflow_mlops.operators.tuning import ChooseParametersOperator, SearchParametersOperator
 
 __all__ = [
+    "AbReportOperator",
     "AnnounceOperator",
     "ApproveRolloutOperator",
     "CanaryStepOperator",
@@ -86,6 +88,7 @@ _MODULES = {
     "review": ("ReviewChallengerOperator",),
     "rollback": ("RollbackModelOperator", "UndoRolloutOperator"),
     "rollout": (
+        "AbReportOperator",
         "PromoteModelOperator",
         "SmokeServeOperator",
         "TakeChallengerOperator",

@@ -8,7 +8,7 @@ from typing import Any
 from airflow_mlops.operators.base import Configured, StepOperator
 from airflow_mlops.operators.coming_up import ComingUpOperator
 from airflow_mlops.operators.errors import airflow_error, airflow_errors
-from airflow_mlops.operators.links import ModelVersionLink
+from airflow_mlops.operators.links import ModelVersionLink, ReportLink
 from airflow_mlops.operators.stages import skip_unless_all_passed
 
 
@@ -71,6 +71,30 @@ class SmokeServeOperator(ComingUpOperator):
         if "error" in event:
             raise airflow_error(str(event["error"]), retry=bool(event["retry"]))
         return super().execute(context)
+
+
+class AbReportOperator(StepOperator):
+    """Writes the report of an A/B test from its stage's ``verdict`` and the numbers behind it, while the
+    endpoint still has them: before the rollout is concluded. ``weight`` is the challenger's share, 0 to 1.
+
+    It runs whatever became of the stage (``all_done``), and is skipped where the stage gave no verdict, or
+    there was no champion to compare with.
+    """
+
+    step = "ab_report"
+    inputs = template_fields = ("rollout", "verdict")
+    needs_serving = True
+    operator_extra_links = (ReportLink(),)
+
+    def __init__(self, *, rollout: Any, verdict: Any, weight: float, **kwargs: Any) -> None:
+        kwargs.setdefault("trigger_rule", "all_done")
+        super().__init__(**kwargs)
+        self.rollout = rollout
+        self.verdict = verdict
+        self.weight = weight
+
+    def request(self, context: Any, configured: Configured, **more: Any) -> dict[str, Any]:
+        return super().request(context, configured, weight=self.weight, **more)
 
 
 class PromoteModelOperator(StepOperator):

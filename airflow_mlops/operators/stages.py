@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 class StageOperator(StepOperator):
     """Opens a stage, looks at it once, and waits (deferred, if ``deferrable``) until there is a verdict.
+    Where quality is judged, the task comes back now and then to look at the labels that have landed.
 
     A verdict against the challenger does not fail the task: it is the result, and the end of the rollout
     decides on all of them. ``after`` holds the verdicts of earlier stages (those of the tasks directly
@@ -56,29 +57,37 @@ class StageOperator(StepOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Open, look once, then wait."""
+        return self._opened(context)
+
+    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Resumed by the trigger with the verdict, with the error that ended its watch, because the stage is
+        held from now on (then it says so and waits on), or to look at the labels again."""
+        if "error" in event:
+            raise airflow_error(str(event["error"]), retry=bool(event["retry"]))
+        if "held" in event:
+            wait_on(self, event, context)
+        if "look" in event:
+            return self._opened(context)
+        with airflow_errors():
+            return self.finish(event["verdict"], self.configured())
+
+    def doing(self) -> str:
+        return self.mode
+
+    def _opened(self, context: Any) -> dict[str, Any]:
+        from airflow_mlops.triggers.rollout_stage import StageWatch
+
         with airflow_errors():
             configured = self.configured()
             self.skip_without_inputs()
             self._skip_first_model(context, configured)
             skip_unless_all_passed(earlier_verdicts(self, self.after, context))
             request = self.request(context, configured, mode=self.mode, weight=self.weight)
+            StageWatch.begin(request).connect()  # what the watch needs must be there before traffic moves
             opened = self.run_step("open_stage", request, configured) or {}
             if opened.get("verdict") is not None:  # an earlier try came to it
                 return self.finish(opened["verdict"], configured)
             return self.finish(verdict_of_stage(self, request, context, self.deferrable), configured)
-
-    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Resumed by the trigger with the verdict, with the error that ended its watch, or because the stage
-        is held from now on: then it says so and waits on."""
-        if "error" in event:
-            raise airflow_error(str(event["error"]), retry=bool(event["retry"]))
-        if "held" in event:
-            wait_on(self, event, context)
-        with airflow_errors():
-            return self.finish(event["verdict"], self.configured())
-
-    def doing(self) -> str:
-        return self.mode
 
     def _skip_first_model(self, context: Any, configured: Configured) -> None:
         if self.rollout.get("champion") is not None:
@@ -108,7 +117,7 @@ class CanaryStepOperator(StageOperator):
 
 
 def verdict_of_stage(
-    operator: BaseOperator,
+    operator: StepOperator,
     request: Mapping[str, Any],
     context: Any,
     deferrable: bool,
@@ -116,14 +125,18 @@ def verdict_of_stage(
     resume: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Look at a stage that was opened until there is a verdict. An operator that is deferred meanwhile is
-    resumed in its ``execute_complete``, with ``resume`` in the event."""
+    resumed in its ``execute_complete``, with ``resume`` in the event. Labels are looked at by a step, in the
+    model's own Python, for they come from the model's own source."""
     from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger, StageWatch, verdict_json
 
     watch = StageWatch.begin(request)
     backends, deploy = watch.connect(), watch.request.config.deploy
     watch = watch.opened(backends, datetime.now(timezone.utc)).informed(backends)
     while True:
-        now = datetime.now(timezone.utc)
+        if watch.is_look_due(backends, now := datetime.now(timezone.utc)):
+            at = {"run": {**request["run"], "now": now.isoformat()}}
+            operator.run_step("look_quality", {**request, **at}, operator.configured())
+            now = datetime.now(timezone.utc)
         waited = watch.look(backends, now)
         if waited.done:
             return verdict_json(waited.verdict)

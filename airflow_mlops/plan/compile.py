@@ -198,9 +198,14 @@ def _deploy_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
         after = (stages[-1].full_id,)
         stages.append(_task("canary", name, group=group, after=after, weight=weight, **_held(config)))
     verdicts = [stage.full_id for stage in stages[1:]]
+    last, reports = stages[-1].full_id, []
+    if config.deploy.strategy == "ab":
+        (weight,) = config.deploy.weights
+        reports.append(_task("ab_report", "report", group="ab", after=(last,), weight=weight))
     return (
         *stages,
-        _task("conclude", after=(stages[-1].full_id,), verdicts=verdicts),
+        *reports,
+        _task("conclude", after=(last, *(report.full_id for report in reports)), verdicts=verdicts),
         _task("promote", after=("conclude",)),
         _task("roll_back", after=("conclude",), verdicts=verdicts),
         _task("announce_champion", after=("promote",), emits=f"{config.model}/champion"),

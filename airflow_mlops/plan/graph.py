@@ -11,8 +11,8 @@ DagRole = Literal["train", "deploy", "rollback", "score", "monitor"]
 StepName = Literal[
     "snapshot", "validate", "contracts", "model_tests", "sample_run", "tune_search", "tune_choose",
     "train", "evaluate", "gate", "review", "register", "announce_challenger",
-    "take_challenger", "smoke_serve", "approve", "shadow", "canary", "conclude", "promote", "roll_back",
-    "announce_champion", "reverse", "choose_partitions", "score", "announce_predictions",
+    "take_challenger", "smoke_serve", "approve", "shadow", "canary", "ab_report", "conclude", "promote",
+    "roll_back", "announce_champion", "reverse", "choose_partitions", "score", "announce_predictions",
     "collect", "data_quality", "drift", "performance", "decide", "request_retraining",
 ]  # fmt: skip
 

@@ -89,8 +89,14 @@ STEP_DOCS: Mapping[StepName, str] = {
         "sees its answers. Too few requests is no failure: it waits until the deadline."
     ),
     "canary": (
-        "Lets the challenger answer {share} of the rows and looks at errors and latency. A bad verdict "
-        "leads to roll_back by itself. If this task is red, check that the endpoint answers."
+        "Lets the challenger answer {share} of the rows and looks at errors, latency and whatever else the "
+        "file's deploy.analysis asks for. A bad verdict leads to roll_back by itself. If this task is red, "
+        "check that the endpoint answers."
+    ),
+    "ab_report": (
+        "Writes the report of the test: what both versions answered, what that was worth, and the verdict. "
+        "Skipped where there is no verdict. If it is red, clear it before the endpoint forgets; the decision "
+        "does not wait for it."
     ),
     "conclude": "Reads all verdicts and chooses promote or roll_back.",
     "promote": (

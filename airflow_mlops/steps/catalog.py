@@ -31,6 +31,8 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "record_approval": "airflow_mlops.steps.approval:record_approval",
         "open_stage": "airflow_mlops.steps.stage:open_stage",
         "judge_stage": "airflow_mlops.steps.stage:judge_stage",
+        "look_quality": "airflow_mlops.steps.look_quality:look_quality",
+        "ab_report": "airflow_mlops.steps.ab_report:ab_report",
         "promote": "airflow_mlops.steps.promote:promote",
         "roll_back": "airflow_mlops.steps.roll_back:roll_back",
         "bring_up": "airflow_mlops.steps.bring_up:bring_up",

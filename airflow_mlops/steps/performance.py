@@ -12,8 +12,8 @@ from airflow_mlops.config.parts.monitoring import Performance
 from airflow_mlops.core.drift import decay_verdict
 from airflow_mlops.core.values import Estimate, Evaluation, ModelRef, Report, Verdict
 from airflow_mlops.exceptions import DataRefused
-from airflow_mlops.steps.columns import as_text
 from airflow_mlops.steps.evaluate import EVALUATION_FILE
+from airflow_mlops.steps.labels import landed_labels
 from airflow_mlops.steps.page import page, sentences
 from airflow_mlops.steps.record import report_key
 from airflow_mlops.steps.requests import CollectedRequest
@@ -30,15 +30,8 @@ def performance(request: CollectedRequest, backends: Backends) -> Report | None:
     config, monitor = request.config, request.config.monitor
     if monitor.labels is None or monitor.performance is None:
         return None
-    data, source = config.data, monitor.labels.source
     answers = backends.datasets.load_frame(request.collected.uri)
-    labels = backends.data_source(source.type, source.model_dump(exclude={"type"})).read(
-        request.collected.window,
-        time_column=data.time_column,
-        columns=[data.key, data.time_column, data.label],
-    )
-    labels = labels[labels[data.label].notna() & labels[data.key].notna()]
-    landed = labels.assign(key=as_text(labels[data.key]), label=labels[data.label])[["key", "label"]]
+    landed = landed_labels(config, monitor.labels, request.collected.window, backends)[["key", "label"]]
     champion = request.collected.champion
     # A window may hold answers of the champion before this one, or of a challenger in its canary.
     own = answers.loc[answers["version"] == champion.version].drop_duplicates("key")

@@ -217,6 +217,22 @@ class StageOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class AbReportRequest:
+    """``verdict`` is that of the stage in which the challenger had ``weight`` of the rows."""
+
+    config: ModelConfig
+    run: RunInfo
+    rollout: Rollout
+    weight: float
+    verdict: Verdict
+
+    @property
+    def stage(self) -> StageRequest:
+        """The stage that is reported on."""
+        return StageRequest(self.config, self.run, self.rollout, "canary", self.weight)
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalRequest:
     """What a person decided about a rollout. ``objection`` says why the answer of ``answered_at`` does not
     count; ``question`` numbers the questions of a run, which asks anew when it is cleared."""

@@ -10,11 +10,12 @@ from airflow_mlops.core import analysis
 from airflow_mlops.core.ledger import Entry, EntryKind
 from airflow_mlops.core.standing import stage_name, why_not_open, why_over
 from airflow_mlops.core.values import Observation, Verdict
-from airflow_mlops.core.windows import Period
 from airflow_mlops.exceptions import BackendUnavailable, RolloutRefused
 from airflow_mlops.steps.decided import standing_now
 from airflow_mlops.steps.record import entry, record_verdict
 from airflow_mlops.steps.requests import StageOpened, StageRequest
+from airflow_mlops.steps.stage_evidence import with_evidence
+from airflow_mlops.steps.stage_limits import stage_limits
 
 _ROUNDING = 1e-6
 
@@ -61,12 +62,13 @@ def judge_stage(
     observation = backends.serving.observe(request.rollout.id)
     verdict = analysis.judge_stage(
         observation,
-        _limits(request),
+        stage_limits(request.config, request.mode),
         mode=request.mode,
         weight=request.weight,
         now=request.run.now,
         earlier=earlier_stages(request, backends) if earlier is None else earlier,
     )
+    verdict = with_evidence(request, observation, verdict, backends)
     if verdict.outcome != "inconclusive":
         record_stage(request, verdict, backends, observation)
     return verdict
@@ -124,26 +126,3 @@ def _last_look(request: StageRequest, backends: Backends) -> Observation:
         return backends.serving.observe(request.rollout.id)
     except BackendUnavailable:
         return Observation(request.rollout.id, "none", 0.0, request.run.now, None, None)
-
-
-def _limits(request: StageRequest) -> analysis.StageLimits:
-    deploy = request.config.deploy
-    asked = deploy.analysis
-    stage = deploy.shadow if request.mode == "shadow" else asked
-    return analysis.StageLimits(
-        minimum_requests=stage.minimum_requests,
-        errors=analysis.ErrorLimits(
-            asked.errors.max_rate, asked.errors.max_ratio, asked.errors.negligible_rate
-        ),
-        latency=analysis.LatencyLimits(
-            quantile=asked.latency.quantile,
-            max_ratio=asked.latency.max_ratio,
-            objective=asked.latency.objective_seconds,
-            negligible=asked.latency.negligible_seconds,
-        ),
-        split_tolerance=asked.split_ratio.tolerance if deploy.weights else None,
-        max_disagreement=deploy.shadow.max_disagreement if deploy.shadows else None,
-        minimum_duration=Period.parse(stage.minimum_duration) if stage.minimum_duration else None,
-        false_alarm_rate=asked.false_alarm_rate,
-        stages=max(1, len(deploy.weights) + deploy.shadows),
-    )

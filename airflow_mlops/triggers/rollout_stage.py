@@ -17,10 +17,11 @@ from airflow_mlops.core.analysis import StageCounts
 from airflow_mlops.core.values import Verdict
 from airflow_mlops.core.waiting import Waited, wait
 from airflow_mlops.core.windows import Period
-from airflow_mlops.exceptions import BackendUnavailable, MlopsError
+from airflow_mlops.exceptions import BackendUnavailable, MlopsError, NotMeasured
 from airflow_mlops.hooks.backends import connect_backends
 from airflow_mlops.steps.requests import StageRequest
 from airflow_mlops.steps.stage import earlier_stages, judge_stage, record_hold, record_stage
+from airflow_mlops.steps.stage_evidence import is_look_due
 from airflow_mlops.triggers.events import ResumingTrigger, error_event, event, other_release_event
 
 
@@ -50,11 +51,17 @@ class StageWatch:
 
     def connect(self) -> Backends:
         """The backends that ``look`` needs; connections are resolved here, in the process that looks."""
-        return connect_backends(self.request.config, needs_serving=True)
+        return connect_backends(self.request.config, needs_serving=True, needs_metrics=True)
+
+    def is_look_due(self, backends: Backends, now: datetime) -> bool:
+        """Whether the labels are to be looked at again. That reads the model's own data source, so a task
+        does it, in the model's own Python, and not whoever watches."""
+        return is_look_due(self.request, backends, now)
 
     def look(self, backends: Backends, now: datetime) -> Waited:
         """Judge once. An endpoint that cannot be reached is looked at again until the deadline, and then
         the challenger is rolled back, whatever ``on_inconclusive`` says: nobody saw that it did no harm.
+        Where only labels or a business metric cannot be measured, it may be held, but is not promoted.
         """
         deploy = self.request.config.deploy
         request = replace(self.request, run=replace(self.request.run, now=now))
@@ -62,7 +69,9 @@ class StageWatch:
         try:
             verdict = judge_stage(request, backends, earlier=self.earlier)
         except BackendUnavailable as error:
-            verdict, on_inconclusive = Verdict("inconclusive", (str(error),)), "roll_back"
+            verdict = Verdict("inconclusive", (str(error),))
+            if not isinstance(error, NotMeasured) or on_inconclusive != "hold":
+                on_inconclusive = "roll_back"
         waited = wait(
             verdict,
             since=self.since,
@@ -109,8 +118,9 @@ class RolloutStageTrigger(ResumingTrigger):
         return cls(request=request, since=since, poll_interval=poll_interval, resume=resume)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event: ``{"verdict": ...}``, ``{"error": ..., "retry": ...}``, or where the stage is held from
-        now on ``{"held": ..., "watch": ...}``: then the task says so and defers to this watch again.
+        """One event: ``{"verdict": ...}``, ``{"error": ..., "retry": ...}``, ``{"look": true}`` when the task
+        is to look at the labels again, or where the stage is held from now on ``{"held": ..., "watch":
+        ...}``: then the task says so and defers to this watch again.
 
         It sleeps before the first look: the operator has just looked, and a task that is resumed within
         moments of its deferral can be marked failed (https://github.com/apache/airflow/issues/67287).
@@ -128,6 +138,9 @@ class RolloutStageTrigger(ResumingTrigger):
                 if await asyncio.to_thread(watch.is_first_hold, waited, backends, now):
                     held = {"held": verdict_json(waited.verdict), "watch": self.serialize()[1]}
                     yield self.resuming(event(held))
+                    return
+                if await asyncio.to_thread(watch.is_look_due, backends, now):
+                    yield self.resuming(event({"look": True}))
                     return
         except MlopsError as error:
             yield self.resuming(error_event(error))

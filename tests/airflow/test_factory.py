@@ -89,6 +89,24 @@ def test_level_3_closes_the_loop_from_the_monitor_back_to_training(model_yaml):
     assert isinstance(schedule.timetable, CronDataIntervalTimetable)
 
 
+def test_an_ab_test_hands_its_verdict_to_a_report_and_ends_as_every_rollout_does(model_yaml):
+    ab = (
+        "deploy:\n  strategy: ab\n  deadline: 21 days\n"
+        "  analysis: {minimum_duration: 14 days, metrics: [{name: orders, query: up, minimum: 1}]}\n"
+    )
+    dags = load_file(model_yaml(level=2, more=ab))
+    deploy = dags["rain.deploy"]
+    assert edges(deploy) == {
+        **{name: above for name, above in DEPLOY.items() if not name.startswith("canary.")},
+        "ab.weight_50": {"shadow"},
+        "ab.report": {"ab.weight_50"},
+        "conclude": {"ab.weight_50", "ab.report"},
+    }
+    report = deploy.task_dict["ab.report"]
+    assert (report.weight, report.trigger_rule) == (0.5, "all_done")
+    assert "ab.weight_50" in str(report.verdict)
+
+
 def test_a_task_is_handed_only_what_has_been_made_before_it(model_yaml):
     """The graph shows the plan's edges alone, so none of them stands for a result by itself."""
     for dag in load_file(model_yaml(level=3)).values():

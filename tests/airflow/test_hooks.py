@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +17,7 @@ from airflow_mlops.hooks.backends import connect_store, endpoints
 from airflow_mlops.hooks.connections import address
 from airflow_mlops.hooks.gateway import GatewayHook
 from airflow_mlops.hooks.mlflow import MlflowHook
+from airflow_mlops.hooks.prometheus import PrometheusHook
 
 
 @pytest.mark.parametrize(
@@ -107,3 +109,41 @@ def test_endpoints_hold_addresses_and_secrets_of_the_model(mlops_store, model_ya
 
 def test_the_ledger_is_reached_without_any_connection(mlops_store):
     assert connect_store().ledger.entries("churn") == []
+
+
+def test_a_prometheus_is_reached_with_a_token_or_a_login_and_what_the_extra_adds(monkeypatch):
+    said = {"conn_type": "prometheus", "host": "https://m.test/prometheus", "password": "s3cret"}
+    monkeypatch.setenv("AIRFLOW_CONN_PROMETHEUS_DEFAULT", json.dumps(said))
+    endpoint = PrometheusHook().endpoint
+    assert (endpoint.url, endpoint.token, endpoint.login) == ("https://m.test/prometheus", "s3cret", None)
+    extra = {"verify": False, "headers": {"X-Scope-OrgID": "shop"}}
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_PROMETHEUS_DEFAULT", json.dumps({**said, "login": "ada", "extra": extra})
+    )
+    endpoint = PrometheusHook().endpoint
+    assert (endpoint.token, endpoint.login, endpoint.password) == (None, "ada", "s3cret")
+    assert (endpoint.verify, endpoint.headers) == (False, {"X-Scope-OrgID": "shop"})
+
+
+@pytest.mark.parametrize(
+    ("extra", "problem"),
+    [
+        ({"header": {"a": "b"}}, "unknown extra 'header'; did you mean 'headers'?"),
+        ({"timeout_seconds": "soon"}, "is wrong: timeout_seconds: "),
+    ],
+)
+def test_a_wrong_extra_of_a_prometheus_is_named(monkeypatch, extra, problem):
+    said = {"conn_type": "prometheus", "host": "m.test", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_PROMETHEUS_DEFAULT", json.dumps(said))
+    with pytest.raises(ConfigError) as caught:
+        _ = PrometheusHook().endpoint
+    assert problem in str(caught.value)
+
+
+def test_the_test_button_asks_a_prometheus_for_a_number(monkeypatch, prometheus_stand_in):
+    prometheus_stand_in.answers = {"vector(1)": 1}
+    host, port = prometheus_stand_in.url.removeprefix("http://").split(":")
+    monkeypatch.setenv("AIRFLOW_CONN_PROMETHEUS_DEFAULT", f"prometheus://{host}:{port}")
+    assert PrometheusHook().test_connection() == (True, f"Prometheus at http://{host}:{port} answers")
+    prometheus_stand_in.answers = {"vector(1)": (401, "who are you?")}
+    assert "refuses the caller" in PrometheusHook().test_connection()[1]

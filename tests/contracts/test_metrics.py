@@ -14,7 +14,7 @@ from sklearn import metrics as sk
 from airflow_mlops.backends.metrics_influence import InfluenceMetrics
 from airflow_mlops.backends.scoring import Beside, Metrics
 from airflow_mlops.config.parts.metrics import METRICS_OF
-from airflow_mlops.core.metrics import METRICS, MetricSpec, Outcomes, Scoring
+from airflow_mlops.core.metrics import METRICS, MetricSpec, Outcomes, Scoring, is_mean_of_rows
 from airflow_mlops.core.values import TaskKind
 from airflow_mlops.exceptions import ConfigError, DataRefused, TrainingFailed
 
@@ -638,3 +638,41 @@ def test_one_row_of_a_class_gives_no_interval_of_a_ranking(
     with pytest.raises(DataRefused, match="of 800 labels 1 are 1: an interval of roc_auc needs two"):
         metrics_of(BINARY).difference(["log_loss", "roc_auc"], label, better, worse, 0.95)
     assert metrics_of(BINARY).score(["log_loss"], label, better, 0.95)["log_loss"].value > 0
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [(task, name) for task in (BINARY, REGRESSION, FORECAST) for name in sorted(METRICS_OF[task])],
+)
+def test_a_metric_that_is_a_mean_of_rows_has_a_value_of_each(
+    metrics_of: Any, task: TaskKind, name: str
+) -> None:
+    label, answer, _ = (binary if task == BINARY else regression)()
+    scorer = metrics_of(task)
+    if not is_mean_of_rows(name):
+        with pytest.raises(DataRefused, match="one number for all rows together"):
+            scorer.by_row(name, label, answer)
+        return
+    values = scorer.by_row(name, label, answer)
+    assert len(values) == len(label)
+    assert values.mean() == pytest.approx(scorer.score([name], label, answer, 0.95)[name].value)
+
+
+def test_values_of_rows_need_no_second_class_and_know_classes_by_number(metrics_of: Any) -> None:
+    assert list(metrics_of(BINARY).by_row("accuracy", [1, 1, 1], [0.9, 0.5, 0.4])) == [1.0, 1.0, 0.0]
+    assert list(metrics_of(BINARY).by_row("brier_score", [True, True], [1.0, 0.5])) == [0.0, 0.25]
+    assert list(metrics_of(MANY).by_row("accuracy", [0, 2, 1], [0.0, 2.0, 2.0])) == [1.0, 1.0, 0.0]
+    with pytest.raises(DataRefused, match="number the classes from 0"):
+        metrics_of(MANY).by_row("accuracy", ["cat", "dog"], [0.0, 1.0])
+
+
+def test_what_decisions_cost_and_ones_own_metric_have_values_of_rows_too(metrics_of: Any) -> None:
+    cost = MetricSpec("cost", outcomes=Outcomes(false_positive=1.0, false_negative=5.0), direction="lower")
+    scorer = metrics_of(BINARY, Scoring(metrics=(cost,)))
+    assert list(scorer.by_row("cost", [1, 0, 1], [0.1, 0.9, 0.9])) == [5.0, 1.0, 0.0]
+    assert cost.span == 5.0
+    label, better, _ = regression()
+    rows = metrics_of(REGRESSION, own("lost", per_row=True)).by_row("lost", label, better)
+    assert rows == pytest.approx(np.abs(label - better))
+    with pytest.raises(DataRefused, match="lost gives one number for all rows together"):
+        metrics_of(REGRESSION, own("lost")).by_row("lost", label, better)

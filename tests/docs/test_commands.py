@@ -40,6 +40,7 @@ def reader(tutorial: Path, monkeypatch: pytest.MonkeyPatch, repository: Path) ->
     """Where a reader of the tutorial stands: in AIRFLOW_HOME, with a first champion of each of two models."""
     monkeypatch.setenv("AIRFLOW_MLOPS_GATEWAY_TOKEN", "secret")
     monkeypatch.setenv("MLFLOW_TOKEN", "secret")
+    monkeypatch.setenv("PROMETHEUS_TOKEN", "secret")
     monkeypatch.setenv("READER_HOME", str(tutorial))
     monkeypatch.chdir(tutorial)
     ledger = connect(Endpoints(store=str(tutorial / "mlops"))).ledger
@@ -211,7 +212,7 @@ def _pytest(words: list[str], reader: Path, repository: Path, monkeypatch: pytes
 
 
 def _kubectl(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that is applied is in the repository, and of objects that are made in the namespace before it."""
+    """An applied file is in the repository, and all its objects in the namespace that was made before it."""
     if words[0] == "create":
         assert words[1:] == ["namespace", "models"]
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -253,3 +254,16 @@ def test_requests_are_answered_while_the_log_cannot_be_written(start: Any) -> No
     (gateway.settings.store / "inference").unlink()
     assert len(gateway.logged()) == 3
     assert gateway.ready()["problems"] == {}
+
+
+def test_the_rows_of_a_rollout_are_found_by_when_they_were_received(folder: Path, tmp_path: Path) -> None:
+    for hours, rollout_id in ((-30, "r"), (1, "r"), (0, "r"), (2, "s")):
+        writer = InferenceLogWriter(folder, Counted())
+        writer.add(replace(call(hours + 31, NOON + timedelta(hours=hours)), rollout_id=rollout_id))
+        writer.flush()
+    log = ParquetInferenceLog(LocalStore(tmp_path))
+    rows = log.of_rollout("m", "r", NOON, columns=["temp"])
+    assert [len(part) for _, part in rows.groupby("received_at")] == [31, 32]
+    assert {"mode", "weight", "error", "role", "key", "temp"} < set(rows.columns)
+    assert len(log.of_rollout("m", "r", NOON - timedelta(hours=40))) == 1 + 31 + 32
+    assert len(log.of_rollout("trains", "r", NOON)) == 0

@@ -265,3 +265,19 @@ def test_a_plan_holds_plain_values_only(tmp_path: Path) -> None:
         "**Tells** webhook (ops) when a task fails for good, or when a run is not over within 6 hours"
         in train.doc
     )
+
+
+def test_an_ab_test_is_one_step_a_report_and_the_decision(tmp_path: Path) -> None:
+    ab = (
+        "deploy:\n  strategy: ab\n  steps: [0.3]\n  deadline: 21 days\n"
+        "  analysis: {minimum_duration: 14 days, metrics: [{name: orders, query: up, minimum: 1}]}\n"
+    )
+    deploy = dag_of(plan_of(tmp_path, ab), "deploy")
+    tasks = edges(deploy)
+    assert tasks["ab.weight_30"] == ("shadow",)
+    assert tasks["ab.report"] == ("ab.weight_30",)
+    assert tasks["conclude"] == ("ab.weight_30", "ab.report")
+    settings = {task.full_id: task.settings for task in deploy.tasks}
+    assert settings["ab.report"] == {"weight": 0.3}
+    assert settings["conclude"]["verdicts"][-1] == "ab.weight_30"
+    assert "30 % of the rows for as long as the test lasts (at least 14 days)" in deploy.doc

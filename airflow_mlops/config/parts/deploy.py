@@ -144,6 +144,8 @@ def _strategy_problems(deploy: Deploy) -> Iterator[_Problem]:
         yield ("steps",), "strategy ab has one step, the challenger's share for as long as it lasts: [0.5]"
     if strategy == "shadow" and not deploy.shadow.enabled:
         yield ("shadow", "enabled"), "strategy shadow is nothing without its shadow; or set strategy: direct"
+    if strategy == "ab":
+        yield from _ab_problems(deploy)
     needed: set[TargetMode] = set()
     if deploy.shadows:
         needed.add("shadow")
@@ -167,6 +169,29 @@ def _cannot(deploy: Deploy, mode: TargetMode, modes: frozenset[TargetMode]) -> _
     others = "shadow, blue_green or direct" if "blue_green" in modes else "shadow or direct"
     way_out = "set shadow: {enabled: false}" if mode == "shadow" else f"set strategy: {others}"
     return ("target", "type"), f"a target of type {deploy.target.type} has no {mode}; {way_out}"
+
+
+def _ab_problems(deploy: Deploy) -> Iterator[_Problem]:
+    analysis = deploy.analysis
+    if analysis.minimum_duration is None:
+        yield (
+            ("strategy",),
+            "strategy ab lasts for analysis.minimum_duration, which must be given (14 days, say), and "
+            "deadline must be longer",
+        )
+    if analysis.quality is None and not analysis.metrics:
+        yield (
+            ("strategy",),
+            "strategy ab decides by what the two versions are worth: give analysis.quality or "
+            "analysis.metrics, or set strategy: canary",
+        )
+    if "sticky" not in deploy.target.modes:
+        yield (
+            ("target", "type"),
+            f"a target of type {deploy.target.type} may answer one data.key now by one version and now by "
+            "the other, and strategy ab needs it held to one: use type embedded, whose server is started "
+            "with --key-column, or set strategy: canary",
+        )
 
 
 def _too_late(deploy: Deploy) -> Iterator[_Problem]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from airflow_mlops.config.parts.base import ExactPeriodText, Part, Share
+from airflow_mlops.config.parts.base import ExactPeriodText, Mistakes, Part, Share
+from airflow_mlops.config.parts.deploy_evidence import BusinessMetric, Predictions, Quality
 
 
 class ErrorLimit(Part):
@@ -73,3 +74,25 @@ class Analysis(Part):
     errors: ErrorLimit = Field(default_factory=ErrorLimit)
     latency: LatencyLimit = Field(default_factory=LatencyLimit)
     split_ratio: SplitRatio = Field(default_factory=SplitRatio)
+    quality: Quality | None = Field(
+        None, description="Quality on the labels that land during the rollout; not judged if not given."
+    )
+    predictions: Predictions | None = Field(
+        default_factory=Predictions,
+        description="Whether a shift of the predictions is told; null: it is not.",
+    )
+    metrics: tuple[BusinessMetric, ...] = Field(
+        (), strict=False, description="Business metrics, each a Prometheus query with bounds."
+    )
+
+    @model_validator(mode="after")
+    def _metrics_have_names_of_their_own(self) -> Self:
+        names = [metric.name for metric in self.metrics]
+        found: list[tuple[tuple[str | int, ...], str]] = [
+            (("metrics", index, "name"), f"{name!r} is the name of an earlier metric")
+            for index, name in enumerate(names)
+            if name in names[:index]
+        ]
+        if found:
+            raise Mistakes(*found)
+        return self

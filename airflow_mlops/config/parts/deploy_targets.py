@@ -15,7 +15,7 @@ from airflow_mlops.config.parts.target_modes import TargetMode
 class EmbeddedTargetConfig(Part):
     """The model server of this package."""
 
-    modes: ClassVar[frozenset[TargetMode]] = frozenset({"shadow", "canary"})
+    modes: ClassVar[frozenset[TargetMode]] = frozenset({"shadow", "canary", "sticky"})
 
     type: Literal["embedded"] = Field("embedded", description="The model server of this package.")
     conn_id: str = Field("mlops_gateway_default", description="Airflow connection of the server.")
@@ -33,7 +33,7 @@ class BatchTargetConfig(Part):
 class InstalledTargetConfig(Part):
     """Another package's target: entry point ``serving.NAME`` of the group ``airflow_mlops.backends``."""
 
-    modes: ClassVar[frozenset[TargetMode]] = frozenset({"shadow", "canary"})
+    modes: ClassVar[frozenset[TargetMode]] = frozenset({"shadow", "canary", "sticky"})
 
     type: Literal["installed"]
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")] = Field(

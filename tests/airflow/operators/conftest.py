@@ -38,7 +38,7 @@ data:
   window: {length: 3 months}
   holdout: {length: 10 days}
 training: {estimator: sklearn.linear_model.LogisticRegression}
-evaluation: {metrics: [roc_auc]}
+evaluation: {metrics: [roc_auc, accuracy]}
 gates:
   minimum_rows: 50
   rules: [{type: threshold, metric: roc_auc, minimum: 0.6}]
@@ -150,9 +150,8 @@ class Backends:
         self.tracking = Registry()
         self.asked: list[Endpoints] = []
 
-    @property
-    def ledger(self) -> Any:
-        return self.real.ledger
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
 
     def entries(self) -> list[Entry]:
         """What was written beside what ``take`` and ``passed`` have prepared."""

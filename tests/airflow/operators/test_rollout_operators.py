@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -16,13 +17,19 @@ from airflow.sdk.exceptions import (
     TaskDeferred,
 )
 
+from airflow_mlops.backends.base import PrometheusEndpoint
+from airflow_mlops.backends.prometheus import Prometheus
+from airflow_mlops.config.parts.deploy_evidence import BusinessMetric, Quality
+from airflow_mlops.config.parts.monitoring import Monitor
 from airflow_mlops.operators import (
+    AbReportOperator,
     CanaryStepOperator,
     ConcludeRolloutOperator,
     ShadowOperator,
     SmokeServeOperator,
     UndoRolloutOperator,
 )
+from airflow_mlops.operators.links import ReportLink
 from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger
 
 UTC = timezone.utc
@@ -314,3 +321,102 @@ def test_a_yaml_that_changed_in_mid_rollout_does_not_keep_the_traffic_from_going
         back.execute(make_context())
     assert backends.serving.state.mode == "none"
     assert backends.entries()[-1].kind == "rolled_back"
+
+
+@pytest.fixture
+def labelled(config):
+    """The same model, judged by labels too, which are looked at every ten minutes."""
+    analysis = config.deploy.analysis.model_copy(
+        update={"quality": Quality(metric="accuracy", margin=0.1, look_every="10 minutes")}
+    )
+    source = {"labels": {"source": {"type": "parquet", "path": "labels/*.parquet"}}}
+    return config.model_copy(
+        update={
+            "deploy": config.deploy.model_copy(update={"analysis": analysis}),
+            "monitor": Monitor.model_validate(source),
+        }
+    )
+
+
+def test_a_task_looks_at_the_labels_and_comes_back_for_it_when_it_is_time(
+    backends, labelled, rollout, make_context, few, good
+):
+    backends.serving.looks = [few, few, few, good]
+    operator = ShadowOperator(task_id="shadow", model=labelled, rollout=rollout, after=[])
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(make_context())
+    (kept,) = backends.store.keys("rollouts")
+    assert kept == "rollouts/churn/churn-v2/shadow/quality.json"
+    look = json.loads(backends.store.get(kept))
+    long_ago = datetime.now(UTC) - timedelta(minutes=11)
+    backends.store.put(kept, json.dumps({**look, "at": long_ago.isoformat()}).encode())
+    assert events_of(remade(deferred.value.trigger)) == [{"look": True}]
+    # Resumed, the task looks, and goes on waiting by the same rule.
+    verdict = operator.execute_complete(make_context(), {"look": True})
+    assert verdict["outcome"] == "pass"
+    assert any("0 of 200 labels have landed" in reason for reason in verdict["reasons"])
+    assert datetime.fromisoformat(json.loads(backends.store.get(kept))["at"]) > long_ago + timedelta(
+        minutes=5
+    )
+
+
+def test_a_connection_to_prometheus_that_is_missing_is_told_before_traffic_moves(
+    backends, config, rollout, make_context
+):
+    metric = BusinessMetric(name="orders", query="up", minimum=1)
+    analysis = config.deploy.analysis.model_copy(update={"metrics": (metric,)})
+    config = config.model_copy(update={"deploy": config.deploy.model_copy(update={"analysis": analysis})})
+    before = backends.serving.state
+    with pytest.raises(
+        AirflowFailException, match="connections add prometheus_default --conn-type prometheus"
+    ):
+        CanaryStepOperator(task_id="c", model=config, rollout=rollout, weight=0.5, after=[]).execute(
+            make_context()
+        )
+    assert backends.serving.state == before
+    # The way back needs no Prometheus.
+    back = UndoRolloutOperator(task_id="b", model=config, rollout=rollout, verdicts=[HELD])
+    back.execute(make_context())
+
+
+def test_the_report_of_an_ab_test_is_linked_and_is_skipped_without_a_verdict(
+    backends, config, rollout, make_context, good
+):
+    backends.serving.looks = [good]
+    given = {"task_id": "report", "model": config, "rollout": rollout, "weight": 0.5}
+    operator = AbReportOperator(verdict=PASSED, **given)
+    report = operator.execute(make_context())
+    assert report["kind"] == "ab_test"
+    assert report["uri"].endswith("/reports/churn.train/r1/ab_test.html")
+    assert ReportLink().get_link(operator, ti_key=None).endswith("/mlops/reports/churn.train/r1/ab_test.html")
+    with pytest.raises(AirflowSkipException, match="no verdict to work on"):
+        AbReportOperator(verdict=None, **given).execute(make_context())
+    first = {**given, "rollout": {**rollout, "champion": None}}
+    with pytest.raises(AirflowSkipException):
+        AbReportOperator(verdict=PASSED, **first).execute(make_context())
+
+
+@pytest.mark.parametrize(
+    ("on_inconclusive", "outcome"), [("promote_if_unharmed", "fail"), ("roll_back", "fail"), ("hold", None)]
+)
+def test_what_could_not_be_measured_by_the_deadline_is_held_or_rolled_back_and_never_passes(
+    backends, config, rollout, make_context, good, monkeypatch, on_inconclusive, outcome
+):
+    monkeypatch.setenv("AIRFLOW_CONN_PROMETHEUS_DEFAULT", "prometheus://127.0.0.1:1")
+    metric = BusinessMetric(name="orders", query="up", minimum=1)
+    analysis = config.deploy.analysis.model_copy(update={"metrics": (metric,)})
+    changed = {"analysis": analysis, "on_inconclusive": on_inconclusive}
+    config = config.model_copy(update={"deploy": config.deploy.model_copy(update=changed)})
+    endpoint = PrometheusEndpoint("http://127.0.0.1:1")
+    backends.prometheus = lambda conn_id: Prometheus(endpoint)
+    backends.serving.looks = [good]
+    backends.serving.since = datetime.now(UTC) - timedelta(hours=2)
+    backends.passed(0, 0.1)
+    operator = CanaryStepOperator(task_id="c", model=config, rollout=rollout, weight=0.5, after=[])
+    if outcome is None:
+        with pytest.raises(TaskDeferred):
+            operator.execute(make_context())
+        return
+    verdict = operator.execute(make_context())
+    assert verdict["outcome"] == outcome
+    assert any("orders could not be measured: Prometheus at" in reason for reason in verdict["reasons"])
