@@ -184,7 +184,15 @@ def test_to_the_champion_itself_only_ends_what_is_open(
 
 
 def test_what_the_server_has_open_without_the_ledger_knowing_is_ended_too(backends, promoted, back):
-    backends.serving.set_traffic("stray", ModelRef("churn", "9"), mode="canary", weight=0.5)
+    serving, promotes = backends.serving, backends.serving.promote
+
+    def promote_alone(rollout_id, candidate):
+        if serving.state.rollout_id not in (None, rollout_id):
+            raise RolloutRefused("another rollout is open")
+        return promotes(rollout_id, candidate)
+
+    serving.promote = promote_alone
+    serving.set_traffic("stray", ModelRef("churn", "9"), mode="canary", weight=0.5)
     back()
     assert backends.serving.traffic() == Traffic(ModelRef("churn", "2"))
 
