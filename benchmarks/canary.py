@@ -31,13 +31,13 @@ from scipy import stats
 from airflow_mlops.core.analysis import ErrorLimits, LatencyLimits, StageCounts, StageLimits, judge_stage
 from airflow_mlops.core.gates import settle
 from airflow_mlops.core.latencies import EDGES
-from airflow_mlops.core.sequential import confidence_sequence
+from airflow_mlops.core.quality import Landed, QualityLimits, Spread, judge_quality
 from airflow_mlops.core.values import ArmObservation, Observation, RolloutMode, Verdict
 
 STAGES: tuple[tuple[RolloutMode, float], ...] = (("shadow", 0.0), ("canary", 0.1), ("canary", 0.5))
 ROWS_A_LOOK, PATIENCE = 200, 60_000
 FALSE_ALARMS = 0.05
-MARGIN = 0.01  # of accuracy, that the challenger may lose
+RIGHT = 0.85  # of the champion's answers
 MEDIAN_SECONDS, SIGMA = 0.06, 0.5  # of a lognormal latency
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 LIMITS = StageLimits(
@@ -47,8 +47,12 @@ LIMITS = StageLimits(
     max_disagreement=0.2,
     false_alarm_rate=FALSE_ALARMS,
     stages=len(STAGES),
-    other_checks=1,  # quality
+    other_checks=1,
 )
+QUALITY = QualityLimits(
+    "accuracy", "higher", margin=0.01, minimum_labels=200, required=True,
+    false_alarm=LIMITS.alpha, false_pass=0.05, sequences=len(STAGES), span=1.0,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,13 +132,18 @@ class Labels:
         )
 
     def verdict(self) -> Verdict:
-        """Non-inferiority by the margin: proven worse by more, proven not to be, or neither yet."""
-        mean = (self.worse - self.better) / self.rows
+        """Of accuracy: proven worse by more than the margin, proven not to be, or neither yet."""
+        theirs = RIGHT
+        ours = theirs - (self.worse - self.better) / self.rows
+        mean = ours - theirs
         variance = (self.worse + self.better) / self.rows - mean**2
-        low, high = confidence_sequence(self.rows, mean, variance, LIMITS.alpha, sides="one", widest=2.0)
-        if low > MARGIN:
-            return Verdict("fail", ("quality",))
-        return Verdict("pass" if high <= MARGIN else "inconclusive", ("quality",))
+        landed = Landed(
+            "shadow",
+            champion=Spread(self.rows, theirs, theirs * (1 - theirs)),
+            challenger=Spread(self.rows, ours, ours * (1 - ours)),
+            difference=Spread(self.rows, mean, variance),
+        )
+        return judge_quality([landed], QUALITY)
 
 
 class Stage:
@@ -198,8 +207,8 @@ def roll_out(world: World, seed: int) -> Ended:
 def proof(verdict: Verdict) -> str:
     """Which check made the proof: the first reason is of the part that failed."""
     first = verdict.reasons[0]
-    names = {"rows failed": "errors", "latency": "latency", "went to": "split", "differ": "disagreement"}
-    return next((name for part, name in names.items() if part in first), first)
+    names = {"rows failed": "errors", "latency": "latency", "went to": "split", "differ on": "disagreement"}
+    return next((name for part, name in names.items() if part in first), "quality")
 
 
 def naive_tests(stage: Stage) -> Iterator[tuple[str, bool]]:
