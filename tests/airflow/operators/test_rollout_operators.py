@@ -123,6 +123,56 @@ def test_the_deadline_counts_from_the_opening_and_its_rollback_is_recorded(
     assert entry.data["outcome"] == "fail"
 
 
+@pytest.fixture
+def patient(config):
+    """A model whose stages wait on beyond their deadline."""
+    deploy = config.deploy.model_copy(update={"on_inconclusive": "hold"})
+    return config.model_copy(update={"deploy": deploy})
+
+
+def test_a_stage_that_is_held_beyond_its_deadline_waits_on_and_tells_so_once(
+    backends, shadow, patient, make_context, few, good, capsys
+):
+    backends.serving.looks = [few]
+    backends.serving.since = datetime.now(UTC) - timedelta(hours=2)
+    told = []
+    for _ in range(2):  # the second is a retry
+        with pytest.raises(TaskDeferred) as deferred:
+            shadow(model=patient, notifiers=[told.append]).execute(make_context())
+    assert len(told) == 1
+    assert "The stage is held and waits on: no verdict within 1 hour" in capsys.readouterr().out
+    (entry,) = backends.entries()
+    assert (entry.stage, entry.data["outcome"]) == ("0.0 held", "inconclusive")
+    backends.serving.looks = [good]
+    assert events_of(deferred.value.trigger)[0]["verdict"]["outcome"] == "pass"
+
+
+def test_a_stage_that_comes_to_be_held_in_the_triggerer_wakes_its_task_to_say_so(
+    backends, shadow, patient, make_context, few
+):
+    backends.serving.looks = [few]
+    with pytest.raises(TaskDeferred) as deferred:
+        shadow(model=patient).execute(make_context())
+    kept = deferred.value.trigger.serialize()[1]
+    overdue = RolloutStageTrigger(**{**kept, "since": (datetime.now(UTC) - timedelta(hours=2)).isoformat()})
+    (event,) = events_of(overdue)
+    told = []
+    with pytest.raises(TaskDeferred) as again:
+        shadow(model=patient, notifiers=[told.append]).execute_complete(make_context(), event)
+    assert len(told) == 1
+    assert again.value.trigger.serialize() == overdue.serialize()
+
+
+def test_a_retry_of_a_stage_that_has_failed_finds_its_verdict_and_moves_nothing(
+    backends, shadow, make_context, failing
+):
+    backends.serving.looks = [failing]
+    first = shadow().execute(make_context())
+    backends.serving.roll_back("churn-v2")
+    assert shadow().execute(make_context())["outcome"] == first["outcome"] == "fail"
+    assert backends.serving.state.mode == "none"
+
+
 def test_an_endpoint_away_at_the_deadline_rolls_back_even_if_patience_would_promote(
     backends, shadow, config, make_context, away
 ):
