@@ -24,6 +24,7 @@ Object = dict[str, Any]
 
 FIELD_MANAGER = "airflow-mlops"
 _TIMEOUT_SECONDS = 15.0
+_WRONG_FIELD = "failed to create typed patch object"
 _APPLY, _MERGE, _JSON_PATCH = (
     f"application/{kind}"
     for kind in ("apply-patch+yaml", "merge-patch+json", "json-patch+json")
@@ -252,9 +253,12 @@ class KubeApi:
             raise self._away(error) from error
         if expected is None or response.status_code in expected:
             return response
-        if response.status_code in (401, 403, 429) or response.status_code >= 500:
+        refusal = _refusal(response)
+        # A wrong field in a server-side apply is the server's fault by its code, and no retry mends it.
+        wrong_field = _WRONG_FIELD in refusal.message
+        if response.status_code in (401, 403, 429) or (response.status_code >= 500 and not wrong_field):
             raise self._unavailable(response)
-        raise _refusal(response)
+        raise refusal
 
     def _http(self) -> httpx.Client:
         if self._client is None:

@@ -5,13 +5,23 @@ from __future__ import annotations
 import itertools
 import os
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_mlops.backends.kube.access import Access
-from airflow_mlops.backends.kube.api import CUSTOM_RESOURCES, GATEWAYS, NAMESPACES, KubeApi, Object
+from airflow_mlops.backends.kube.api import (
+    CUSTOM_RESOURCES,
+    GATEWAYS,
+    HTTP_ROUTES,
+    NAMESPACES,
+    Kind,
+    KubeApi,
+    Object,
+)
+from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.testing.kube import envtest
 from airflow_mlops.testing.kube.deployments import DeploymentController
 from airflow_mlops.testing.kube.gateway import ScriptedGateway
@@ -22,6 +32,7 @@ from airflow_mlops.testing.kube.server import StandIn
 
 GATEWAY = "public"
 _KUBELET = "kubelet"
+_ESTABLISHING_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,7 @@ def cluster(
         running.callback(api.close)
         for definition in shipped_definitions():
             api.apply(CUSTOM_RESOURCES, None, definition)
+        _wait_served(api, HTTP_ROUTES, GATEWAYS)
         gateway = ScriptedGateway(KubeApi(access, manager="scripted-gateway"))
         own = KubeApi(access, manager=_KUBELET)
         kubelet = ProcessKubelet(own, folder, images, second=second, addresses=addresses)
@@ -88,6 +100,20 @@ def cluster(
             running.callback(controller.stop)
         _make_gateway(api)
         yield Cluster(access, api, gateway, kubelet, stand_in)
+
+
+def _wait_served(api: KubeApi, *kinds: Kind) -> None:
+    """A real API server takes a moment from a kind's definition to serving it."""
+    deadline = time.monotonic() + _ESTABLISHING_SECONDS
+    for kind in kinds:
+        while True:
+            try:
+                api.find(kind, None)
+                break
+            except ConfigError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
 
 def _make_gateway(api: KubeApi) -> None:
