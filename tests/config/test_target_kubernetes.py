@@ -33,12 +33,19 @@ def load(tmp_path: Path):
     return load_text
 
 
-@pytest.mark.parametrize("strategy", ["shadow", "canary", "blue_green", "ab", "direct"])
-def test_a_gateway_and_an_image_are_enough_for_every_strategy(load: Any, strategy: str) -> None:
+@pytest.mark.parametrize("strategy", ["shadow", "canary", "blue_green", "direct"])
+def test_a_gateway_and_an_image_are_enough_for_every_strategy_but_one(load: Any, strategy: str) -> None:
     target = load(rest=f"strategy: {strategy}").target
     assert isinstance(target, KubernetesTargetConfig)
     assert (target.conn_id, target.replicas, target.timeout) == ("kubernetes_default", 1, "10 minutes")
     assert (target.command, target.previous) == (("airflow-mlops", "serve"), None)
+
+
+def test_a_split_by_request_holds_no_key_to_a_version(load: Any) -> None:
+    with pytest.raises(
+        InvalidConfig, match="target.type: a target of type kubernetes may answer one data.key"
+    ):
+        load(rest="strategy: ab")
 
 
 def test_replicas_may_be_left_to_an_autoscaler_and_numbers_to_prometheus(load: Any) -> None:

@@ -35,13 +35,15 @@ def load(tmp_path: Path):
     return load_text
 
 
-def test_a_few_keys_are_enough_and_weights_can_do_every_strategy(load: Any) -> None:
+def test_a_few_keys_are_enough_and_weights_can_do_every_strategy_but_one(load: Any) -> None:
     target = load().target
     assert (target.conn_id, target.region, target.instance_type, target.instance_count) == (
         "aws_default", None, "ml.m5.large", 1,
     )  # fmt: skip
-    for strategy in ("shadow", "canary", "blue_green", "ab", "direct"):
+    for strategy in ("shadow", "canary", "blue_green", "direct"):
         assert load(rest=f"strategy: {strategy}").target.guardrails is None
+    with pytest.raises(InvalidConfig, match=r"may answer one data\.key now by one version"):
+        load(rest="strategy: ab")
 
 
 @pytest.mark.parametrize("strategy", ["blue_green", "direct"])

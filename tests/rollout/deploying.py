@@ -189,6 +189,9 @@ class Site:
 
 
 def with_deploy(config: ModelConfig, **changes: Any) -> ModelConfig:
-    """The configuration with other settings below ``deploy``."""
+    """The configuration with other settings below ``deploy``; an A/B test has what it must have."""
+    if changes.get("strategy") == "ab":
+        orders = {"name": "orders", "query": "sum(orders_total)", "minimum": 0.0}
+        changes = {"analysis": {"minimum_duration": "1 hour", "metrics": [orders]}, **changes}
     deploy = type(config.deploy).model_validate({**config.deploy.model_dump(exclude_unset=True), **changes})
     return config.model_copy(update={"deploy": deploy})
