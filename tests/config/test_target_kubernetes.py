@@ -42,9 +42,7 @@ def test_a_gateway_and_an_image_are_enough_for_every_strategy_but_one(load: Any,
 
 
 def test_a_split_by_request_holds_no_key_to_a_version(load: Any) -> None:
-    with pytest.raises(
-        InvalidConfig, match="target.type: a target of type kubernetes may answer one data.key"
-    ):
+    with pytest.raises(InvalidConfig, match=r"target\.type: .* may answer one data\.key now"):
         load(rest="strategy: ab")
 
 
