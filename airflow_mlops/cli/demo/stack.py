@@ -26,6 +26,11 @@ USUAL_PORTS = {"airflow": 8080, "mlflow": 5000, "gateway": 8800}
 # Airflow's own log servers; taken by another Airflow on the machine, they would be fought over.
 LOG_SERVER_PORTS = ("worker_logs", "trigger_logs")
 START_SECONDS = 240.0
+_BUSY_SECONDS = 20
+"""How long a program waits for another one's write. Not longer: Airflow's API server logs what a caller does on
+its event loop, where it can wait for a write that only that loop can end. It then answers 500, which callers
+repeat; its tasks give up on it after half a minute."""
+
 USER = "admin"
 
 
@@ -228,7 +233,7 @@ def environment(site: Site) -> dict[str, str]:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "AIRFLOW_MLOPS_GATEWAY_TOKEN": site.token,
         "AIRFLOW_HOME": str(site.state / "airflow"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_database(site)}?timeout=60",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_database(site)}?timeout={_BUSY_SECONDS}",
         "AIRFLOW__CORE__DAGS_FOLDER": str(site.repository / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(site.repository / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -261,7 +266,7 @@ def _database(site: Site) -> Path:
 
 def _prepare_database(site: Site) -> None:
     """An empty database in write-ahead mode, which stays with the file: readers no longer stop a writer, and
-    writers wait for each other (``timeout``), where Airflow would answer 500, "database is locked".
+    writers wait for each other (``_BUSY_SECONDS``), where Airflow would answer 500, "database is locked".
     """
     with contextlib.closing(sqlite3.connect(_database(site))) as database:
         database.execute("PRAGMA journal_mode=WAL")
