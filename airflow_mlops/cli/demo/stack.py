@@ -27,9 +27,9 @@ USUAL_PORTS = {"airflow": 8080, "mlflow": 5000, "gateway": 8800}
 LOG_SERVER_PORTS = ("worker_logs", "trigger_logs")
 START_SECONDS = 240.0
 _BUSY_SECONDS = 20
-"""How long a program waits for another one's write. Not longer: Airflow's API server logs what a caller does on
-its event loop, where it can wait for a write that only that loop can end. It then answers 500, which callers
-repeat; its tasks give up on it after half a minute."""
+"""How long a program waits for another one's write. Not longer: Airflow's API server logs what a caller does
+on its event loop, where it can wait for a write that only that loop can end. It then answers 500, which
+callers repeat; its tasks give up on it after half a minute."""
 
 USER = "admin"
 
