@@ -156,12 +156,16 @@ class Versions:
         return ModelRefused(f"{said}; it ended ({stuck.ended}) with: {words}")
 
     def _last_words(self, stuck: Stuck) -> str:
+        """Of the container that ended; it may have been started again since, and have said nothing yet."""
         try:
-            return self._api.logs(
-                self._settings.namespace, stuck.pod, container=CONTAINER, lines=_LOG_LINES
-            ).strip()
+            return self._said(stuck.pod) or self._said(stuck.pod, previous=True)
         except (KubeRefused, BackendUnavailable) as error:
             return f"(its log cannot be read: {error})"
+
+    def _said(self, pod: str, *, previous: bool = False) -> str:
+        namespace = self._settings.namespace
+        log = self._api.logs(namespace, pod, container=CONTAINER, lines=_LOG_LINES, previous=previous)
+        return log.strip()
 
     def _place(self, version: str) -> str:
         return f"{self._settings.namespace}/{self._manifests.name(version)}"
