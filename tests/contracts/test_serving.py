@@ -52,6 +52,7 @@ def endpoint(url: str, token: str | None = "secret", model: str = "flights") -> 
     return ServingEndpoint("embedded", model, url, token)
 
 
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace"}
 NOTHING = ArmObservation("none", 0, 0)
 
 
@@ -279,13 +280,13 @@ def kserve_in_a_namespace(
 ) -> Iterator[Served]:
     """An InferenceService of the test's own, with a server that starts at once in place of ours."""
     namespace = f"test-{abs(hash(test)) % 10**8}"
-    kube.api.apply(NAMESPACES, None, {"metadata": {"name": namespace}})
+    kube.api.create(NAMESPACES, None, {**NAMESPACE, "metadata": {"name": namespace}})
     settings = {
         "namespace": namespace,
         "mode": mode,
         "image": "model-server:1",
         "command": [sys.executable, "-S", str(Path(__file__).parents[1] / "kube" / "model.py")],
-        "timeout": "1 minute",
+        "timeout": "15 seconds",
     }
     access = kube.access
     endpoint = ServingEndpoint(

@@ -3,8 +3,8 @@
 Its status tells what the real one's tells, lies included: ``Ready`` stays True of the revision before while
 the next one is loading, ``observedGeneration`` is that of what lies below, and a failed load is left in the
 status until there is another revision. In serverless mode it keeps revisions as Knative does, the newest
-*ready* one being "latest"; Knative itself and its scaling are not there. ``holding`` keeps it from looking, as
-for the Gateway. ``routes_canaries`` False is KServe 0.20, which makes canaries of Standard mode and routes
+*ready* one being "latest"; Knative itself and its scaling are not there. ``holding`` keeps it from looking,
+as for the Gateway. ``routes_canaries`` False is KServe 0.20, which makes canaries of Standard mode and routes
 nothing to them.
 """
 
@@ -56,7 +56,12 @@ class ScriptedKServe(Controller):
     def reconcile(self) -> None:
         if self.holding.is_set():
             return
-        for service in self.seen["InferenceService"].all():
+        for known in self.seen["InferenceService"].all():
+            # Revisions are made by comparison, so an older spec than the present one would make one too many.
+            metadata = known["metadata"]
+            service = self.api.get(INFERENCE_SERVICES, metadata["namespace"], metadata["name"])
+            if service is None:
+                continue
             mode = (service["metadata"].get("annotations") or {}).get(DEPLOYMENT_MODE, "Standard")
             if mode in ("Serverless", "Knative"):
                 self._serverless(service)
@@ -69,8 +74,8 @@ class ScriptedKServe(Controller):
         component = dict(((service.get("status") or {}).get("components") or {}).get("predictor") or {})
         made = self._deployments(service)
         template = {key: value for key, value in predictor.items() if key != "canaryTrafficPercent"}
-        created = component.get("latestCreatedRevision")
-        if not any(one["metadata"]["annotations"]["test/of"] == repr(template) for one in made[-1:]):
+        created = made[-1]["metadata"]["name"] if made else None
+        if not made or made[-1]["metadata"]["annotations"]["test/of"] != repr(template):
             created = f"{name}-predictor-{len(made) + 1:05d}"
             self._make(service, created, predictor, {REVISION: created}, of=repr(template), number=len(made))
         component["latestCreatedRevision"] = created
