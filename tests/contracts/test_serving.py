@@ -28,6 +28,7 @@ from airflow_mlops.backends.serving_embedded import EmbeddedTarget
 from airflow_mlops.backends.serving_kserve import KServeTarget
 from airflow_mlops.backends.serving_kubernetes import KubernetesTarget
 from airflow_mlops.backends.store import LocalStore
+from airflow_mlops.config.parts.deploy_target_kserve import KServeTargetConfig
 from airflow_mlops.config.parts.deploy_targets import (
     BatchTargetConfig,
     EmbeddedTargetConfig,
