@@ -32,7 +32,6 @@ from airflow_mlops.config.parts.deploy_target_kserve import KServeTargetConfig
 from airflow_mlops.config.parts.deploy_targets import (
     BatchTargetConfig,
     EmbeddedTargetConfig,
-    KServeTargetConfig,
 )
 from airflow_mlops.core.latencies import EDGES
 from airflow_mlops.core.partitions import partition_of
