@@ -97,6 +97,7 @@ PARTS: Mapping[str, Part] = {
     "serving.kubernetes": Part(
         f"{_HERE}.serving_kubernetes:KubernetesTarget", ("prometheus_client",), "kubernetes"
     ),
+    "serving.kserve": Part(f"{_HERE}.serving_kserve:KServeTarget", ("prometheus_client",), "kubernetes"),
     "serving.sagemaker": Part(f"{_HERE}.serving_sagemaker:SageMakerTarget", ("boto3",), "sagemaker"),
     "serving.batch": Part(f"{_HERE}.serving_batch:BatchTarget", _DATA, "data"),
     "monitoring.prometheus": Part(f"{_HERE}.prometheus:Prometheus"),

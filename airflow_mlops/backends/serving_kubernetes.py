@@ -64,7 +64,7 @@ class KubernetesTarget:
         """Bring the version up, if it is not, and ask one of its pods through the API server."""
         self._check_model(candidate)
         self._versions.bring_up(candidate.version)
-        return self._versions.smoke(candidate, rows)
+        return self._versions.pods.smoke(candidate, rows)
 
     def set_traffic(self, rollout_id: str, candidate: ModelRef, *, mode: str, weight: float) -> Traffic:
         """Write the route and wait until its Gateway has taken it; nothing is written where it says so
@@ -85,7 +85,7 @@ class KubernetesTarget:
             )
             if wanted == state:
                 return state
-            self._versions.check_same_requests(state.champion or "", candidate.version)
+            self._versions.pods.check_same_requests(state.champion or "", candidate.version)
             since = datetime.now(timezone.utc)
             self._counting.begin(since, [state.champion or "", candidate.version])
             return replace(wanted, since=since)

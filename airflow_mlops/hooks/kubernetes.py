@@ -1,4 +1,4 @@
-"""From a ``kubernetes`` connection and a model's YAML to the endpoint of its Kubernetes target."""
+"""From a ``kubernetes`` connection and a model's YAML to the endpoint of its Kubernetes or KServe target."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Any
 
 from airflow_mlops.backends.base import ServingEndpoint
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.deploy_target_kserve import KServeTargetConfig
 from airflow_mlops.config.parts.deploy_target_kubernetes import KubernetesTargetConfig
 from airflow_mlops.hooks.connections import address, connection, found
 from airflow_mlops.hooks.mlflow import MlflowHook
 
+OnKubernetes = KubernetesTargetConfig | KServeTargetConfig
 
-def kubernetes_endpoint(config: ModelConfig, target: KubernetesTargetConfig) -> ServingEndpoint:
+
+def kubernetes_endpoint(config: ModelConfig, target: OnKubernetes) -> ServingEndpoint:
     """The endpoint. The connection's form is read as the Kubernetes provider's hook reads it, which need
     not be installed. Raises ``ConfigError`` with the command that adds a missing connection."""
     wanted_by = f"deploy.target.conn_id of model {config.model}"
@@ -25,10 +28,10 @@ def kubernetes_endpoint(config: ModelConfig, target: KubernetesTargetConfig) -> 
     settings = target.model_dump(mode="json", exclude={"type", "conn_id", "prometheus_conn_id"})
     settings["env"] = {**_tracking(config, target), **target.env}
     settings["options"] = list(_options(config))
-    if target.previous is None:
+    if isinstance(target, KubernetesTargetConfig) and target.previous is None:
         settings["previous"] = "keep" if config.deploy.strategy == "blue_green" else "scale_down"
     return ServingEndpoint(
-        "kubernetes",
+        target.type,
         config.model,
         url=address(cluster) if cluster.host else None,
         token=cluster.password or None,
@@ -37,7 +40,7 @@ def kubernetes_endpoint(config: ModelConfig, target: KubernetesTargetConfig) -> 
     )
 
 
-def _tracking(config: ModelConfig, target: KubernetesTargetConfig) -> dict[str, str]:
+def _tracking(config: ModelConfig, target: OnKubernetes) -> dict[str, str]:
     """Where the pods find MLflow: where Airflow does, unless the YAML says otherwise."""
     if "MLFLOW_TRACKING_URI" in target.env:
         return {}
@@ -52,7 +55,7 @@ def _options(config: ModelConfig) -> Iterator[str]:
         yield from ("--trusted-type", one)
 
 
-def _prometheus(config: ModelConfig, target: KubernetesTargetConfig) -> dict[str, Any]:
+def _prometheus(config: ModelConfig, target: OnKubernetes) -> dict[str, Any]:
     if target.prometheus_conn_id is None:
         return {}
     wanted_by = f"deploy.target.prometheus_conn_id of model {config.model}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow_mlops.backends.base import ServingEndpoint
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.deploy_target_kserve import KServeTargetConfig
 from airflow_mlops.config.parts.deploy_target_kubernetes import KubernetesTargetConfig
 from airflow_mlops.config.parts.deploy_target_sagemaker import SageMakerTargetConfig
 from airflow_mlops.config.parts.deploy_targets import (
@@ -26,7 +27,7 @@ def serving_endpoint(config: ModelConfig) -> ServingEndpoint:
             return ServingEndpoint(
                 "embedded", config.model, url=gateway.url, token=gateway.token, extra=gateway.extra
             )
-        case KubernetesTargetConfig():
+        case KubernetesTargetConfig() | KServeTargetConfig():
             return kubernetes_endpoint(config, target)
         case SageMakerTargetConfig():
             return ServingEndpoint(

@@ -18,22 +18,28 @@ import pandas as pd
 import pytest
 
 from airflow_mlops.backends.base import ServingEndpoint, ServingTarget
-from airflow_mlops.backends.kube.api import HTTP_ROUTES
+from airflow_mlops.backends.kserve.manifests import INFERENCE_SERVICES
+from airflow_mlops.backends.kube.api import DEPLOYMENTS, HTTP_ROUTES, NAMESPACES, KubeApi
 from airflow_mlops.backends.model_features import conformed
 from airflow_mlops.backends.predictions import Piece, ScoreJob, Scorer
 from airflow_mlops.backends.predictions_parquet import ParquetPredictions
 from airflow_mlops.backends.serving_batch import BatchTarget
 from airflow_mlops.backends.serving_embedded import EmbeddedTarget
+from airflow_mlops.backends.serving_kserve import KServeTarget
 from airflow_mlops.backends.serving_kubernetes import KubernetesTarget
 from airflow_mlops.backends.store import LocalStore
-from airflow_mlops.config.parts.deploy_targets import BatchTargetConfig, EmbeddedTargetConfig
+from airflow_mlops.config.parts.deploy_target_kserve import KServeTargetConfig
+from airflow_mlops.config.parts.deploy_targets import (
+    BatchTargetConfig,
+    EmbeddedTargetConfig,
+)
 from airflow_mlops.core.latencies import EDGES
 from airflow_mlops.core.partitions import partition_of
 from airflow_mlops.core.values import ArmObservation, ModelRef, Observation, Traffic
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
 from airflow_mlops.gateway.server import serve_in_thread
 from airflow_mlops.gateway.settings import Settings
-from airflow_mlops.testing.kube import Cluster, cluster
+from airflow_mlops.testing.kube import Cluster, ScriptedKServe, cluster
 
 from .shelf import Constant, Shelf
 
@@ -46,6 +52,7 @@ def endpoint(url: str, token: str | None = "secret", model: str = "flights") -> 
     return ServingEndpoint("embedded", model, url, token)
 
 
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace"}
 NOTHING = ArmObservation("none", 0, 0)
 
 
@@ -154,6 +161,8 @@ def stopping() -> Iterator[ThreadPoolExecutor]:
         "embedded",
         "batch",
         pytest.param("kubernetes", marks=pytest.mark.slow),
+        pytest.param("kserve", marks=pytest.mark.slow),
+        pytest.param("kserve_standard", marks=pytest.mark.slow),
         pytest.param("sagemaker", marks=pytest.mark.slow),
     ]
 )
@@ -247,6 +256,63 @@ def kubernetes_target(kube: Cluster) -> KubernetesTarget:
     return KubernetesTarget(endpoint, poll_seconds=0.05)
 
 
+@pytest.fixture(scope="module")
+def kserve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, ScriptedKServe]]:
+    with cluster(tmp_path_factory.mktemp("kserve"), {"model-server:1": [sys.executable]}) as running:
+        controller = ScriptedKServe(KubeApi(running.access, manager="kserve"))
+        controller.start()
+        yield running, controller
+        controller.stop()
+
+
+@pytest.fixture
+def kserve_served(kserve: tuple[Cluster, ScriptedKServe], request: Any) -> Iterator[Served]:
+    yield from kserve_in_a_namespace(*kserve, "serverless", request.node.name)
+
+
+@pytest.fixture
+def kserve_standard_served(kserve: tuple[Cluster, ScriptedKServe], request: Any) -> Iterator[Served]:
+    yield from kserve_in_a_namespace(*kserve, "standard", request.node.name)
+
+
+def kserve_in_a_namespace(
+    kube: Cluster, controller: ScriptedKServe, mode: str, test: str
+) -> Iterator[Served]:
+    """An InferenceService of the test's own, with a server that starts at once in place of ours."""
+    namespace = f"test-{abs(hash(test)) % 10**8}"
+    kube.api.create(NAMESPACES, None, {**NAMESPACE, "metadata": {"name": namespace}})
+    settings = {
+        "namespace": namespace,
+        "mode": mode,
+        "image": "model-server:1",
+        "command": [sys.executable, "-S", str(Path(__file__).parents[1] / "kube" / "model.py")],
+        "timeout": "15 seconds",
+    }
+    access = kube.access
+    endpoint = ServingEndpoint(
+        "kserve", "flights", access.server, access.token, settings, {"ca_cert": access.ca_file}
+    )
+    target = KServeTarget(endpoint, poll_seconds=0.05)
+    target.promote("first", FIRST)
+    host = controller.host(namespace, "mlops-flights")
+    yield KServeServed(target, kube.gateway.url, modes=KServeTargetConfig.modes, host=host)
+    kube.api.delete(INFERENCE_SERVICES, namespace, "mlops-flights")
+    for one in kube.api.find(DEPLOYMENTS, namespace):
+        kube.api.delete(DEPLOYMENTS, namespace, one["metadata"]["name"])
+
+
+@dataclass
+class KServeServed(Served):
+    """An InferenceService whose users ask once a row, by its host."""
+
+    host: str = ""
+
+    def ask(self, count: int) -> list[dict[str, Any]]:
+        with httpx.Client(base_url=self.url, headers={"Host": self.host}) as client:
+            found = [client.post("/predict", json={"rows": [{**ROW}]}).json() for _ in range(count)]
+        return [{"version": one["version"], "prediction": one["predictions"][0]} for one in found]
+
+
 @dataclass
 class SageMakerServed(Served):
     """An endpoint whose users ask once a row, from one minute to the next: CloudWatch counts whole ones."""
@@ -290,10 +356,11 @@ def test_a_candidate_is_brought_up_without_a_row_and_taken_down_by_its_rollout(s
     assert served.target.roll_back("s") == Traffic(champion=FIRST)
 
 
-def test_a_candidate_that_cannot_be_served_is_refused_with_the_reason(target: ServingTarget) -> None:
+def test_a_candidate_that_cannot_be_served_is_refused_with_the_reason(served: Served) -> None:
+    target = served.target
     for refused in (
         lambda: target.smoke(NEVER_TRAINED, [ROW]),
-        lambda: target.set_traffic("r", NEVER_TRAINED, mode="shadow", weight=0.0),
+        lambda: target.set_traffic("r", NEVER_TRAINED, **_least(served)),
         lambda: target.promote("r", NEVER_TRAINED),
     ):
         with pytest.raises(ModelRefused, match="there is no version 404"):
@@ -315,10 +382,11 @@ def test_traffic_is_what_was_set_and_setting_it_again_changes_nothing(served: Se
         assert target.traffic() == wanted
 
 
-def test_a_second_rollout_is_refused_while_one_is_open(target: ServingTarget) -> None:
-    target.set_traffic("r", SECOND, mode="shadow", weight=0.0)
+def test_a_second_rollout_is_refused_while_one_is_open(served: Served) -> None:
+    target = served.target
+    target.set_traffic("r", SECOND, **_least(served))
     with pytest.raises(RolloutRefused, match="r of version 2 is open"):
-        target.set_traffic("s", THIRD, mode="shadow", weight=0.0)
+        target.set_traffic("s", THIRD, **_least(served))
     with pytest.raises(RolloutRefused, match="r of version 2 is open"):
         target.promote("s", THIRD)
     assert target.traffic().challenger == SECOND
@@ -349,6 +417,7 @@ def test_a_canary_takes_its_share_and_the_arms_add_up(served: Served) -> None:
 
 
 def test_a_shadow_sees_every_row_and_answers_none(served: Served) -> None:
+    served.needs("shadow")
     served.target.set_traffic("r", THIRD, mode="shadow", weight=0.0)
     assert {answer["version"] for answer in served.ask(50)} == {"1"}
     seen = served.observed("r", 50)
@@ -375,6 +444,13 @@ def test_a_rolled_back_candidate_answers_nothing_and_rolling_back_again_is_no_er
 def test_rolling_back_another_rollout_leaves_the_open_one_alone(served: Served) -> None:
     opened = served.target.set_traffic("r", SECOND, **_furthest(served))
     assert served.target.roll_back("s") == opened
+
+
+def _least(served: Served) -> dict[str, Any]:
+    """The stage with the least traffic that this target knows."""
+    if "shadow" in served.modes:
+        return {"mode": "shadow", "weight": 0.0}
+    return {"mode": "canary", "weight": 0.01}
 
 
 def _furthest(served: Served, weight: float = 0.5) -> dict[str, Any]:

@@ -50,6 +50,11 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(500, b'{"detail": "it raised"}')
         if self.path == "/predict":
             rows += len(body["rows"])
+        missing = [
+            {"loc": ["row", name], "msg": "missing"} for name in columns if name not in body["rows"][0]
+        ]
+        if missing:
+            return self.answer(422, json.dumps({"detail": missing}).encode())
         predictions = [int(version) / 10 for _ in body["rows"]]
         return self.answer(200, json.dumps({"version": version, "predictions": predictions}).encode())
 

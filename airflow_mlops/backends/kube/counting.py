@@ -20,9 +20,8 @@ from airflow_mlops.backends.kube.counts import (
     process_counts,
     samples_of,
 )
-from airflow_mlops.backends.kube.manifests import Manifests
+from airflow_mlops.backends.kube.pods import Names, Place
 from airflow_mlops.backends.kube.progress import running
-from airflow_mlops.backends.kube.settings import KubernetesSettings
 from airflow_mlops.backends.kube.words import refused
 from airflow_mlops.exceptions import BackendUnavailable
 
@@ -41,7 +40,7 @@ class PodSource:
     """Asks each pod for its metrics, through the API server."""
 
     api: KubeApi
-    settings: KubernetesSettings
+    settings: Place
 
     def read(self, version: str, pods: Sequence[Object]) -> list[ProcessCounts]:
         found = []
@@ -61,7 +60,7 @@ class PodSource:
 class PrometheusSource:
     """Asks a Prometheus that scrapes the pods, with their ``namespace`` and ``pod`` as labels."""
 
-    settings: KubernetesSettings
+    settings: Place
     url: str
     token: str | None = None
 
@@ -97,9 +96,7 @@ class Counting:
     """The counters of the open stage. They are kept in a ConfigMap beside the route, so that another process
     goes on counting; where that is lost, the stage counts anew, which is slower and never wrong."""
 
-    def __init__(
-        self, api: KubeApi, settings: KubernetesSettings, manifests: Manifests, source: Source
-    ) -> None:
+    def __init__(self, api: KubeApi, settings: Place, manifests: Names, source: Source) -> None:
         self._api = api
         self._settings = settings
         self._manifests = manifests
@@ -157,7 +154,16 @@ class Counting:
             raise refused(error, f"ConfigMap {self._settings.namespace}/{self._settings.base}") from error
 
 
-def counting(api: KubeApi, settings: KubernetesSettings, manifests: Manifests) -> Counting:
+class CountedPlace(Place, Protocol):
+    """A place whose counters a Prometheus may have."""
+
+    @property
+    def prometheus_url(self) -> str | None: ...
+    @property
+    def prometheus_token(self) -> str | None: ...
+
+
+def counting(api: KubeApi, settings: CountedPlace, manifests: Names) -> Counting:
     """The counting that the settings ask for."""
     source: Source = PodSource(api, settings)
     if settings.prometheus_url is not None:

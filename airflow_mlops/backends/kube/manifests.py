@@ -8,13 +8,13 @@ from fractions import Fraction
 from typing import Any
 
 from airflow_mlops.backends.kube.api import GATEWAYS, Object
+from airflow_mlops.backends.kube.pods import MODEL_LABEL, VERSION_LABEL
 from airflow_mlops.backends.kube.route import RouteState
 from airflow_mlops.backends.kube.settings import KubernetesSettings
+from airflow_mlops.backends.kube.words import CONTAINER, TEMPLATE
 
 PREFIX = "airflow-mlops"
-MODEL_LABEL, VERSION_LABEL = f"{PREFIX}/model", f"{PREFIX}/version"
-ROLLOUT, TEMPLATE = f"{PREFIX}/rollout", f"{PREFIX}/template"
-CONTAINER = "server"
+ROLLOUT = f"{PREFIX}/rollout"
 HTTP = "http"
 _STORE = "/var/lib/airflow-mlops"
 # The routes of the model server that callers need. Its metrics and its smoke test stay inside the cluster.

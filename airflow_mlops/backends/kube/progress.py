@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from airflow_mlops.backends.kube.api import Object
-from airflow_mlops.backends.kube.manifests import CONTAINER, TEMPLATE
+from airflow_mlops.backends.kube.words import CONTAINER, TEMPLATE
 
 # What a container does not come out of by itself.
 _STUCK = {
@@ -50,7 +50,7 @@ def progress(deployment: Object, pods: Sequence[Object]) -> Progress:
     if updated == wanted == available == status.get("replicas", 0) and wanted > 0:
         return Progress(True, f"{available} of {wanted} replicas are available")
     said = [f"{available} of {wanted} replicas are available", *_held_up(status, ours)]
-    return Progress(False, "; ".join(said), next(_stuck(ours), None))
+    return Progress(False, "; ".join(said), next(stuck(ours, CONTAINER), None))
 
 
 def running(pods: Sequence[Object]) -> list[Object]:
@@ -86,11 +86,12 @@ def _held_up(status: Object, pods: Sequence[Object]) -> Iterator[str]:
                 yield f"pod {pod['metadata']['name']} has no node: {one.get('message', '')}"
 
 
-def _stuck(pods: Sequence[Object]) -> Iterator[Stuck]:
+def stuck(pods: Sequence[Object], container: str) -> Iterator[Stuck]:
+    """The pods whose container will not come up by itself."""
     for pod in pods:
         for one in _containers(pod):
             waiting = one.get("state", {}).get("waiting") or {}
-            if one["name"] == CONTAINER and waiting.get("reason") in _STUCK:
+            if one["name"] == container and waiting.get("reason") in _STUCK:
                 last = (one.get("lastState") or {}).get("terminated")
                 ended = None if last is None else f"{last.get('reason')}, exit code {last.get('exitCode')}"
                 yield Stuck(pod["metadata"]["name"], waiting["reason"], waiting.get("message", ""), ended)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from airflow_mlops.backends.base import ServingEndpoint
@@ -81,23 +81,28 @@ class KubernetesSettings:
             timeout_seconds=seconds,
             prometheus_url=prometheus.get("url"),
             prometheus_token=prometheus.get("token"),
-            **_tuples(told),
+            **told_fields(cls, told),
         )
 
     @property
     def base(self) -> str:
-        """The name of the model's route, and what its other objects' names begin with. A DNS label, so an
-        underscore is a dash (no model's name holds one), and a long name is cut and told apart by a hash."""
-        name = f"mlops-{self.model.replace('_', '-')}"
-        if len(name) <= _LONGEST_BASE and not name.endswith("-"):
-            return name
-        digest = hashlib.sha256(self.model.encode()).hexdigest()[:8]
-        return f"{name[: _LONGEST_BASE - 9].rstrip('-')}-{digest}"
+        """The name of the model's route, and what its other objects' names begin with."""
+        return base_name(self.model)
 
 
-def _tuples(told: Mapping[str, Any]) -> dict[str, Any]:
+def base_name(model: str) -> str:
+    """What a model's objects are called. A DNS label, so an underscore is a dash (no model's name holds one),
+    and a long name is cut and told apart by a hash."""
+    name = f"mlops-{model.replace('_', '-')}"
+    if len(name) <= _LONGEST_BASE and not name.endswith("-"):
+        return name
+    digest = hashlib.sha256(model.encode()).hexdigest()[:8]
+    return f"{name[: _LONGEST_BASE - 9].rstrip('-')}-{digest}"
+
+
+def told_fields(settings: type, told: Mapping[str, Any]) -> dict[str, Any]:
     """Lists of the YAML as tuples; keys that only the hooks read are left out."""
-    known = set(KubernetesSettings.__dataclass_fields__)
+    known = {one.name for one in fields(settings)}
     return {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in told.items()

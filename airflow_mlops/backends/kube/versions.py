@@ -1,23 +1,16 @@
-"""The Deployments and Services of a model's versions: made, waited for, asked, and taken down."""
+"""The Deployments and Services of a model's versions: made, waited for, and taken down."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
 
-import httpx
-
-from airflow_mlops.backends.kube.api import DEPLOYMENTS, PODS, SERVICES, Kind, KubeApi, KubeRefused, Object
-from airflow_mlops.backends.kube.manifests import CONTAINER, ROLLOUT, VERSION_LABEL, Manifests
-from airflow_mlops.backends.kube.progress import Progress, Stuck, progress, ready
+from airflow_mlops.backends.kube.api import DEPLOYMENTS, SERVICES, Kind, KubeApi, KubeRefused, Object
+from airflow_mlops.backends.kube.manifests import ROLLOUT, Manifests
+from airflow_mlops.backends.kube.pods import VERSION_LABEL, Pods
+from airflow_mlops.backends.kube.progress import Progress, progress
 from airflow_mlops.backends.kube.settings import KubernetesSettings
-from airflow_mlops.backends.kube.words import refused
-from airflow_mlops.backends.plain_json import plain_rows
-from airflow_mlops.core.values import ModelRef
-from airflow_mlops.exceptions import BackendUnavailable, ModelRefused
-
-_LOG_LINES = 15
+from airflow_mlops.backends.kube.words import CONTAINER, refused
+from airflow_mlops.exceptions import BackendUnavailable
 
 
 class Versions:
@@ -30,6 +23,7 @@ class Versions:
         self._settings = settings
         self._manifests = manifests
         self._poll_seconds = poll_seconds
+        self.pods = Pods(api, settings, manifests, container=CONTAINER)
 
     def make(self, version: str, rollout_id: str | None = None) -> None:
         """Apply a version's objects. Without a rollout, the one that they were made for is kept."""
@@ -60,33 +54,10 @@ class Versions:
             raise BackendUnavailable(
                 f"Deployment {self._place(version)} is gone; somebody has deleted it. Repeat the change"
             )
-        found = progress(deployment, self.pods(version))
+        found = progress(deployment, self.pods.of(version))
         if found.stuck is not None:
-            raise self._refusal(version, found.stuck)
+            raise self.pods.refusal(version, found.stuck)
         return found
-
-    def pods(self, version: str) -> list[Object]:
-        return self._api.find(PODS, self._settings.namespace, self._manifests.selector(version))
-
-    def smoke(self, candidate: ModelRef, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """Predict rows by one of a version's pods, off the live path and not counted."""
-        body = {"model": candidate.name, "version": candidate.version, "rows": plain_rows(rows)}
-        answer = self._ask(candidate.version, "POST", "/admin/smoke", body)
-        if answer.status_code == 422:
-            raise ModelRefused(f"{candidate} refused the rows: {_sentence(_detail(answer))}")
-        if answer.status_code != 200:
-            raise BackendUnavailable(f"a pod of {candidate} answered {answer.status_code}: {_detail(answer)}")
-        predictions: list[Any] = answer.json()["predictions"]
-        return predictions
-
-    def check_same_requests(self, champion: str, challenger: str) -> None:
-        """Raises ``ModelRefused`` where the challenger needs what the champion's callers do not send."""
-        theirs, ours = self._row(champion), self._row(challenger)
-        if missing := sorted(set(ours.get("required", ())) - theirs.get("properties", {}).keys()):
-            raise ModelRefused(
-                f"Version {challenger} needs {', '.join(missing)}, which requests to version {champion} do "
-                "not carry. Promote it by hand if that is meant."
-            )
 
     def tidy(self, champion: str, previous: str | None) -> None:
         """After a promotion: the champion before as the policy says, and every other version removed."""
@@ -125,48 +96,6 @@ class Versions:
         except KubeRefused as error:
             raise refused(error, f"{kind} {self._settings.namespace}/{body['metadata']['name']}") from error
 
-    def _row(self, version: str) -> Object:
-        """The schema of a row in the version's own description of its API."""
-        page = self._ask(version, "GET", "/openapi.json")
-        if page.status_code != 200:
-            raise BackendUnavailable(f"a pod of version {version} answered {page.status_code}")
-        found: Object = page.json().get("components", {}).get("schemas", {}).get("Row", {})
-        return found
-
-    def _ask(self, version: str, method: str, path: str, body: Any = None) -> httpx.Response:
-        for pod in ready(self.pods(version)):
-            try:
-                return self._api.ask_pod(
-                    self._settings.namespace,
-                    pod["metadata"]["name"],
-                    self._settings.port,
-                    method,
-                    path,
-                    body,
-                )
-            except KubeRefused:
-                continue  # It has gone since the list was made.
-        raise BackendUnavailable(f"Deployment {self._place(version)} has no pod that takes requests")
-
-    def _refusal(self, version: str, stuck: Stuck) -> ModelRefused:
-        said = f"Version {version} does not come up: pod {stuck.pod} is in {stuck.reason}"
-        if stuck.ended is None:
-            return ModelRefused(f"{said} ({stuck.message})")
-        words = self._last_words(stuck) or "it said nothing"
-        return ModelRefused(f"{said}; it ended ({stuck.ended}) with: {words}")
-
-    def _last_words(self, stuck: Stuck) -> str:
-        """Of the container that ended; it may have been started again since, and have said nothing yet."""
-        try:
-            return self._said(stuck.pod) or self._said(stuck.pod, previous=True)
-        except (KubeRefused, BackendUnavailable) as error:
-            return f"(its log cannot be read: {error})"
-
-    def _said(self, pod: str, *, previous: bool = False) -> str:
-        namespace = self._settings.namespace
-        log = self._api.logs(namespace, pod, container=CONTAINER, lines=_LOG_LINES, previous=previous)
-        return log.strip()
-
     def _place(self, version: str) -> str:
         return f"{self._settings.namespace}/{self._manifests.name(version)}"
 
@@ -174,17 +103,3 @@ class Versions:
 def _rollout(deployment: Object) -> str:
     found: str = (deployment["metadata"].get("annotations") or {}).get(ROLLOUT, "")
     return found
-
-
-def _detail(answer: httpx.Response) -> Any:
-    try:
-        return answer.json()["detail"]
-    except (ValueError, KeyError, TypeError):
-        return answer.text[:500]
-
-
-def _sentence(reason: Any) -> str:
-    """The server's refusal: words, or a list of the fields at fault."""
-    if not isinstance(reason, list):
-        return str(reason)
-    return "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in reason)

@@ -1,9 +1,12 @@
-"""A refusal of the API server in this package's errors."""
+"""Names that several of these modules know, and a refusal of the API server in this package's errors."""
 
 from __future__ import annotations
 
 from airflow_mlops.backends.kube.api import KubeRefused
 from airflow_mlops.exceptions import BackendUnavailable, ConfigError, MlopsError, RolloutRefused
+
+# The server's container of a pod, and the annotation that says which of our templates the pod is of.
+CONTAINER, TEMPLATE = "server", "airflow-mlops/template"
 
 
 def refused(error: KubeRefused, what: str) -> MlopsError:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from airflow_mlops.config.parts.base import Part
+from airflow_mlops.config.parts.deploy_target_kserve import KServeTargetConfig
 from airflow_mlops.config.parts.deploy_target_kubernetes import KubernetesTargetConfig
 from airflow_mlops.config.parts.deploy_target_sagemaker import SageMakerTargetConfig
 from airflow_mlops.config.parts.target_modes import TargetMode
@@ -51,6 +52,7 @@ Target = Annotated[
     EmbeddedTargetConfig
     | BatchTargetConfig
     | KubernetesTargetConfig
+    | KServeTargetConfig
     | SageMakerTargetConfig
     | InstalledTargetConfig,
     Field(discriminator="type"),

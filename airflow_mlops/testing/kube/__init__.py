@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from airflow_mlops.testing.kube.cluster import Cluster, cluster
 from airflow_mlops.testing.kube.gateway import ScriptedGateway
+from airflow_mlops.testing.kube.kserve import ScriptedKServe
 from airflow_mlops.testing.kube.kubelet import ProcessKubelet
 from airflow_mlops.testing.kube.rights import User
 from airflow_mlops.testing.kube.server import StandIn
 
-__all__ = ["Cluster", "ProcessKubelet", "ScriptedGateway", "StandIn", "User", "cluster"]
+__all__ = ["Cluster", "ProcessKubelet", "ScriptedGateway", "ScriptedKServe", "StandIn", "User", "cluster"]

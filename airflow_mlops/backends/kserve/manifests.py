@@ -1,0 +1,141 @@
+"""The objects that KServe makes a model's servers of: an InferenceService, and the runtime that it names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_mlops.backends.kserve.settings import KServeSettings
+from airflow_mlops.backends.kube.api import Kind, Object
+from airflow_mlops.backends.kube.pods import MODEL_LABEL, VERSION_LABEL
+
+INFERENCE_SERVICES = Kind("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices")
+RUNTIMES = Kind("serving.kserve.io/v1alpha1", "ServingRuntime", "servingruntimes")
+# KServe knows the server among a pod's containers by this name.
+CONTAINER = "kserve-container"
+DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
+# What is written comes first: every release reads it, and canaries ask for Standard by that name.
+MODE_NAMES = {"serverless": ("Serverless", "Knative"), "standard": ("Standard", "RawDeployment")}
+_FORMAT = "airflow-mlops"
+_STORE = "/tmp/airflow-mlops"  # noqa: S108 (a path in the container; Knative mounts no volume by default)
+
+
+class Manifests:
+    """Names and bodies of one model's objects."""
+
+    def __init__(self, settings: KServeSettings) -> None:
+        self._settings = settings
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What all objects of the model have."""
+        return {"app.kubernetes.io/managed-by": "airflow-mlops", MODEL_LABEL: self._settings.base}
+
+    def selector(self, version: str) -> dict[str, str]:
+        """What the pods of a version have."""
+        return {MODEL_LABEL: self._settings.base, VERSION_LABEL: version}
+
+    def runtime(self) -> Object:
+        """A runtime that says nothing but that there is one: all that may differ between two versions is in
+        the InferenceService, so that no change of the YAML reaches a version that serves."""
+        return {
+            "apiVersion": RUNTIMES.api_version,
+            "kind": RUNTIMES.kind,
+            "metadata": {"name": self._settings.base, "labels": self.labels},
+            "spec": {
+                "supportedModelFormats": [{"name": _FORMAT}],
+                "containers": [{"name": CONTAINER, "image": self._settings.image}],
+            },
+        }
+
+    def service(self, predictor: Object, annotations: dict[str, str]) -> Object:
+        """The InferenceService of a first version."""
+        mode = {DEPLOYMENT_MODE: MODE_NAMES[self._settings.mode][0]}
+        return {
+            "apiVersion": INFERENCE_SERVICES.api_version,
+            "kind": INFERENCE_SERVICES.kind,
+            "metadata": {
+                "name": self._settings.base,
+                "labels": self.labels,
+                "annotations": {**mode, **annotations},
+            },
+            "spec": {"predictor": predictor},
+        }
+
+    def predictor(self, version: str) -> Object:
+        """What serves a version; by its name Standard mode tells it from another."""
+        settings = self._settings
+        return {
+            **({"name": predictor_name(version)} if settings.mode == "standard" else {}),
+            "minReplicas": settings.replicas,
+            "labels": self.selector(version),
+            "annotations": {
+                **({} if settings.mode == "standard" else {_DEADLINE: f"{int(settings.timeout_seconds)}s"}),
+                **settings.pod_annotations,
+            },
+            **({} if settings.service_account is None else {"serviceAccountName": settings.service_account}),
+            **_unless_empty("nodeSelector", dict(settings.node_selector)),
+            **_unless_empty("imagePullSecrets", [{"name": name} for name in settings.image_pull_secrets]),
+            "model": self._model(version),
+        }
+
+    def _model(self, version: str) -> Object:
+        settings = self._settings
+        storage = settings.storage_uri
+        resources: Object = {
+            **_unless_empty("requests", dict(settings.requests)),
+            **_unless_empty("limits", dict(settings.limits)),
+        }
+        return {
+            "modelFormat": {"name": _FORMAT},
+            "runtime": settings.base,
+            **({} if storage is None else {"storageUri": storage_uri(storage, settings.model, version)}),
+            "name": CONTAINER,
+            "image": settings.image,
+            "command": list(settings.command),
+            "args": [
+                *("--model", settings.model, "--version", version),
+                *("--host", "0.0.0.0", "--port", str(settings.port), "--store", _STORE),  # noqa: S104 (a pod)
+                *settings.options,
+                *settings.arguments,
+            ],
+            **_unless_empty("env", [{"name": name, "value": value} for name, value in settings.env.items()]),
+            **_unless_empty("envFrom", [{"secretRef": {"name": name}} for name in settings.secrets]),
+            "ports": [{"containerPort": settings.port, "protocol": "TCP"}],
+            **_unless_empty("resources", resources),
+            "readinessProbe": {"httpGet": {"path": "/ready", "port": settings.port}, "periodSeconds": 2},
+            # Its last words are then what KServe gives as the reason of a failed load.
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+            "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        }
+
+
+_DEADLINE = "serving.knative.dev/progress-deadline"
+
+
+def predictor_name(version: str) -> str:
+    return f"v{version}"
+
+
+def storage_uri(template: str, model: str, version: str) -> str:
+    """Where the files of a version are: ``{model}`` and ``{version}`` are filled in."""
+    return template.replace("{model}", model).replace("{version}", version)
+
+
+def version_of(predictor: Any) -> str | None:
+    """The version of a predictor that was made here; None of another."""
+    found: str | None = ((predictor or {}).get("labels") or {}).get(VERSION_LABEL)
+    return found
+
+
+def replacing(old: Object, new: Object) -> Object:
+    """The merge patch that makes ``new`` of ``old``: what is gone is null, and lists are sent whole."""
+    patch: Object = {name: None for name in old if name not in new}
+    for name, value in new.items():
+        before = old.get(name)
+        nested = isinstance(value, dict) and isinstance(before, dict)
+        patch[name] = replacing(before, value) if nested else value  # type: ignore[arg-type]  # both are dicts
+    return patch
+
+
+def _unless_empty(name: str, value: Any) -> Object:
+    return {name: value} if value else {}
