@@ -153,6 +153,7 @@ def stopping() -> Iterator[ThreadPoolExecutor]:
     params=[
         "embedded",
         "batch",
+        pytest.param("isolated", marks=pytest.mark.slow),
         pytest.param("kubernetes", marks=pytest.mark.slow),
         pytest.param("sagemaker", marks=pytest.mark.slow),
     ]
@@ -172,6 +173,19 @@ def embedded_served(tmp_path: Path, stopping: ThreadPoolExecutor) -> Iterator[Se
         while httpx.get(f"{url}/ready").status_code != 200:
             time.sleep(0.01)
         yield Served(EmbeddedTarget(endpoint(url)), url)
+    finally:
+        stopping.submit(running.close)
+
+
+@pytest.fixture
+def isolated_served(tmp_path: Path, stopping: ThreadPoolExecutor) -> Iterator[Served]:
+    """The same server with a process per version behind Envoy, which splits by request."""
+    settings = Settings("flights", tmp_path, isolated=True, token="secret", key_column="flight")
+    running = ExitStack()
+    url = running.enter_context(serve_in_thread(settings, Shelf()))
+    try:
+        until(lambda: httpx.get(f"{url}/ready"), lambda answer: answer.status_code == 200)
+        yield RoutedServed(EmbeddedTarget(endpoint(url)), url)
     finally:
         stopping.submit(running.close)
 
@@ -212,13 +226,13 @@ def kubernetes_served(kube: Cluster) -> Iterator[Served]:
     """The route is put back at the end; pods of a test before are taken over where they still run."""
     route = kube.api.get(HTTP_ROUTES, "default", "mlops-flights")
     assert route is not None
-    yield KubernetesServed(kubernetes_target(kube), kube.gateway.url)
+    yield RoutedServed(kubernetes_target(kube), kube.gateway.url)
     metadata = {name: route["metadata"][name] for name in ("name", "labels", "annotations")}
     kube.api.apply(HTTP_ROUTES, "default", {"metadata": metadata, "spec": route["spec"]})
 
 
-class KubernetesServed(Served):
-    """A Gateway whose users ask once a row: it splits requests."""
+class RoutedServed(Served):
+    """A router whose users ask once a row: it splits requests."""
 
     def ask(self, count: int) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = []
