@@ -177,17 +177,24 @@ def embedded_served(tmp_path: Path, stopping: ThreadPoolExecutor) -> Iterator[Se
         stopping.submit(running.close)
 
 
-@pytest.fixture
-def isolated_served(tmp_path: Path, stopping: ThreadPoolExecutor) -> Iterator[Served]:
-    """The same server with a process per version behind Envoy, which splits by request."""
-    settings = Settings("flights", tmp_path, isolated=True, token="secret", key_column="flight")
-    running = ExitStack()
-    url = running.enter_context(serve_in_thread(settings, Shelf()))
-    try:
+@pytest.fixture(scope="module")
+def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same server with a process per version behind Envoy."""
+    store = tmp_path_factory.mktemp("isolated")
+    settings = Settings("flights", store, isolated=True, token="secret", key_column="flight")
+    with serve_in_thread(settings, Shelf()) as url:
         until(lambda: httpx.get(f"{url}/ready"), lambda answer: answer.status_code == 200)
-        yield RoutedServed(EmbeddedTarget(endpoint(url)), url)
-    finally:
-        stopping.submit(running.close)
+        yield url
+
+
+@pytest.fixture
+def isolated_served(isolated: str) -> Served:
+    """The server as a test before has left it, with version 1 as its champion again."""
+    target = EmbeddedTarget(endpoint(isolated))
+    if (opened := target.traffic().rollout_id) is not None:
+        target.roll_back(opened)
+    target.promote("first", FIRST)
+    return RoutedServed(target, isolated)
 
 
 @pytest.fixture

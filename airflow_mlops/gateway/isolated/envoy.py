@@ -42,6 +42,8 @@ class Envoy:
         )
         self._process: BaseProcess | None = None
         self._changes = 0
+        self._change_of_clusters = ""
+        self._clusters: list[dict[str, Any]] = []
         self._names: frozenset[str] = frozenset()
 
     def start(self, addresses: Mapping[str, Path], split: Split) -> None:
@@ -91,7 +93,8 @@ class Envoy:
 
     def _under_way(self) -> int:
         asked = {"format": "json", "filter": r"^http\.public\.downstream_rq_active$"}
-        return sum(int(one.get("value", 0)) for one in self._admin.get("/stats", params=asked).json()["stats"])
+        found = self._admin.get("/stats", params=asked).json()["stats"]
+        return sum(int(one.get("value", 0)) for one in found)
 
     def _launch(self) -> None:
         command = [
@@ -106,10 +109,13 @@ class Envoy:
         limit = self._settings.max_in_flight
         document = clusters(change, addresses, split, max_requests=limit)
         self._names = frozenset(one["name"] for one in document["resources"])
-        self._write("clusters.json", document)
-        if self._process is not None:
-            # A route to a cluster that Envoy has not got yet answers 503.
-            self._until(self._has_clusters, _TAKE_SECONDS)
+        # Envoy keeps the version of the last file that changed something.
+        if document["resources"] != self._clusters:
+            self._clusters, self._change_of_clusters = document["resources"], change
+            self._write("clusters.json", document)
+            if self._process is not None:
+                # A route to a cluster that Envoy has not got yet answers 503.
+                self._until(self._has_clusters, _TAKE_SECONDS)
         self._write("routes.json", routes(change, addresses, split))
 
     def _until(self, holds: Callable[[_Taken], bool], seconds: float) -> None:
@@ -132,7 +138,7 @@ class Envoy:
             time.sleep(0.01)
 
     def _has_clusters(self, taken: _Taken) -> bool:
-        return (taken.change_of_clusters, taken.clusters) == (str(self._changes), self._names)
+        return (taken.change_of_clusters, taken.clusters) == (self._change_of_clusters, self._names)
 
     def _has_all(self, taken: _Taken) -> bool:
         return self._has_clusters(taken) and taken.change_of_routes == str(self._changes)
