@@ -19,7 +19,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--isolated",
     is_flag=True,
-    help="A process of its own for each version, behind Envoy: one that crashes takes no other with it. Needs "
+    help="A process of its own for each version, behind Envoy: one that crashes takes no other along. Needs "
     "the 'isolated' extra and Linux; the split goes by the X-Split-Key header of a request.",
 )
 @click.option(

@@ -35,7 +35,7 @@ class Deadly(Shelf):
 
 
 def until(holds: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (found := holds()):
         assert time.monotonic() < deadline
         time.sleep(0.02)

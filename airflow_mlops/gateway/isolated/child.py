@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 from collections.abc import Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -62,6 +63,8 @@ def run_envoy(command: Sequence[str], output: Path) -> None:
 
 
 def _end_with_parent(number: signal.Signals) -> None:
+    # Each child is given the pipe by whose end the forking process knows of the control process's end.
+    os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "the kernel will not tell of the control process's end")
     parent = multiprocessing.parent_process()
