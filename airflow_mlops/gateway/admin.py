@@ -21,7 +21,7 @@ from airflow_mlops.exceptions import (
     RolloutRefused,
     TrackingRefused,
 )
-from airflow_mlops.gateway.bodies import AdminBody, Promotion, RollBack, Smoke, TrafficChange
+from airflow_mlops.gateway.bodies import AdminBody, Part, Promotion, RollBack, Smoke, TrafficChange
 from airflow_mlops.gateway.process import Gateway
 from airflow_mlops.gateway.request_body import BodyTooLarge, BodyTooSlow, CallerHungUp, read_body
 from airflow_mlops.gateway.rows import Signature, Source
@@ -41,11 +41,19 @@ _NO_PAGES = "Without a token a web page may not use the admin routes: give the g
 
 def admin_app(gateway: Gateway) -> Starlette:
     """The routes below ``/admin``, each behind the token and with errors as answers. A server of one version
-    has no traffic to move: there the smoke test is all."""
+    has no traffic to move: a router in front tells it what it is, and takes its counts."""
     routes = AdminRoutes(gateway)
     guarded = _Guard(gateway.settings.token)
     if gateway.settings.version is not None:
-        return Starlette(routes=[Route("/smoke", guarded(routes.smoke), methods=["POST"])])
+        return Starlette(
+            routes=[
+                Route("/smoke", guarded(routes.smoke), methods=["POST"]),
+                Route("/signature", guarded(routes.signature), methods=["GET"]),
+                Route("/part", guarded(routes.take_part), methods=["PUT"]),
+                Route("/counts", guarded(routes.take_counts), methods=["POST"]),
+                Route("/flush", guarded(routes.flush), methods=["POST"]),
+            ]
+        )
     return Starlette(
         routes=[
             Route("/traffic", guarded(routes.traffic), methods=["GET"]),
@@ -121,6 +129,7 @@ class AdminRoutes:
     async def observations(self, request: Request) -> Any:
         # What the shadow still works on belongs to the picture; a second is enough for all but a flood.
         await self._gateway.shadow.settle(1.0)
+        await self._gateway.gather()
         observation = self._control.observation(request.path_params["rollout_id"])
         return TypeAdapter(Observation).dump_python(observation, mode="json")
 
@@ -152,10 +161,25 @@ class AdminRoutes:
 
     async def flush(self, _: Request) -> Any:
         await self._gateway.shadow.settle(1.0)
-        return {"rows_written": await asyncio.to_thread(self._gateway.log.flush)}
+        return {"rows_written": await asyncio.to_thread(self._gateway.flush)}
 
     async def refresh(self, _: Request) -> Any:
         return self._traffic(await self._gateway.refresh())
+
+    async def signature(self, _: Request) -> Any:
+        champion = self._control.routing.champion
+        if champion is None:
+            raise BackendUnavailable("The version is being loaded.")
+        model = champion.model
+        return {"version": model.version, "columns": dict(model.columns), "task": model.task}
+
+    async def take_part(self, request: Request) -> Any:
+        self._control.take_part(await self._body(request, Part))
+        return {}
+
+    async def take_counts(self, _: Request) -> Any:
+        counted = self._control.take_counts()
+        return {"counted": None if counted is None else counted.to_json()}
 
     def _traffic(self, traffic: Traffic) -> Any:
         answer = TypeAdapter(Traffic).dump_python(traffic, mode="json")

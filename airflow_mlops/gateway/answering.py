@@ -67,11 +67,11 @@ class Answering:
         predicted = await self._champion(request, table.champion, rows, counted=True)
         version = table.champion.model.version
         predictions = [
-            {"key": key, "prediction": prediction, "version": version, "role": "champion"}
+            {"key": key, "prediction": prediction, "version": version, "role": table.role}
             for key, prediction in zip(rows.keys, predicted.answers, strict=True)
         ]
         shadow = None
-        if table.mode == "shadow":
+        if table.mode == "shadow" and table.challenger is not None:
             scores = list(predicted.scores)
             shadow = ShadowJob(request.id, request.received_at, rows, scores, table)
         return Answer(predictions, shadow)
@@ -114,20 +114,21 @@ class Answering:
 
     async def _champion(self, request: Request, model: Batcher, rows: Rows, *, counted: bool) -> Predicted:
         version, stage = model.model.version, request.routing.stage if counted else None
+        role = request.routing.role
         try:
             predicted = await model.predict(rows)
         except Exception as error:
             if stage is not None:
                 stage.champion.failed(len(rows))
-            self._metrics.failed(version, "champion", len(rows))
-            self._keep(request, version, "champion", rows, error)
+            self._metrics.failed(version, role, len(rows))
+            self._keep(request, version, role, rows, error)
             raise ChampionFailed(
                 f"{self._model} version {version} failed on this request: {type(error).__name__}: {error}"
             ) from error
         if stage is not None:
             stage.champion.answered(predicted.scores, predicted.seconds)
-        self._metrics.answered(version, "champion", len(rows), predicted.seconds)
-        self._keep(request, version, "champion", rows, predicted)
+        self._metrics.answered(version, role, len(rows), predicted.seconds)
+        self._keep(request, version, role, rows, predicted)
         return predicted
 
     async def _challenger(self, request: Request, model: Batcher, rows: Rows) -> Predicted | None:

@@ -71,13 +71,16 @@ class PublicRoutes:
         MLflow's ``/ping`` asks the same."""
         gateway = self._gateway
         champion = gateway.control.routing.champion
+        ready = champion is not None and gateway.answers(champion.model.version)
         body = {
-            "ready": champion is not None,
+            "ready": ready,
             "model": gateway.settings.model,
             "champion": None if champion is None else champion.model.version,
             "problems": gateway.problems(),
         }
-        return JSONResponse(body, status_code=200 if champion is not None else 503)
+        if gateway.only is not None:
+            body["refused"] = gateway.only.refusal is not None
+        return JSONResponse(body, status_code=200 if ready else 503)
 
     async def version(self, _: Request) -> Response:
         """MLflow's version, which its own server answers here."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from airflow_mlops.core.values import Role, RolloutMode
 
 
 class AdminBody(BaseModel):
@@ -44,3 +47,13 @@ class RollBack(AdminBody):
     """Close a rollout; the champion answers every row."""
 
     rollout_id: str = Field(min_length=1)
+
+
+class Part(AdminBody):
+    """What the one version of a process is to a router's other versions from now on."""
+
+    role: Role = "champion"
+    mode: RolloutMode = "none"
+    weight: float = 0.0
+    rollout_id: str | None = None
+    since: datetime | None = None

@@ -7,11 +7,18 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Literal
+from typing import Literal, Protocol
 
 from airflow_mlops.core.values import ModelRef, Observation, Role, Traffic
-from airflow_mlops.exceptions import MlopsError, ModelRefused, RolloutRefused, StoreUnavailable
+from airflow_mlops.exceptions import (
+    BackendUnavailable,
+    MlopsError,
+    ModelRefused,
+    RolloutRefused,
+    StoreUnavailable,
+)
 from airflow_mlops.gateway.batching import Batcher
+from airflow_mlops.gateway.bodies import Part
 from airflow_mlops.gateway.loading import Models
 from airflow_mlops.gateway.metrics import GatewayMetrics
 from airflow_mlops.gateway.models import signature_gap
@@ -22,6 +29,14 @@ from airflow_mlops.gateway.state import KeptTraffic, TrafficState
 
 def utc_now() -> datetime:
     return datetime.now(timezone.utc)
+
+
+class Router(Protocol):
+    """What splits the requests where the versions are in processes of their own."""
+
+    async def route(self, table: RoutingTable) -> None:
+        """Split as this table says, from when it returns on. Raises ``BackendUnavailable``; the split is then
+        as it was."""
 
 
 class TrafficControl:
@@ -40,6 +55,7 @@ class TrafficControl:
         models: Models,
         metrics: GatewayMetrics,
         now: Callable[[], datetime] = utc_now,
+        router: Router | None = None,
     ) -> None:
         self.routing = RoutingTable()
         self.problems: dict[str, str] = {}
@@ -49,6 +65,7 @@ class TrafficControl:
         self._models = models
         self._metrics = metrics
         self._now = now
+        self._router = router
         self._changing = asyncio.Lock()
         self._unsaved = False
         self._roll_backs: Counter[str] = Counter()
@@ -130,7 +147,7 @@ class TrafficControl:
         async with self._changing:
             if self.state.rollout_id == rollout_id:
                 wanted = TrafficState(champion=self.state.champion, alias_seen=self.state.alias_seen)
-                self._serve(wanted, self.routing.champion, None)
+                await self._serve(wanted, self.routing.champion, None)
                 self._unsaved = True
             self._settled("challenger")
             await self._save_unsaved()
@@ -147,7 +164,7 @@ class TrafficControl:
         champion = await self._load_or_note("champion", state.champion)
         async with self._changing:
             if self.state is state and champion is not None:
-                self._serve(state, champion, challenger, stage=self._files.load_stage(state))
+                await self._serve(state, champion, challenger, stage=self._files.load_stage(state))
                 self._models.forget()
 
     async def recover_challenger(self) -> None:
@@ -159,7 +176,7 @@ class TrafficControl:
         async with self._changing:
             champion = self.routing.champion
             if challenger is not None and champion is not None and self.state is state:
-                self._serve(state, champion, challenger, stage=self._files.load_stage(state))
+                await self._serve(state, champion, challenger, stage=self._files.load_stage(state))
                 self._settled("challenger")
 
     async def follow(self, alias: str) -> None:
@@ -170,8 +187,26 @@ class TrafficControl:
             async with self._changing:
                 # A promotion may have come first while this version loaded.
                 if target == self._to_follow(alias):
-                    self._crown(target, champion, alias)
+                    await self._crown(target, champion, alias)
         self.problems.pop("champion", None)
+
+    def take_part(self, part: Part) -> None:
+        """What the one version of this process is from now on, and a stage of its own to count in."""
+        champion, stage = self.routing.champion, None
+        if champion is not None and part.rollout_id is not None and part.since is not None:
+            own = Arm(champion.model.version, champion.model.task)
+            stage = Stage(part.rollout_id, part.mode, part.weight, part.since, own, Arm("none"), None)
+        self.routing = RoutingTable(
+            champion, None, part.mode, part.weight, part.rollout_id, stage, role=part.role
+        )
+
+    def take_counts(self) -> Arm | None:
+        """What the one version of this process has counted since it was asked last."""
+        stage = self.routing.stage
+        if stage is None:
+            return None
+        counted, stage.champion = stage.champion, Arm(stage.champion.version, stage.champion.task)
+        return counted
 
     async def keep(self) -> None:
         """Write what is not on disk yet: a state that was served first, and the stage's counters."""
@@ -190,7 +225,7 @@ class TrafficControl:
             return alias
         return None if self.routing.champion is not None else self.state.champion or alias
 
-    def _crown(self, target: str, champion: Batcher, alias: str) -> None:
+    async def _crown(self, target: str, champion: Batcher, alias: str) -> None:
         state = self.state
         if target == state.challenger or state.rollout_id is None:
             wanted, challenger = TrafficState(champion=target, alias_seen=alias), None
@@ -201,7 +236,7 @@ class TrafficControl:
                 wanted = replace(wanted, since=self._now())
         stage = self.routing.stage if wanted.since == state.since else None
         self._models.followed(self.routing.champion, champion)
-        self._serve(wanted, champion, challenger, stage=stage)
+        await self._serve(wanted, champion, challenger, stage=stage)
         self._unsaved = True
         self._settled("champion")
 
@@ -242,11 +277,16 @@ class TrafficControl:
             raise RolloutRefused(f"{self._open_now()}, so version {version} cannot be promoted by it.")
 
     async def _commit(self, state: TrafficState, champion: Batcher, challenger: Batcher | None) -> None:
+        before = self.state
         await asyncio.to_thread(self._files.save, state)
         self._unsaved = False
-        self._serve(state, champion, challenger)
+        try:
+            await self._serve(state, champion, challenger)
+        except BackendUnavailable:
+            await asyncio.to_thread(self._files.save, before)
+            raise
 
-    def _serve(
+    async def _serve(
         self,
         state: TrafficState,
         champion: Batcher | None,
@@ -255,8 +295,7 @@ class TrafficControl:
     ) -> None:
         if stage is None and champion is not None and challenger is not None:
             stage = _new_stage(state, champion, challenger)
-        self.state = state
-        self.routing = RoutingTable(
+        routing = RoutingTable(
             champion,
             challenger,
             mode=state.mode if challenger is not None else "none",
@@ -264,6 +303,9 @@ class TrafficControl:
             rollout_id=state.rollout_id,
             stage=stage,
         )
+        if self._router is not None:
+            await self._router.route(routing)
+        self.state, self.routing = state, routing
         serving: dict[Role, Batcher | None] = {"champion": champion, "challenger": challenger}
         versions = {role: one.model.version for role, one in serving.items() if one is not None}
         self._metrics.routing(versions, self.routing.weight)

@@ -73,6 +73,11 @@ class Models:
         self._warm = await asyncio.shield(self._under_way[version])
         return self._warm
 
+    def held(self) -> set[str]:
+        """Versions that are loaded, or being loaded, though they may serve nobody now."""
+        kept = [one.model.version for one in (self._warm, self._previous) if one is not None]
+        return {*kept, *self._under_way}
+
     def forget(self) -> None:
         """Let the warm version go; whoever serves it keeps it."""
         self._warm = None

@@ -78,6 +78,15 @@ class Arm:
         self.calls += 1
         self.failed_calls += 1
 
+    def add(self, other: Arm) -> None:
+        """Count what another process counted of the same version."""
+        self.task = self.task or other.task
+        for name in ("rows", "errors", "calls", "failed_calls", "score_sum", "scored"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.scores = [mine + more for mine, more in zip(self.scores, other.scores, strict=True)]
+        counts = zip(self.latencies.counts, other.latencies.counts, strict=True)
+        self.latencies = Latencies([mine + more for mine, more in counts])
+
     def seen(self) -> ArmObservation:
         return ArmObservation(
             version=self.version,
@@ -94,10 +103,21 @@ class Arm:
             latencies=tuple(self.latencies.counts),
         )
 
+    def to_json(self) -> dict[str, Any]:
+        # JSON has no infinity; a string is what float() reads again.
+        return {**asdict(self), "score_sum": str(self.score_sum)}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Arm:
+        """Raises as ``Stage.from_json`` does."""
+        latencies = Latencies(**value["latencies"])
+        return cls(**{**value, "latencies": latencies, "score_sum": float(value["score_sum"])})
+
 
 @dataclass(slots=True)
 class Stage:
-    """The stretch of a rollout between two traffic changes. Touched only on the event loop."""
+    """The stretch of a rollout between two traffic changes. Touched only on the event loop.
+    ``disagreements`` is None where no process sees the answers of both versions."""
 
     rollout_id: str
     mode: RolloutMode
@@ -105,12 +125,12 @@ class Stage:
     since: datetime
     champion: Arm
     challenger: Arm
-    disagreements: int = 0
+    disagreements: int | None = 0
 
     def compare(self, champion: Sequence[float], challenger: Sequence[float]) -> None:
         """Count the rows on which the two disagree, paired by row."""
         task = self.champion.task
-        self.disagreements += sum(
+        self.disagreements = (self.disagreements or 0) + sum(
             disagree(left, right, task) for left, right in zip(champion, challenger, strict=True)
         )
 
@@ -127,25 +147,13 @@ class Stage:
 
     def to_json(self) -> dict[str, Any]:
         """Everything counted, to be taken up again by ``from_json`` after a restart."""
-        value = {**asdict(self), "since": self.since.isoformat()}
-        for arm in (value["champion"], value["challenger"]):
-            # JSON has no infinity; a string is what float() reads again.
-            arm["score_sum"] = str(arm["score_sum"])
-        return value
+        arms = {"champion": self.champion.to_json(), "challenger": self.challenger.to_json()}
+        return {**asdict(self), **arms, "since": self.since.isoformat()}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Stage:
         """Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything that ``to_json`` did not give."""
-        arms = {
-            name: Arm(
-                **{
-                    **value[name],
-                    "latencies": Latencies(**value[name]["latencies"]),
-                    "score_sum": float(value[name]["score_sum"]),
-                }
-            )
-            for name in ("champion", "challenger")
-        }
+        arms = {name: Arm.from_json(value[name]) for name in ("champion", "challenger")}
         return cls(**{**value, **arms, "since": datetime.fromisoformat(value["since"])})
 
 

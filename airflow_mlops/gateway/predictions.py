@@ -32,6 +32,8 @@ PATHS: Mapping[str, Shape] = {"/predict": "predict", "/invocations": "invocation
 _INLINE_BYTES = 128 * 1024
 _LONGEST_REQUEST_ID = 128
 _JSON = b"application/json"
+# Asks the router in front of a challenger's own process to have the champion answer.
+FALL_BACK = (b"x-mlops-fall-back", b"1")
 _AGAIN = (b"retry-after", b"1")
 _encode = msgspec.json.Encoder().encode
 
@@ -70,6 +72,8 @@ class Predictions:
             code, body, shadow = 200, self._body(shape, request_id, answer), answer.shadow
         except Refused as refused:
             code, more = refused.code, refused.headers
+            if code >= 500 and self._gateway.control.routing.role == "challenger":
+                more = (*more, FALL_BACK)
             body = _refusal(shape, code, refused.detail)
         head = [
             (b"content-type", _JSON),

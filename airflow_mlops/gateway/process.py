@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from airflow_mlops.core.values import Traffic
 from airflow_mlops.exceptions import MlopsError
@@ -28,6 +29,9 @@ from airflow_mlops.gateway.settings import Settings
 from airflow_mlops.gateway.shadow import Shadow
 from airflow_mlops.gateway.state import TrafficFiles
 
+if TYPE_CHECKING:
+    from airflow_mlops.gateway.isolated.isolation import Isolation
+
 _LONGEST_PAUSE_SECONDS = 60.0
 _DRAIN_SECONDS = 10.0
 
@@ -40,8 +44,9 @@ class Gateway:
     version that does not load is tried again after ever longer pauses, at most a minute.
     """
 
-    def __init__(self, settings: Settings, loader: ModelLoader) -> None:
+    def __init__(self, settings: Settings, loader: ModelLoader, isolation: Isolation | None = None) -> None:
         self.settings = settings
+        self._isolation = isolation
         self._claim = StoreClaim(settings.store, settings.model)
         if settings.version is None:
             self._claim.take()
@@ -53,13 +58,13 @@ class Gateway:
             loader, self.metrics, self.memory, loading=self._loading_pool, predicting=self.pool
         )
         files = NoFiles() if settings.version else TrafficFiles(settings.store, settings.model)
-        self.control = TrafficControl(settings.model, files, self.models, self.metrics)
+        self.control = TrafficControl(settings.model, files, self.models, self.metrics, router=isolation)
         self.log = InferenceLogWriter(
             settings.store / "inference" / settings.model,
             self.metrics,
             settings.model,
             settings.log,
-            shared=settings.version is not None,
+            shared=settings.version is not None or isolation is not None,
         )
         self.compaction = Compaction(settings)
         self.metrics.watch_sizes(log=lambda: self.log.bytes_on_disk, memory=resident_bytes)
@@ -76,6 +81,8 @@ class Gateway:
         self._decoder: tuple[Batcher, PredictDecoder] | None = None
 
     async def start(self) -> None:
+        if self._isolation is not None:
+            await self._isolation.start()
         self.log.start()
         self.compaction.start()
         self.shadow.start()
@@ -89,11 +96,27 @@ class Gateway:
             await asyncio.gather(self._background, return_exceptions=True)
         await self.compaction.stop()
         await self.shadow.stop(_DRAIN_SECONDS)
+        if self._isolation is not None:
+            await self._isolation.drain()
+            await self.gather()
         await self.control.keep()
         await asyncio.to_thread(self.log.stop)
         self.pool.shutdown(wait=False, cancel_futures=True)
         self._loading_pool.shutdown(wait=False, cancel_futures=True)
         self._claim.release()
+
+    def answers(self, version: str) -> bool:
+        """Whether a version that serves can answer now: one with a process of its own may have crashed."""
+        return self._isolation is None or self._isolation.answers(version)
+
+    async def gather(self) -> None:
+        """Have the stage count what versions in processes of their own have counted."""
+        if self._isolation is not None:
+            await self._isolation.gather(self.control.routing)
+
+    def flush(self) -> int:
+        """Write what is logged, in every process; the number of rows."""
+        return self.log.flush() + (0 if self._isolation is None else self._isolation.flush())
 
     def signature(self) -> Signature | None:
         """What a row may hold now; None while there is no champion."""
@@ -118,7 +141,12 @@ class Gateway:
             "compaction": self.compaction.problem,
             "memory": self.memory.problem,
         }
-        return {**self.control.problems, **{name: said for name, said in others.items() if said is not None}}
+        isolated = {} if self._isolation is None else self._isolation.problems()
+        return {
+            **self.control.problems,
+            **isolated,
+            **{name: said for name, said in others.items() if said is not None},
+        }
 
     async def refresh(self) -> Traffic:
         """Look at the registry's alias now and follow it. Raises ``ModelRefused`` for a version that does
@@ -163,9 +191,19 @@ class Gateway:
         await self._attempt(self.control.recover)
         while True:
             self.memory.look()
-            for step in (self._refresh_patiently, self.control.recover_challenger, self.control.keep):
+            for step in (
+                self._refresh_patiently,
+                self.control.recover_challenger,
+                self.gather,
+                self._end_unused,
+                self.control.keep,
+            ):
                 await self._attempt(step)
             await asyncio.sleep(self.settings.poll_seconds)
+
+    async def _end_unused(self) -> None:
+        if self._isolation is not None:
+            await self._isolation.end_unused(self.control.routing, self.models.held())
 
     async def _refresh_patiently(self) -> None:
         async with self._refreshing:

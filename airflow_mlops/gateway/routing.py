@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_mlops.core.values import RolloutMode
+from airflow_mlops.core.values import Role, RolloutMode
 from airflow_mlops.gateway.batching import Batcher
 from airflow_mlops.gateway.observations import Stage
 
@@ -14,7 +14,8 @@ class RoutingTable:
     """Each request takes the table once and keeps it to its end, and so keeps the models in it alive.
 
     ``stage`` holds the counters of the rollout's stage: a request that outlives a traffic change
-    counts into the stage that it began in.
+    counts into the stage that it began in. ``role`` is what the one version of a process is to those who
+    share the requests with it; in a process of its own it is served as ``champion``.
     """
 
     champion: Batcher | None = None
@@ -23,3 +24,4 @@ class RoutingTable:
     weight: float = 0.0
     rollout_id: str | None = None
     stage: Stage | None = None
+    role: Role = "champion"

@@ -8,57 +8,105 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.exceptions import ConfigError, MissingExtra
+from airflow_mlops.exceptions import BackendUnavailable, ConfigError, MissingExtra
 from airflow_mlops.gateway.settings import Settings
 
 if TYPE_CHECKING:
+    from airflow_mlops.gateway.isolated.isolation import Isolation
     from airflow_mlops.gateway.models import ModelLoader
     from airflow_mlops.gateway.process import Gateway
 
 _GRACEFUL_SECONDS = 30
 
 
-def serve(settings: Settings, loader: ModelLoader | None = None) -> None:
+def serve(
+    settings: Settings, loader: ModelLoader | None = None, *, sockets: list[socket.socket] | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT: then requests under way are finished and the log is written.
 
     Models come from ``loader``, or from MLflow. A server of one version ends as well when that version can
-    never be served, with the ``MlopsError`` that says why. Raises ``ConfigError`` with neither, and
+    never be served, with the ``MlopsError`` that says why. ``sockets`` are listened on in place of the
+    settings' address. Raises ``ConfigError`` with neither, and
     ``MissingExtra`` without the ``gateway`` extra.
     """
     # Before numpy and scikit-learn are imported. Two OpenMP threads per call fight over the cores that
     # concurrent requests already fill: a p99 of seconds instead of milliseconds.
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    if settings.isolated:
+        _serve_isolated(settings, loader)
+        return
     server, gateway = _server(settings, loader)
     if gateway.only is not None:
         gateway.only.give_up = lambda: setattr(server, "should_exit", True)
-    server.run()
+    server.run(sockets=sockets)
     if gateway.only is not None and gateway.only.refusal is not None:
         raise gateway.only.refusal
+
+
+def _serve_isolated(settings: Settings, loader: ModelLoader | None) -> None:
+    from airflow_mlops.gateway.isolated.isolation import Isolation
+
+    with Isolation(settings, loader or _registry(settings)) as isolation:
+        server, _ = _server(isolation.own_settings, isolation.loader, isolation)
+        server.run(sockets=[isolation.listening])
+    if not server.started:
+        raise BackendUnavailable(f"The isolated server did not start: {isolation.failure}")
 
 
 @contextmanager
 def serve_in_thread(settings: Settings, loader: ModelLoader | None = None) -> Iterator[str]:
     """A gateway on a free port of loopback for as long as the block lasts; its URL. For tests, notebooks
     and demonstrations. ``settings.port`` is left aside; it may not be ready yet (see ``/ready``)."""
+    if settings.isolated:
+        with _isolated_in_thread(settings, loader) as url:
+            yield url
+        return
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         # Listening before the server is up: the first request waits instead of being refused.
         listening.listen(128)
         server, _ = _server(settings, loader)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="gateway")
-        thread.start()
-        try:
-            scheme = "http" if settings.tls is None else "https"
-            yield f"{scheme}://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
+        with _running(server, listening):
+            yield f"{_scheme(settings)}://127.0.0.1:{listening.getsockname()[1]}"
 
 
-def _server(settings: Settings, loader: ModelLoader | None) -> tuple[Any, Gateway]:
+@contextmanager
+def _isolated_in_thread(settings: Settings, loader: ModelLoader | None) -> Iterator[str]:
+    from airflow_mlops.gateway.isolated.isolation import Isolation
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = replace(settings, host="127.0.0.1", port=port)
+    with Isolation(settings, loader or _registry(settings)) as isolation:
+        server, _ = _server(isolation.own_settings, isolation.loader, isolation)
+        with _running(server, isolation.listening):
+            isolation.wait_started()
+            yield f"{_scheme(settings)}://127.0.0.1:{port}"
+
+
+@contextmanager
+def _running(server: Any, listening: socket.socket) -> Iterator[None]:
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="gateway")
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _scheme(settings: Settings) -> str:
+    return "http" if settings.tls is None else "https"
+
+
+def _server(
+    settings: Settings, loader: ModelLoader | None, isolation: Isolation | None = None
+) -> tuple[Any, Gateway]:
     try:
         import httptools  # noqa: F401
         import msgspec  # noqa: F401
@@ -74,7 +122,7 @@ def _server(settings: Settings, loader: ModelLoader | None) -> tuple[Any, Gatewa
     from airflow_mlops.gateway.process import Gateway
 
     tls = _tls(settings)
-    gateway = Gateway(settings, loader or _registry(settings))
+    gateway = Gateway(settings, loader or _registry(settings), isolation)
     config = uvicorn.Config(
         GatewayApp(gateway),
         host=settings.host,

@@ -60,6 +60,8 @@ class Settings:
     With a ``version`` the process serves just that one: it follows no alias, has no admin routes but the
     smoke test, and several may share a store; then no token is needed, since there is no traffic to move.
 
+    ``isolated`` gives each version a process of its own behind Envoy; the limits then hold for each process.
+
     ``max_memory_bytes`` None is nine tenths of what the container, or else the machine, has. Of the other
     limits each says what is refused with a 503: requests and bytes under way, open connections.
 
@@ -69,6 +71,7 @@ class Settings:
     model: str
     store: Path
     version: str | None = None
+    isolated: bool = False
     tracking_uri: str | None = None
     tracking_token: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
@@ -103,6 +106,8 @@ class Settings:
             raise ConfigError(
                 "--version is empty; give a version's number, or leave it out to follow the alias."
             )
+        if self.isolated and self.version is not None:
+            raise ConfigError("--isolated runs a process per version; leave --version out.")
         known = self.token is not None or (self.tls is not None and self.tls.client_ca is not None)
         if not known and self.version is None and not _is_loopback(self.host):
             raise ConfigError(

@@ -160,6 +160,7 @@ def stopping() -> Iterator[ThreadPoolExecutor]:
     params=[
         "embedded",
         "batch",
+        pytest.param("isolated", marks=pytest.mark.slow),
         pytest.param("kubernetes", marks=pytest.mark.slow),
         pytest.param("kserve", marks=pytest.mark.slow),
         pytest.param("kserve_standard", marks=pytest.mark.slow),
@@ -183,6 +184,26 @@ def embedded_served(tmp_path: Path, stopping: ThreadPoolExecutor) -> Iterator[Se
         yield Served(EmbeddedTarget(endpoint(url)), url)
     finally:
         stopping.submit(running.close)
+
+
+@pytest.fixture(scope="module")
+def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same server with a process per version behind Envoy."""
+    store = tmp_path_factory.mktemp("isolated")
+    settings = Settings("flights", store, isolated=True, token="secret", key_column="flight")
+    with serve_in_thread(settings, Shelf()) as url:
+        until(lambda: httpx.get(f"{url}/ready"), lambda answer: answer.status_code == 200)
+        yield url
+
+
+@pytest.fixture
+def isolated_served(isolated: str) -> Served:
+    """The server as a test before has left it, with version 1 as its champion again."""
+    target = EmbeddedTarget(endpoint(isolated))
+    if (opened := target.traffic().rollout_id) is not None:
+        target.roll_back(opened)
+    target.promote("first", FIRST)
+    return RoutedServed(target, isolated)
 
 
 @pytest.fixture
@@ -221,13 +242,13 @@ def kubernetes_served(kube: Cluster) -> Iterator[Served]:
     """The route is put back at the end; pods of a test before are taken over where they still run."""
     route = kube.api.get(HTTP_ROUTES, "default", "mlops-flights")
     assert route is not None
-    yield KubernetesServed(kubernetes_target(kube), kube.gateway.url)
+    yield RoutedServed(kubernetes_target(kube), kube.gateway.url)
     metadata = {name: route["metadata"][name] for name in ("name", "labels", "annotations")}
     kube.api.apply(HTTP_ROUTES, "default", {"metadata": metadata, "spec": route["spec"]})
 
 
-class KubernetesServed(Served):
-    """A Gateway whose users ask once a row: it splits requests."""
+class RoutedServed(Served):
+    """A router whose users ask once a row: it splits requests."""
 
     def ask(self, count: int) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = []

@@ -1,0 +1,1 @@
+"""The embedded server with a process per version, behind Envoy."""
