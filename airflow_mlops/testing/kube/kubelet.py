@@ -8,6 +8,7 @@ container's words and variables are replaced by them. There are no limits, users
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from airflow_mlops.testing.kube.kubelet_server import kubelet_server
 from airflow_mlops.testing.kube.pod import PodRunner, PodSetup
 
 _NODE = "this-machine"
+_PODS = itertools.count()
 
 
 class ProcessKubelet(Controller):
@@ -111,5 +113,9 @@ class ProcessKubelet(Controller):
 
 
 def _loopback_addresses() -> Iterator[str]:
-    """127.88.0.1 and on: all of 127/8 is this machine, and each pod may listen on the same port."""
-    return (f"127.88.{number // 250}.{number % 250 + 1}" for number in itertools.count())
+    """All of 127/8 is this machine, and each pod may listen on the same port: every process has addresses of
+    its own, and none of them twice, for a pod that was told to end may still listen."""
+    first = os.getpid() * 97
+    for number in _PODS:
+        network = (first + number // 250) % 60_000
+        yield f"127.{10 + network // 250}.{network % 250}.{number % 250 + 1}"
