@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -54,13 +55,13 @@ class ModelSensor(BaseSensorOperator):
             raise (AirflowException if event["retry"] else AirflowFailException)(str(event["error"]))
         return event["found"]
 
+    @abstractmethod
     def look(self, context: Any) -> dict[str, Any] | None:
         """What goes to XCom, in JSON values, or None while there is nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def trigger(self, context: Any) -> Trigger:
         """The trigger that goes on looking."""
-        raise NotImplementedError
 
     def name(self) -> str:
         """The model's name."""

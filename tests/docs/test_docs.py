@@ -8,6 +8,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -158,7 +159,7 @@ def test_a_reason_is_one_that_the_code_gives(repository) -> None:
 
 
 def _assert_said(messages: list[str], repository: Path) -> None:
-    said = list(_texts(repository / "airflow_mlops"))
+    said = _texts(repository / "airflow_mlops")
     for message in messages:
         parts = [part.strip() for part in message.split("…") if len(part.strip()) > 5]
         assert parts, f"{message!r} has too little text of its own to be looked for"
@@ -166,8 +167,13 @@ def _assert_said(messages: list[str], repository: Path) -> None:
         assert not missing, f"no code says {missing}, of the message {message!r}"
 
 
-def _texts(folder: Path) -> Iterator[str]:
+@cache
+def _texts(folder: Path) -> tuple[str, ...]:
     """Every text of the code; where a value is put into one there is a gap that matches nothing."""
+    return tuple(_texts_in(folder))
+
+
+def _texts_in(folder: Path) -> Iterator[str]:
     for file in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
