@@ -38,7 +38,7 @@ def model(name: str) -> str:
 
 def dags_of(*names: str) -> set[str]:
     """Those of models of level 1."""
-    return {f"{name}.{role}" for name in names for role in ("train", "deploy")}
+    return {f"{name}.{role}" for name in names for role in ("train", "deploy", "rollback")}
 
 
 def printed(done: subprocess.CompletedProcess[str]) -> Any:
