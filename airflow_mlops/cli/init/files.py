@@ -90,7 +90,7 @@ def files_of(start: Start, folder: Path) -> Files:
 
 
 def _roles(level: int) -> tuple[str, ...]:
-    return ("deploy", "train") if level == 1 else ("deploy", "monitor", "train")
+    return ("deploy", "rollback", "train") if level == 1 else ("deploy", "monitor", "rollback", "train")
 
 
 def _filled(name: str, words: Mapping[str, str]) -> str:
