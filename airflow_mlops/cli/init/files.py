@@ -64,7 +64,7 @@ def files_of(start: Start, folder: Path) -> Files:
     """Path to text, for each file of a new model below a folder."""
     words = {"model": start.model, "task": start.task, "level": str(start.level), "year": str(start.year)}
     words |= {"api_version": API_VERSION, "group": "", "query": "", **_OF_TASK[start.task]}
-    words["dags"] = ", ".join(f'"{start.model}.{role}"' for role in _roles(start.level))
+    words["roles"] = ", ".join(f'"{role}"' for role in _roles(start.level))
     monitor = "" if start.level == 1 else _filled("monitor.yaml", words)
     if start.level > 1 and start.task not in _NOT_IN_THE_LOG:
         monitor += _filled("performance.yaml", words)
