@@ -166,8 +166,8 @@ def test_a_folder_that_cannot_be_written_is_an_error_and_no_traceback(tmp_path: 
 @pytest.mark.airflow
 def test_the_generated_tests_pass_as_they_are(tmp_path: Path) -> None:
     """In a process of their own, with the settings that were written for them: each trains a model on a
-    whole Airflow and MLflow. Regression is begun as forecasting is, and several classes as two."""
-    for level, task in enumerate(("forecasting", "ranking", "binary_classification"), 1):
+    whole Airflow and MLflow."""
+    for level, task in ((1, "forecasting"), (3, "binary_classification")):
         made = run("init", f"wine_{level}", "--level", str(level), "--task", task, "--folder", tmp_path)
         assert made.exit_code == 0, made.output
     outside = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
@@ -180,4 +180,4 @@ def test_the_generated_tests_pass_as_they_are(tmp_path: Path) -> None:
         timeout=600,
     )
     assert done.returncode == 0, done.stdout[-3000:]
-    assert "9 passed" in done.stdout
+    assert "6 passed" in done.stdout
