@@ -37,6 +37,13 @@ def score_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
                 ("data", word),
                 f"{name!r} is a column of the predictions themselves; rename it in the source",
             )
+    for name in (config.data.key, config.data.time_column, *score.keep):
+        if name in score.folder_columns:
+            yield (
+                ("score", "path"),
+                f"readers would take a second column {name!r} from the folder's name; write another word "
+                "there, as in predictions/{model}/partition={partition}",
+            )
     yield from _schedule(config, score)
 
 

@@ -7,23 +7,12 @@ from pathlib import Path
 import pytest
 
 from airflow_mlops.config.load import load_model
-from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.problems import InvalidConfig
 
 MINIMAL = (Path(__file__).parent / "minimal.yaml").read_text()
 LABELS = "monitor: {labels: {source: {type: parquet, path: l.parquet}}}\n"
 QUALITY = "quality: {metric: log_loss, margin: 0.01}"
 METRIC = "{name: orders, query: 'orders{v=\"$challenger\"}', minimum: 0.02}"
-
-
-@pytest.fixture
-def load(tmp_path: Path):
-    def load(more: str) -> ModelConfig:
-        path = tmp_path / "wine.yaml"
-        path.write_text(MINIMAL + more)
-        return load_model(path).config
-
-    return load
 
 
 def analysis(text: str) -> str:

@@ -7,23 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from airflow_mlops.config.load import load_model
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.problems import InvalidConfig
 from airflow_mlops.config.schema import json_schema
 from airflow_mlops.config.source import read_source
 
 MINIMAL = (Path(__file__).parent / "minimal.yaml").read_text()
-
-
-@pytest.fixture
-def load(tmp_path):
-    def load(more: str) -> ModelConfig:
-        path = tmp_path / "wine.yaml"
-        path.write_text(f"{MINIMAL}{more}\n")
-        return load_model(path).config
-
-    return load
 
 
 @pytest.mark.parametrize(

@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from airflow_mlops.config.load import load_model
-from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.problems import InvalidConfig
 
-MINIMAL = (Path(__file__).parent / "minimal.yaml").read_text()
 BATCH = "deploy: {target: {type: batch}}\n"
-
-
-@pytest.fixture
-def load(tmp_path):
-    def load(more: str) -> ModelConfig:
-        path = tmp_path / "wine.yaml"
-        path.write_text(f"{MINIMAL}{more}\n")
-        return load_model(path).config
-
-    return load
 
 
 def test_a_model_without_score_is_not_scored(load):
@@ -57,6 +42,9 @@ def test_a_batch_model_is_rolled_out_by_its_shadow_and_needs_no_server(load):
         ("score: {path: '/p/{partition}'}", "score.path", "is no folder of the store"),
         ("score: {path: 'p/../{partition}'}", "score.path", "is no folder of the store"),
         ("score: {path: 'inference/{partition}'}", "score.path", "inference/ is the store's own"),
+        ("score: {path: 'rollouts/{partition}'}", "score.path", "rollouts/ is the store's own"),
+        ("score: {keep: [date]}", "score.path", "a second column 'date' from the folder's name"),
+        ("score: {path: 'p/bottle={partition}'}", "score.path", "a second column 'bottle'"),
         ("score: {keep: [prediction]}", "score.keep[0]", "a column of the predictions themselves"),
         ("score: {keep: [bottle]}", "score.keep[0]", "is carried over in any case"),
         (

@@ -14,7 +14,8 @@ from airflow_mlops.core.values import PART_COLUMN, ColumnKind, Severity
 
 
 class PythonSource(Part):
-    """Rows from a function of yours: ``load(start, end, **params) -> DataFrame``."""
+    """Rows from a function of yours: ``load(start, end, **params) -> DataFrame``, or one that yields
+    several."""
 
     type: Literal["python"]
     callable: ImportPath = Field(description="package.module:function, loaded where the step runs.")

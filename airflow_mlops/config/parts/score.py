@@ -16,11 +16,13 @@ PREDICTION_COLUMNS = ("prediction", "model_version", "error")
 """The columns that a row of predictions has beside its key, its time and those of ``keep``."""
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_COLUMN = re.compile(r"(?:^|/)([^/=]+)=")
 _PLACEHOLDERS = ("model", "partition")
 # What the store's other rooms are called: a pattern must not lead into one of them.
 _TAKEN = frozenset(
-    {"snapshots", "ledger", "reports", "collected", "inference", "serving", "tuning", "gateway"}
-)
+    {"snapshots", "ledger", "reports", "collected", "inference", "serving", "tuning", "rollouts", "traffic",
+     "bundles"}
+)  # fmt: skip
 
 
 class Score(Part):
@@ -71,8 +73,7 @@ class Score(Part):
     )
     chunk: ExactPeriodText | None = Field(
         None,
-        description="A source that gives whole frames is asked for so much time at once; for a partition, if "
-        "not given. A function that yields frames is asked once.",
+        description="A Python function is asked for so much time at once; for a partition, if not given.",
     )
     log_rows: int = Field(
         50_000,
@@ -119,6 +120,11 @@ class Score(Part):
         if found:
             raise Mistakes(*found)
         return self
+
+    @property
+    def folder_columns(self) -> list[str]:
+        """The columns that readers take from the names of folders, as ``date`` from ``date=2026-03-01``."""
+        return _COLUMN.findall(self.path)
 
     def folder(self, model: str, partition: str) -> str:
         """The key of a partition's folder in the store."""
