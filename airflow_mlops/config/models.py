@@ -36,7 +36,7 @@ class ModelConfig(Part):
         description="Version of this file's language."
     )
     model: Name = Field(
-        description="Name of the model; its DAGs are <model>.train, .deploy, .score, .monitor."
+        description="Name of the model; its DAGs are <model>.train, .deploy, .rollback, .score, .monitor."
     )
     description: str = Field("", description="One sentence for the people who see its DAGs.")
     owner: str = Field("airflow", min_length=1, max_length=100, description="Who is asked when it breaks.")
