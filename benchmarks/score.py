@@ -1,6 +1,6 @@
 """What scoring a large partition costs: the score step beside bare scikit-learn on the same Parquet files.
 
-    python benchmarks/score.py [--rows 10000000] [--features 20] [--chunk-rows 100000] [--shadow 0]
+    python benchmarks/score.py [--rows 10000000] [--features 20] [--chunk-rows 100000] [--shadow 0.01]
 
 A HistGradientBoosting classifier is registered in a real MLflow. The floor reads the features with pyarrow,
 a batch at a time, predicts and forgets; it writes nothing and checks nothing. The step does what it does in a

@@ -9,6 +9,7 @@ from airflow_mlops.backends.batch_answers import Answers, errors_of
 from airflow_mlops.backends.batch_sample import SmallestHashes
 from airflow_mlops.backends.batch_shadow import Shadowed
 from airflow_mlops.backends.predictions import Piece, ScoreJob
+from airflow_mlops.core.rollout import rollout_id
 from airflow_mlops.core.values import Role
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _own_columns(
     count, time = len(keys), pa.timestamp("us", tz="UTC")
     challenger = job.challenger
     stage = "none" if challenger is None else "shadow"
-    rollout = None if challenger is None else f"{job.model}-v{challenger.ref.version}"
+    rollout = None if challenger is None else rollout_id(job.model, challenger.ref.version)
     return {
         "request_id": pa.array([f"{job.partition.name}/{key}" for key in keys], pa.string()),
         "key": pa.array(keys, pa.string()),
