@@ -14,6 +14,7 @@ from airflow_mlops.backends.kube.counts import (
     quantile,
     samples_of,
 )
+from airflow_mlops.gateway.metrics import GatewayMetrics
 
 SINCE = datetime(2026, 1, 2, 3, tzinfo=timezone.utc)
 
@@ -65,9 +66,6 @@ def test_it_survives_being_written_down() -> None:
 
 
 def test_a_page_of_metrics_is_read_as_the_server_writes_it() -> None:
-    pytest.importorskip("prometheus_client")
-    from airflow_mlops.gateway.metrics import GatewayMetrics
-
     metrics = GatewayMetrics("flights")
     metrics.answered("2", "champion", 3, 0.004)
     metrics.failed("2", "champion", 2)
