@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from airflow_mlops.backends.kube.api import CONFIG_MAPS, PODS, KubeApi, KubeRefused, Object
+from airflow_mlops.backends.kube.api import CONFIG_MAPS, PODS, Forbidden, KubeApi, KubeRefused, Object
 from airflow_mlops.backends.kube.counts import (
     ERRORS,
     REQUESTS,
@@ -34,7 +34,7 @@ class Source(Protocol):
     """Reads the counters of the running pods of a version."""
 
     def read(self, version: str, pods: Sequence[Object]) -> list[ProcessCounts]:
-        """Of those that answer. Raises ``BackendUnavailable`` where none of them can be asked."""
+        """Of those that answer. Raises ``BackendUnavailable`` where we may not ask, or Prometheus is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,10 @@ class PodSource:
                 page = self.api.ask_pod(self.settings.namespace, name, self.settings.port, "GET", "/metrics")
                 if page.status_code == 200:
                     found.append(process_counts(version, name, samples_of(page.text)))
-            except (KubeRefused, BackendUnavailable, ValueError) as error:
-                if isinstance(error, BackendUnavailable) and "forbids" in str(error):
-                    raise
+            except Forbidden:
+                raise
+            except (KubeRefused, BackendUnavailable, ValueError):
+                continue  # It has gone, or does not answer: who asks finds it missing.
         return found
 
 
