@@ -105,7 +105,7 @@ class SageMakerTarget:
             if self._now() >= give_up:
                 raise BackendUnavailable(f"{candidate} is not up yet: {deployment.said}")
             self._sleep(_BETWEEN_LOOKS_SECONDS)
-        place = self._way.place(self._there(self._look()), candidate.version)
+        place = self._way.place(self._endpoint.there(self._look()), candidate.version)
         if place is None:
             raise RolloutRefused(
                 f"{candidate} cannot be asked alone: it is a shadow, or somebody took it down"
@@ -167,7 +167,7 @@ class SageMakerTarget:
         seen = self._settled()
         if seen is None:
             self._create(rollout_id, self._wanted(candidate))
-            seen = self._there(self._settled())
+            seen = self._endpoint.there(self._settled())
         refuse_other_rollout(seen.note, rollout_id, candidate.version)
         if seen.share(candidate.version) < 1.0:
             seen = self._way.crown(seen, self._wanted(candidate))
@@ -186,7 +186,7 @@ class SageMakerTarget:
             if seen.note.rollout == rollout_id:
                 self._endpoint.delete()
             return Traffic(champion=None)
-        seen = self._there(self._settled())
+        seen = self._endpoint.there(self._settled())
         if seen.note.rollout == rollout_id:
             seen = self._closed(self._way.give_back(seen), champion)
         self._way.tidy(seen)
@@ -194,7 +194,7 @@ class SageMakerTarget:
 
     def _create(self, rollout_id: str, wanted: Candidate) -> Deployment:
         content = alone(self._settings, None, wanted.version, wanted.model_name)
-        config = self._endpoint.configure(self._settings.config_name(content), content)
+        config = self._endpoint.configure(content)
         note = Note(model=self._settings.model, challenger=wanted.version, rollout=rollout_id)
         self._endpoint.create(config, note)
         return Deployment(False, f"endpoint {self._endpoint.name} is being made")
@@ -254,11 +254,6 @@ class SageMakerTarget:
     def _ours(self, seen: Seen | None) -> Seen | None:
         if seen is not None:
             refuse_stranger(seen, self._endpoint.name, self._settings.model)
-        return seen
-
-    def _there(self, seen: Seen | None) -> Seen:
-        if seen is None:
-            raise BackendUnavailable(f"The endpoint {self._endpoint.name} was deleted under way.")
         return seen
 
     def _check_model(self, candidate: ModelRef) -> None:

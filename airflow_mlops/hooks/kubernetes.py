@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from airflow_mlops.backends.base import ServingEndpoint
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.deploy_target_kserve import KServeTargetConfig
 from airflow_mlops.config.parts.deploy_target_kubernetes import KubernetesTargetConfig
-from airflow_mlops.hooks.connections import address, connection, found
+from airflow_mlops.hooks.connections import address, found
 from airflow_mlops.hooks.mlflow import MlflowHook
+from airflow_mlops.hooks.prometheus import PrometheusHook
 
 OnKubernetes = KubernetesTargetConfig | KServeTargetConfig
 
@@ -59,5 +61,4 @@ def _prometheus(config: ModelConfig, target: OnKubernetes) -> dict[str, Any]:
     if target.prometheus_conn_id is None:
         return {}
     wanted_by = f"deploy.target.prometheus_conn_id of model {config.model}"
-    found = connection(target.prometheus_conn_id, conn_type="http", port=9090, wanted_by=wanted_by)
-    return {"prometheus": {"url": address(found), "token": found.password or None}}
+    return {"prometheus": asdict(PrometheusHook(target.prometheus_conn_id, wanted_by=wanted_by).endpoint)}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_mlops.backends.base import PrometheusEndpoint
 from airflow_mlops.backends.kube.settings import GatewayRef, KubernetesSettings
 from airflow_mlops.config.load import load_model
 from airflow_mlops.exceptions import ConfigError
@@ -30,7 +31,7 @@ def endpoint(tmp_path, monkeypatch):
         for name, kind, said in (
             ("KUBERNETES_DEFAULT", "kubernetes", connection),
             ("MLFLOW_DEFAULT", "mlflow", {"host": "http://mlflow.test", "port": 5000}),
-            ("PROMETHEUS", "http", {"host": "prometheus.test", "port": 9090, "password": "hush"}),
+            ("PROMETHEUS", "prometheus", {"host": "prometheus.test", "port": 9090, "password": "hush"}),
         ):
             monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps({"conn_type": kind, **said}))
         path = tmp_path / "model.yaml"
@@ -81,7 +82,7 @@ def test_blue_green_holds_the_champion_before_for_an_instant_return(endpoint, st
 def test_prometheus_is_found_by_its_connection_and_its_token_kept_apart(endpoint):
     found = endpoint("    prometheus_conn_id: prometheus\n", extra={"in_cluster": True})
     settings = KubernetesSettings.of(found, None)
-    assert (settings.prometheus_url, settings.prometheus_token) == ("http://prometheus.test:9090", "hush")
+    assert settings.prometheus == PrometheusEndpoint("http://prometheus.test:9090", "hush")
     assert "hush" not in repr(settings)
     assert "hush" not in repr(found.settings)
 
@@ -104,7 +105,9 @@ def test_a_missing_connection_names_the_command(endpoint, monkeypatch):
     ],
 )
 def test_names_fit_into_what_a_service_may_be_called(model, base):
-    settings = KubernetesSettings(model, "models", GatewayRef("public", "models"), "image:1")
+    settings = KubernetesSettings(
+        model=model, namespace="models", gateway=GatewayRef("public", "models"), image="image:1"
+    )
     if len(model) < 60:
         assert settings.base == base
     assert len(f"{settings.base}-v{10**9}") <= 63

@@ -90,6 +90,7 @@ def test_a_pods_own_account(tmp_path, monkeypatch) -> None:
         ({"kube_config": "a: ["}, "kube_config of the Airflow connection is not a whole kubeconfig"),
         ({"kube_config": {"current-context": "x"}}, "contexts: x"),
         ({"kube_config_path": "/no/such/file"}, "/no/such/file cannot be read"),
+        ({"kube_config": kubeconfig({"tokenFile": "/no/such/token"})}, "tokenFile .*/no/such/token"),
         ({"kube_config": kubeconfig({"auth-provider": {"name": "gcp"}})}, "use an exec plugin or a token"),
         (
             {
@@ -104,6 +105,12 @@ def test_a_pods_own_account(tmp_path, monkeypatch) -> None:
 def test_what_cannot_be_used_is_named(extra, message) -> None:
     with pytest.raises(ConfigError, match=message):
         connection_access(None, None, extra)
+
+
+def test_a_certificate_that_cannot_be_read_is_the_connections_fault() -> None:
+    access = connection_access("https://127.0.0.1:9", "hush", {"ca_cert": "/no/such/ca.pem"})
+    with pytest.raises(ConfigError, match=r"127\.0\.0\.1:9 cannot be read.*No such file.*conn_id"):
+        KubeApi(access).find(PODS, "default")
 
 
 def test_the_certificate_is_looked_at_unless_that_is_switched_off() -> None:

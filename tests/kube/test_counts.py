@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any
 
+import httpx
 import pytest
 
+from airflow_mlops.backends.kube.access import Access
+from airflow_mlops.backends.kube.api import Forbidden, KubeApi, KubeRefused
+from airflow_mlops.backends.kube.counting import PodSource
 from airflow_mlops.backends.kube.counts import (
     Counts,
     ProcessCounts,
@@ -14,6 +19,8 @@ from airflow_mlops.backends.kube.counts import (
     quantile,
     samples_of,
 )
+from airflow_mlops.backends.kube.settings import PodSettings
+from airflow_mlops.gateway.metrics import GatewayMetrics
 
 SINCE = datetime(2026, 1, 2, 3, tzinfo=timezone.utc)
 
@@ -65,9 +72,6 @@ def test_it_survives_being_written_down() -> None:
 
 
 def test_a_page_of_metrics_is_read_as_the_server_writes_it() -> None:
-    pytest.importorskip("prometheus_client")
-    from airflow_mlops.gateway.metrics import GatewayMetrics
-
     metrics = GatewayMetrics("flights")
     metrics.answered("2", "champion", 3, 0.004)
     metrics.failed("2", "champion", 2)
@@ -83,6 +87,24 @@ def test_a_page_of_metrics_is_read_as_the_server_writes_it() -> None:
     assert sum(arm.latencies) == 1
     assert 0.0025 < arm.latency_p99_seconds <= 0.005
     assert not one.process.endswith("/")
+
+
+def test_a_pod_that_has_gone_is_passed_over_and_a_missing_right_is_told() -> None:
+    class Api(KubeApi):
+        def ask_pod(self, namespace: str, pod: str, *_: Any, **__: Any) -> httpx.Response:
+            if pod == "gone":
+                raise KubeRefused(404, "NotFound", "it has gone")
+            if pod == "closed":
+                raise Forbidden("the API server forbids it")
+            return httpx.Response(200, text='mlops_gateway_rows_total{version="2"} 3\n')
+
+    api = Api(Access("https://k8s.test"))
+    source = PodSource(api, PodSettings(model="flights", namespace="models", image="image:1"))
+    pods = [{"metadata": {"name": name}} for name in ("gone", "up", "closed")]
+    (found,) = source.read("2", pods[:2])
+    assert (found.pod, found.counts.answered) == ("up", 3)
+    with pytest.raises(Forbidden, match="forbids it"):
+        source.read("2", pods)
 
 
 @pytest.mark.parametrize(

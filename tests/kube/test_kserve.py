@@ -294,7 +294,12 @@ def test_a_patch_takes_away_what_is_gone() -> None:
 
 
 def test_a_storage_uri_is_filled_in_for_each_version() -> None:
-    settings = KServeSettings("flights", "models", "image:1", storage_uri="s3://models/{model}/{version}")
+    settings = KServeSettings(
+        model="flights",
+        namespace="models",
+        image="image:1",
+        storage_uri="s3://models/{model}/{version}",
+    )
     model = Manifests(settings).predictor("7")["model"]
     assert model["storageUri"] == "s3://models/flights/7"
     assert model["args"][:4] == ["--model", "flights", "--version", "7"]

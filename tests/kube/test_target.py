@@ -335,10 +335,9 @@ class Prometheus(BaseHTTPRequestHandler):
     api: KubeApi
     namespace: str
 
-    def do_POST(self) -> None:
+    def do_GET(self) -> None:
         from airflow_mlops.backends.kube.counts import samples_of
 
-        self.rfile.read(int(self.headers["Content-Length"]))
         result = []
         for pod in self.api.find(PODS, self.namespace):
             name = pod["metadata"]["name"]

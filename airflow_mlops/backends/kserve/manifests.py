@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow_mlops.backends.kserve.settings import KServeSettings
 from airflow_mlops.backends.kube.api import Kind, Object
+from airflow_mlops.backends.kube.container import placed, server
 from airflow_mlops.backends.kube.pods import MODEL_LABEL, VERSION_LABEL
 
 INFERENCE_SERVICES = Kind("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices")
@@ -73,39 +74,23 @@ class Manifests:
                 **settings.pod_annotations,
             },
             **({} if settings.service_account is None else {"serviceAccountName": settings.service_account}),
-            **_unless_empty("nodeSelector", dict(settings.node_selector)),
-            **_unless_empty("imagePullSecrets", [{"name": name} for name in settings.image_pull_secrets]),
+            **placed(settings),
             "model": self._model(version),
         }
 
     def _model(self, version: str) -> Object:
         settings = self._settings
         storage = settings.storage_uri
-        resources: Object = {
-            **_unless_empty("requests", dict(settings.requests)),
-            **_unless_empty("limits", dict(settings.limits)),
-        }
         return {
             "modelFormat": {"name": _FORMAT},
             "runtime": settings.base,
             **({} if storage is None else {"storageUri": storage_uri(storage, settings.model, version)}),
+            **server(settings, version, _STORE),
             "name": CONTAINER,
-            "image": settings.image,
-            "command": list(settings.command),
-            "args": [
-                *("--model", settings.model, "--version", version),
-                *("--host", "0.0.0.0", "--port", str(settings.port), "--store", _STORE),  # noqa: S104 (a pod)
-                *settings.options,
-                *settings.arguments,
-            ],
-            **_unless_empty("env", [{"name": name, "value": value} for name, value in settings.env.items()]),
-            **_unless_empty("envFrom", [{"secretRef": {"name": name}} for name in settings.secrets]),
             "ports": [{"containerPort": settings.port, "protocol": "TCP"}],
-            **_unless_empty("resources", resources),
             "readinessProbe": {"httpGet": {"path": "/ready", "port": settings.port}, "periodSeconds": 2},
             # Its last words are then what KServe gives as the reason of a failed load.
             "terminationMessagePolicy": "FallbackToLogsOnError",
-            "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         }
 
 
@@ -135,7 +120,3 @@ def replacing(old: Object, new: Object) -> Object:
         nested = isinstance(value, dict) and isinstance(before, dict)
         patch[name] = replacing(before, value) if nested else value  # type: ignore[arg-type]  # both are dicts
     return patch
-
-
-def _unless_empty(name: str, value: Any) -> Object:
-    return {name: value} if value else {}

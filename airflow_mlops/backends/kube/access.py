@@ -137,7 +137,10 @@ def _credentials(user: Any, where: str) -> tuple[str | None, tuple[str, str] | N
         return _by_plugin(user["exec"], where)
     token = user.get("token")
     if token is None and "tokenFile" in user:
-        token = Path(user["tokenFile"]).read_text().strip()
+        try:
+            token = Path(user["tokenFile"]).read_text().strip()
+        except OSError as error:
+            raise ConfigError(f"{where} logs in by a tokenFile that cannot be read: {error}") from error
     if token is None and "auth-provider" in user:
         raise ConfigError(
             f"{where} logs in by auth-provider, which Kubernetes has dropped: use an exec plugin or a token"

@@ -101,9 +101,14 @@ class KubeRefused(Exception):
         )
 
 
+class Forbidden(BackendUnavailable):
+    """Our account may not do it. A retry can help: somebody may grant the right meanwhile."""
+
+
 class KubeApi:
-    """One API server. Every call raises ``BackendUnavailable`` where it is away or refuses our account, and
-    ``KubeRefused`` where it refuses what was asked."""
+    """One API server. Every call raises ``BackendUnavailable`` where it is away or refuses our account,
+    ``KubeRefused`` where it refuses what was asked, and ``ConfigError`` for certificates that cannot be read.
+    """
 
     def __init__(self, access: Access, *, manager: str = FIELD_MANAGER) -> None:
         self._access = access
@@ -295,9 +300,9 @@ class KubeApi:
                     "the Airflow connection."
                 )
             case 403:
-                return BackendUnavailable(
+                return Forbidden(
                     f"The Kubernetes API at {self.server} forbids it: {said}. The rights that are needed are "
-                    "in docker/kubernetes/rbac.yaml."
+                    "in docker/kubernetes/rbac.yaml (for KServe: rbac-kserve.yaml)."
                 )
             case code:
                 return BackendUnavailable(f"The Kubernetes API at {self.server} answered {code}: {said}")
@@ -306,12 +311,18 @@ class KubeApi:
 def _tls(access: Access) -> ssl.SSLContext | bool:
     if not access.server.startswith("https:"):
         return False
-    context = ssl.create_default_context(cafile=access.ca_file, cadata=access.ca_data)
+    try:
+        context = ssl.create_default_context(cafile=access.ca_file, cadata=access.ca_data)
+        if access.certificate is not None:
+            _load_certificate(context, *access.certificate)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"the certificates for the Kubernetes API at {access.server} cannot be read: {error}. Look at "
+            "the Airflow connection that deploy.target.conn_id names, and at its kubeconfig"
+        ) from error
     if not access.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if access.certificate is not None:
-        _load_certificate(context, *access.certificate)
     return context
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from airflow_mlops.backends.kube.api import CONFIG_MAPS, PODS, KubeApi, KubeRefused, Object
+from airflow_mlops.backends.kube.api import CONFIG_MAPS, PODS, Forbidden, KubeApi, KubeRefused, Object
 from airflow_mlops.backends.kube.counts import (
     ERRORS,
     REQUESTS,
@@ -20,10 +20,12 @@ from airflow_mlops.backends.kube.counts import (
     process_counts,
     samples_of,
 )
-from airflow_mlops.backends.kube.pods import Names, Place
+from airflow_mlops.backends.kube.pods import Names
 from airflow_mlops.backends.kube.progress import running
+from airflow_mlops.backends.kube.settings import PodSettings
 from airflow_mlops.backends.kube.words import refused
-from airflow_mlops.exceptions import BackendUnavailable
+from airflow_mlops.backends.prometheus import Prometheus
+from airflow_mlops.exceptions import BackendUnavailable, ConfigError
 
 _KEY = "stage.json"
 
@@ -32,7 +34,7 @@ class Source(Protocol):
     """Reads the counters of the running pods of a version."""
 
     def read(self, version: str, pods: Sequence[Object]) -> list[ProcessCounts]:
-        """Of those that answer. Raises ``BackendUnavailable`` where none of them can be asked."""
+        """Of those that answer. Raises ``BackendUnavailable`` where we may not ask, or Prometheus is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class PodSource:
     """Asks each pod for its metrics, through the API server."""
 
     api: KubeApi
-    settings: Place
+    settings: PodSettings
 
     def read(self, version: str, pods: Sequence[Object]) -> list[ProcessCounts]:
         found = []
@@ -50,9 +52,10 @@ class PodSource:
                 page = self.api.ask_pod(self.settings.namespace, name, self.settings.port, "GET", "/metrics")
                 if page.status_code == 200:
                     found.append(process_counts(version, name, samples_of(page.text)))
-            except (KubeRefused, BackendUnavailable, ValueError) as error:
-                if isinstance(error, BackendUnavailable) and "forbids" in str(error):
-                    raise
+            except Forbidden:
+                raise
+            except (KubeRefused, BackendUnavailable, ValueError):
+                continue  # It has gone, or does not answer: who asks finds it missing.
         return found
 
 
@@ -60,31 +63,22 @@ class PodSource:
 class PrometheusSource:
     """Asks a Prometheus that scrapes the pods, with their ``namespace`` and ``pod`` as labels."""
 
-    settings: Place
-    url: str
-    token: str | None = None
+    settings: PodSettings
+    prometheus: Prometheus
 
     def read(self, version: str, pods: Sequence[Object]) -> list[ProcessCounts]:
-        import httpx
-
         names = [pod["metadata"]["name"] for pod in pods]
         if not names:
             return []
         metrics = "|".join((ROWS, ERRORS, REQUESTS, SECONDS, STARTED))
         query = f'{{__name__=~"{metrics}",namespace="{self.settings.namespace}",pod=~"{"|".join(names)}"}}'
-        headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         try:
-            answer = httpx.post(
-                f"{self.url.rstrip('/')}/api/v1/query", data={"query": query}, headers=headers, timeout=15
-            )
-            answer.raise_for_status()
-            result = answer.json()["data"]["result"]
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-            raise BackendUnavailable(
-                f"Prometheus at {self.url} does not tell what the pods have counted: {error}. Look at the "
-                "Airflow connection that deploy.target.prometheus_conn_id names"
+            found = self.prometheus.samples(query)
+        except (BackendUnavailable, ConfigError) as error:
+            raise type(error)(
+                f"{error}. It is the one that deploy.target.prometheus_conn_id names"
             ) from error
-        samples = [(one["metric"]["__name__"], one["metric"], float(one["value"][1])) for one in result]
+        samples = [(one.labels["__name__"], one.labels, one.value) for one in found]
         return [
             process_counts(version, name, [one for one in samples if one[1].get("pod") == name])
             for name in names
@@ -96,7 +90,7 @@ class Counting:
     """The counters of the open stage. They are kept in a ConfigMap beside the route, so that another process
     goes on counting; where that is lost, the stage counts anew, which is slower and never wrong."""
 
-    def __init__(self, api: KubeApi, settings: Place, manifests: Names, source: Source) -> None:
+    def __init__(self, api: KubeApi, settings: PodSettings, manifests: Names, source: Source) -> None:
         self._api = api
         self._settings = settings
         self._manifests = manifests
@@ -154,18 +148,9 @@ class Counting:
             raise refused(error, f"ConfigMap {self._settings.namespace}/{self._settings.base}") from error
 
 
-class CountedPlace(Place, Protocol):
-    """A place whose counters a Prometheus may have."""
-
-    @property
-    def prometheus_url(self) -> str | None: ...
-    @property
-    def prometheus_token(self) -> str | None: ...
-
-
-def counting(api: KubeApi, settings: CountedPlace, manifests: Names) -> Counting:
+def counting(api: KubeApi, settings: PodSettings, manifests: Names) -> Counting:
     """The counting that the settings ask for."""
     source: Source = PodSource(api, settings)
-    if settings.prometheus_url is not None:
-        source = PrometheusSource(settings, settings.prometheus_url, settings.prometheus_token)
+    if settings.prometheus is not None:
+        source = PrometheusSource(settings, Prometheus(settings.prometheus))
     return Counting(api, settings, manifests, source)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from fractions import Fraction
-from typing import Any
 
 from airflow_mlops.backends.kube.api import GATEWAYS, Object
+from airflow_mlops.backends.kube.container import placed, server
 from airflow_mlops.backends.kube.pods import MODEL_LABEL, VERSION_LABEL
 from airflow_mlops.backends.kube.route import RouteState
 from airflow_mlops.backends.kube.settings import KubernetesSettings
@@ -128,42 +128,25 @@ class Manifests:
                 if account is None
                 else {"serviceAccountName": account}
             ),
-            **_unless_empty("nodeSelector", dict(settings.node_selector)),
-            **_unless_empty("imagePullSecrets", [{"name": name} for name in settings.image_pull_secrets]),
+            **placed(settings),
             "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
             "terminationGracePeriodSeconds": _ENDING_SECONDS,
         }
 
     def _container(self, version: str) -> Object:
         settings = self._settings
-        resources: Object = {
-            **_unless_empty("requests", dict(settings.requests)),
-            **_unless_empty("limits", dict(settings.limits)),
-        }
+        # One of the pods that share a log would make Parquet of what another one is at.
+        options = ("--compact-seconds", "0") if settings.claim is not None else ()
         return {
+            **server(settings, version, _STORE, options),
             "name": CONTAINER,
-            "image": settings.image,
-            "command": list(settings.command),
-            "args": [
-                *("--model", settings.model, "--version", version),
-                # On all of the pod's addresses: it is the Service's and the kubelet's way in.
-                *("--host", "0.0.0.0", "--port", str(settings.port), "--store", _STORE),  # noqa: S104
-                # One of the pods that share a log would make Parquet of what another one is at.
-                *(("--compact-seconds", "0") if settings.claim is not None else ()),
-                *settings.options,
-                *settings.arguments,
-            ],
-            **_unless_empty("env", [{"name": name, "value": value} for name, value in settings.env.items()]),
-            **_unless_empty("envFrom", [{"secretRef": {"name": name}} for name in settings.secrets]),
             "ports": [{"name": HTTP, "containerPort": settings.port, "protocol": "TCP"}],
-            **_unless_empty("resources", resources),
             # It answers /health as soon as its libraries are imported, which on a busy node takes a while.
             "startupProbe": _probe("/health", period=2, failures=150),
             "readinessProbe": _probe("/ready", period=2, failures=3),
             "livenessProbe": _probe("/health", period=10, failures=6),
             # Requests still come for a moment after the pod was told to end; who leaves at once loses them.
             "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(_DRAIN_SECONDS)]}}},
-            "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
             "volumeMounts": [{"name": "store", "mountPath": _STORE}],
         }
 
@@ -187,10 +170,6 @@ def _weights(state: RouteState) -> dict[str, int]:
 def _probe(path: str, *, period: int, failures: int) -> Object:
     asked = {"path": path, "port": HTTP, "scheme": "HTTP"}
     return {"httpGet": asked, "periodSeconds": period, "failureThreshold": failures, "timeoutSeconds": 2}
-
-
-def _unless_empty(name: str, value: Any) -> Object:
-    return {name: value} if value else {}
 
 
 def _digest(template: Object) -> str:

@@ -9,23 +9,13 @@ import httpx
 
 from airflow_mlops.backends.kube.api import PODS, KubeApi, KubeRefused, Object
 from airflow_mlops.backends.kube.progress import Stuck, ready, stuck
+from airflow_mlops.backends.kube.settings import PodSettings
 from airflow_mlops.backends.plain_json import plain_rows
 from airflow_mlops.core.values import ModelRef
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused
 
 MODEL_LABEL, VERSION_LABEL = "airflow-mlops/model", "airflow-mlops/version"
 _LOG_LINES = 15
-
-
-class Place(Protocol):
-    """Where a model's objects are, the name they share, and the port of its servers."""
-
-    @property
-    def namespace(self) -> str: ...
-    @property
-    def base(self) -> str: ...
-    @property
-    def port(self) -> int: ...
 
 
 class Names(Protocol):
@@ -39,14 +29,14 @@ class Names(Protocol):
 class Pods:
     """Servers of this package in pods, each of one version; ``container`` is the one that they run in."""
 
-    def __init__(self, api: KubeApi, place: Place, names: Names, *, container: str) -> None:
+    def __init__(self, api: KubeApi, settings: PodSettings, names: Names, *, container: str) -> None:
         self._api = api
-        self._place = place
+        self._settings = settings
         self._names = names
         self._container = container
 
     def of(self, version: str) -> list[Object]:
-        return self._api.find(PODS, self._place.namespace, self._names.selector(version))
+        return self._api.find(PODS, self._settings.namespace, self._names.selector(version))
 
     def check_not_stuck(self, version: str) -> None:
         """Raises ``ModelRefused`` where a pod of a version will not come up."""
@@ -86,9 +76,9 @@ class Pods:
         for pod in ready(self.of(version)):
             try:
                 return self._api.ask_pod(
-                    self._place.namespace,
+                    self._settings.namespace,
                     pod["metadata"]["name"],
-                    self._place.port,
+                    self._settings.port,
                     method,
                     path,
                     body,
@@ -96,7 +86,8 @@ class Pods:
             except KubeRefused:
                 continue  # It has gone since the list was made.
         raise BackendUnavailable(
-            f"Version {version} of {self._place.namespace}/{self._place.base} has no pod that takes requests"
+            f"Version {version} of {self._settings.namespace}/{self._settings.base} has no pod that takes "
+            "requests"
         )
 
     def refusal(self, version: str, stuck: Stuck) -> ModelRefused:
@@ -115,7 +106,7 @@ class Pods:
             return f"(its log cannot be read: {error})"
 
     def _said(self, pod: str, *, previous: bool = False) -> str:
-        namespace = self._place.namespace
+        namespace = self._settings.namespace
         log = self._api.logs(namespace, pod, container=self._container, lines=_LOG_LINES, previous=previous)
         return log.strip()
 

@@ -1,4 +1,4 @@
-"""What a Kubernetes target of one model is told: its part of the YAML and its connection, as plain values."""
+"""What a target on Kubernetes is told of one model: its part of the YAML and its connection, as values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from airflow_mlops.backends.base import ServingEndpoint
+from airflow_mlops.backends.base import PrometheusEndpoint, ServingEndpoint
 from airflow_mlops.core.windows import Period
 from airflow_mlops.exceptions import ConfigError
 
@@ -28,20 +28,18 @@ class GatewayRef:
         return f"the Gateway {self.namespace}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class KubernetesSettings:
-    """The keys of ``deploy.target``, with what the connection and the rest of the YAML add: where MLflow is
-    (``tracking_uri``), and the server's own options (``options``, such as the key column)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodSettings:
+    """What a target is told whose pods run ``airflow-mlops serve``: the keys of ``deploy.target``, with what
+    the connection and the rest of the YAML add. ``env`` says where MLflow is, and ``options`` are the
+    server's own, such as the key column. Without ``prometheus`` the pods are asked for their counters."""
 
     model: str
     namespace: str
-    gateway: GatewayRef
     image: str
     command: tuple[str, ...] = ("airflow-mlops", "serve")
     arguments: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
-    hostname: str | None = None
-    replicas: int | None = 1
     port: int = 8800
     requests: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, str] = field(default_factory=dict)
@@ -51,43 +49,63 @@ class KubernetesSettings:
     pod_annotations: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
-    claim: str | None = None
-    previous: Previous = "scale_down"
     timeout_seconds: float = 600.0
-    prometheus_url: str | None = None
-    prometheus_token: str | None = field(default=None, repr=False)
-
-    @classmethod
-    def of(cls, endpoint: ServingEndpoint, namespace: str | None) -> KubernetesSettings:
-        """From an endpoint of the hooks. ``namespace`` is the one of the connection's account, which is
-        taken where the YAML names none. Raises ``ConfigError`` where neither does."""
-        told = dict(endpoint.settings)
-        place = told.pop("namespace", None) or namespace
-        if place is None:
-            raise ConfigError(
-                f"no namespace is known for {endpoint.model}: set deploy.target.namespace, or namespace in "
-                "the Airflow connection"
-            )
-        gateway = dict(told.pop("gateway"))
-        resources = told.pop("resources", None) or {}
-        seconds = Period.parse(told.pop("timeout", "10 minutes")).seconds
-        prometheus = endpoint.extra.get("prometheus") or {}
-        return cls(
-            model=endpoint.model,
-            namespace=place,
-            gateway=GatewayRef(gateway["name"], gateway.get("namespace") or place, gateway.get("listener")),
-            requests=resources.get("requests") or {},
-            limits=resources.get("limits") or {},
-            timeout_seconds=seconds,
-            prometheus_url=prometheus.get("url"),
-            prometheus_token=prometheus.get("token"),
-            **told_fields(cls, told),
-        )
+    prometheus: PrometheusEndpoint | None = None
 
     @property
     def base(self) -> str:
-        """The name of the model's route, and what its other objects' names begin with."""
+        """What the model's objects are called, or what their names begin with."""
         return base_name(self.model)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubernetesSettings(PodSettings):
+    """Of a target of type ``kubernetes``. ``replicas`` None leaves their number to an autoscaler."""
+
+    gateway: GatewayRef
+    hostname: str | None = None
+    replicas: int | None = 1
+    claim: str | None = None
+    previous: Previous = "scale_down"
+
+    @classmethod
+    def of(cls, endpoint: ServingEndpoint, namespace: str | None) -> KubernetesSettings:
+        """See ``told_fields``."""
+        told = told_fields(cls, endpoint, namespace)
+        said = told["gateway"]
+        place = said.get("namespace") or told["namespace"]
+        return cls(**{**told, "gateway": GatewayRef(said["name"], place, said.get("listener"))})
+
+
+def told_fields(
+    settings: type[PodSettings], endpoint: ServingEndpoint, namespace: str | None
+) -> dict[str, Any]:
+    """The fields of a target's settings, from an endpoint of the hooks; keys that only the hooks read are
+    left out. ``namespace`` is the one of the connection's account, which is taken where the YAML names none.
+    Raises ``ConfigError`` where neither does."""
+    told = endpoint.settings
+    place = told.get("namespace") or namespace
+    if place is None:
+        raise ConfigError(
+            f"no namespace is known for {endpoint.model}: set deploy.target.namespace, or namespace in "
+            "the Airflow connection"
+        )
+    known = {one.name for one in fields(settings)}
+    resources = told.get("resources") or {}
+    prometheus = endpoint.extra.get("prometheus")
+    return {
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in told.items()
+            if name in known and (value is not None or name == "replicas")
+        },
+        "model": endpoint.model,
+        "namespace": place,
+        "requests": resources.get("requests") or {},
+        "limits": resources.get("limits") or {},
+        "timeout_seconds": Period.parse(told.get("timeout") or "10 minutes").seconds,
+        "prometheus": None if prometheus is None else PrometheusEndpoint(**prometheus),
+    }
 
 
 def base_name(model: str) -> str:
@@ -98,13 +116,3 @@ def base_name(model: str) -> str:
         return name
     digest = hashlib.sha256(model.encode()).hexdigest()[:8]
     return f"{name[: _LONGEST_BASE - 9].rstrip('-')}-{digest}"
-
-
-def told_fields(settings: type, told: Mapping[str, Any]) -> dict[str, Any]:
-    """Lists of the YAML as tuples; keys that only the hooks read are left out."""
-    known = {one.name for one in fields(settings)}
-    return {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in told.items()
-        if (name in known and value is not None) or name == "replicas"
-    }

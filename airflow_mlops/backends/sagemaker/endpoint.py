@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_mlops.backends.sagemaker.note import Note
 from airflow_mlops.backends.sagemaker.session import Aws
-from airflow_mlops.backends.sagemaker.settings import version_of
+from airflow_mlops.backends.sagemaker.settings import config_name, version_of
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused
 
 _BUSY = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
@@ -18,7 +18,7 @@ _BROKEN = {"Failed", "UpdateRollbackFailed", "OutOfService"}
 # An endpoint may be described for a moment as it was before an update that SageMaker has accepted.
 _STALE = timedelta(seconds=60)
 _BETWEEN_LOOKS_SECONDS = 10.0
-_WEIGHT_TOLERANCE = 1e-4  # SageMaker keeps a weight in four bytes
+WEIGHT_TOLERANCE = 1e-4  # SageMaker keeps a weight in four bytes
 _KEPT = ("DataCaptureConfig", "KmsKeyId")
 _GONE, _THERE = "could not find", "already exist"  # SageMaker has one code for all that it refuses
 
@@ -135,6 +135,12 @@ class Endpoint:
             raise self.rolled_back(seen, config)
         return seen
 
+    def there(self, seen: Seen | None) -> Seen:
+        """Raises ``BackendUnavailable`` where there is none any more."""
+        if seen is None:
+            raise BackendUnavailable(f"The endpoint {self.name} was deleted under way.")
+        return seen
+
     def rolled_back(self, seen: Seen, config: str) -> ModelRefused:
         """The error for an update that did not come to stay."""
         reason = seen.reason or "SageMaker gives no reason; look at its alarms and at the container's log"
@@ -154,8 +160,9 @@ class Endpoint:
         told = {"EndpointName": self.name, "EndpointConfigName": config, "Tags": note.tags()}
         self._aws.call_unless(_THERE, "sagemaker", "create_endpoint", **told)
 
-    def configure(self, name: str, content: Mapping[str, Any]) -> str:
+    def configure(self, content: Mapping[str, Any]) -> str:
         """Make a configuration; its name is that of its content."""
+        name = config_name(self.name, content)
         told = {"EndpointConfigName": name, **content}
         self._aws.call_unless(_THERE, "sagemaker", "create_endpoint_config", **told)
         return name
@@ -186,7 +193,7 @@ class Endpoint:
             return seen
         begun = self._now()
         self.begin_update(seen, config, deployment)
-        return self._there(self.settled(config, begun=begun))
+        return self.there(self.settled(config, begun=begun))
 
     def weigh(self, seen: Seen, weights: Mapping[str, float]) -> Seen:
         """Set the variants' weights and wait until they are those. Raises ``BackendUnavailable`` where
@@ -202,7 +209,7 @@ class Endpoint:
             DesiredWeightsAndCapacities=wanted,
         )
         while True:
-            now = self._there(self.settled())
+            now = self.there(self.settled())
             if _weighed(now, weights):
                 return now
             if self._now() >= begun + _STALE:
@@ -236,11 +243,6 @@ class Endpoint:
             return False
         return self._now() < begun + _STALE
 
-    def _there(self, seen: Seen | None) -> Seen:
-        if seen is None:
-            raise BackendUnavailable(f"The endpoint {self.name} was deleted under way.")
-        return seen
-
     def broken(self, seen: Seen) -> str:
         """What is wrong with an endpoint that is out of service, and where to look."""
         return (
@@ -264,6 +266,6 @@ def _variants(told: Mapping[str, Any], content: Mapping[str, Any]) -> list[Varia
 def _weighed(seen: Seen, weights: Mapping[str, float]) -> bool:
     now = {one.name: one.weight for one in seen.variants if not one.shadow}
     return all(
-        name in now and math.isclose(now[name], weight, abs_tol=_WEIGHT_TOLERANCE)
+        name in now and math.isclose(now[name], weight, abs_tol=WEIGHT_TOLERANCE)
         for name, weight in weights.items()
     )

@@ -6,7 +6,7 @@ from airflow_mlops.backends.sagemaker.endpoint import Endpoint, Seen
 from airflow_mlops.backends.sagemaker.note import Note
 from airflow_mlops.backends.sagemaker.rules import refuse_stranger
 from airflow_mlops.backends.sagemaker.settings import Guardrails, Settings
-from airflow_mlops.backends.sagemaker.variants import Content, alone
+from airflow_mlops.backends.sagemaker.variants import alone
 from airflow_mlops.backends.sagemaker.way import Candidate
 from airflow_mlops.core.values import Deployment
 from airflow_mlops.exceptions import ConfigError, ModelRefused, RolloutRefused
@@ -32,7 +32,7 @@ class GuardedUpdates:
         if trial is None:
             content = alone(self._settings, None, candidate.version, candidate.model_name)
             note = Note(model=self._settings.model, challenger=candidate.version)
-            self._trial.create(self._configured(content), note)
+            self._trial.create(self._endpoint.configure(content), note)
             return Deployment(False, f"endpoint {name} is being made for version {candidate.version}")
         if trial.status != "Deleting" and trial.variant(candidate.version) is None:
             self._trial.delete()
@@ -63,7 +63,8 @@ class GuardedUpdates:
         """Under the guardrails. Raises ``ModelRefused`` where SageMaker takes it back."""
         content = alone(self._settings, seen, candidate.version, candidate.model_name)
         try:
-            return self._endpoint.update(seen, self._configured(content), self._guardrails.deployment())
+            config = self._endpoint.configure(content)
+            return self._endpoint.update(seen, config, self._guardrails.deployment())
         except ModelRefused as error:
             alarms = ", ".join(self._guardrails.alarms)
             raise ModelRefused(f"{error} It watches the alarms {alarms}.") from error
@@ -89,6 +90,3 @@ class GuardedUpdates:
         if trial is not None:
             refuse_stranger(trial, self._trial.name, self._settings.model)
         return trial
-
-    def _configured(self, content: Content) -> str:
-        return self._endpoint.configure(self._settings.config_name(content), content)

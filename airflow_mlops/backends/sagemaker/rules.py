@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 
-from airflow_mlops.backends.sagemaker.endpoint import Seen
+from airflow_mlops.backends.sagemaker.endpoint import WEIGHT_TOLERANCE, Seen
 from airflow_mlops.backends.sagemaker.note import PREFIX, Note
 from airflow_mlops.core.values import ModelRef, Traffic
 from airflow_mlops.exceptions import ModelRefused, RolloutRefused
-
-_WEIGHT_TOLERANCE = 1e-4  # SageMaker keeps a weight in four bytes
 
 
 def traffic_of(seen: Seen | None, model: str) -> Traffic:
@@ -20,7 +18,7 @@ def traffic_of(seen: Seen | None, model: str) -> Traffic:
     note = seen.note
     if note.champion is None:
         return Traffic(champion=None, rollout_id=note.rollout)
-    champion = ModelRef(model, note.champion or "")
+    champion = ModelRef(model, note.champion)
     if note.mode == "none" or note.rollout is None or note.challenger is None:
         found = seen.serving
         if not found or note.champion in found:
@@ -41,7 +39,7 @@ def is_same(one: Traffic, other: Traffic) -> bool:
     return (
         versions[0] == versions[1]
         and (one.mode, one.rollout_id) == (other.mode, other.rollout_id)
-        and math.isclose(one.weight, other.weight, abs_tol=_WEIGHT_TOLERANCE)
+        and math.isclose(one.weight, other.weight, abs_tol=WEIGHT_TOLERANCE)
     )
 
 

@@ -97,9 +97,10 @@ class Settings:
         ]
         return _named(f"{candidate.name}-v{candidate.version}", seen)
 
-    def config_name(self, content: Mapping[str, Any]) -> str:
-        """The name of an endpoint configuration is that of its content, so that making it twice is one."""
-        return _named(self.endpoint, dict(content))
+
+def config_name(endpoint: str, content: Mapping[str, Any]) -> str:
+    """The name of an endpoint configuration is that of its content, so that making it twice is one."""
+    return _named(endpoint, dict(content))
 
 
 def version_of(model_name: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_mlops.backends.sagemaker.endpoint import Endpoint, Seen, Variant
 from airflow_mlops.backends.sagemaker.settings import Settings
-from airflow_mlops.backends.sagemaker.variants import Content, alone, beside, shadowed
+from airflow_mlops.backends.sagemaker.variants import alone, beside, shadowed
 from airflow_mlops.backends.sagemaker.way import Candidate
 from airflow_mlops.core.values import Deployment
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
@@ -20,7 +20,7 @@ class VariantWeights:
     def bring_up(self, seen: Seen, candidate: Candidate) -> Deployment:
         if any(one.version == candidate.version for one in seen.variants):
             return Deployment(True, f"version {candidate.version} stands on endpoint {self._endpoint.name}")
-        config = self._configured(beside(self._settings, seen, _champion(seen), candidate.model_name))
+        config = self._endpoint.configure(beside(self._settings, seen, _champion(seen), candidate.model_name))
         if self._endpoint.was_rolled_back(seen, config):
             raise self._endpoint.rolled_back(seen, config)
         if seen.note.update != config:
@@ -39,10 +39,10 @@ class VariantWeights:
             if seen.variant(candidate.version, shadow=True) is not None:
                 return seen
             content = shadowed(self._settings, seen, champion, candidate.model_name)
-            return self._endpoint.update(seen, self._configured(content))
+            return self._endpoint.update(seen, self._endpoint.configure(content))
         if seen.variant(candidate.version) is None:
             content = beside(self._settings, seen, champion, candidate.model_name)
-            seen = self._endpoint.update(seen, self._configured(content))
+            seen = self._endpoint.update(seen, self._endpoint.configure(content))
         return self._weigh(seen, candidate.version, weight)
 
     def crown(self, seen: Seen, candidate: Candidate) -> Seen:
@@ -50,7 +50,7 @@ class VariantWeights:
         if seen.variant(candidate.version) is not None:
             return self._weigh(seen, candidate.version, 1.0)
         content = alone(self._settings, seen, candidate.version, candidate.model_name)
-        return self._endpoint.update(seen, self._configured(content))
+        return self._endpoint.update(seen, self._endpoint.configure(content))
 
     def give_back(self, seen: Seen) -> Seen:
         return self._weigh(seen, _champion(seen).version, 1.0)
@@ -61,7 +61,7 @@ class VariantWeights:
             return seen
         content = alone(self._settings, seen, champion.version or "", "")
         try:
-            return self._endpoint.update(seen, self._configured(content))
+            return self._endpoint.update(seen, self._endpoint.configure(content))
         except ModelRefused as error:
             raise BackendUnavailable(
                 f"Version {champion.version} answers everything on endpoint {self._endpoint.name}, but the "
@@ -73,9 +73,6 @@ class VariantWeights:
         production = [one for one in seen.variants if not one.shadow]
         weights = {one.name: share if one.version == version else 1.0 - share for one in production}
         return seen if len(weights) == 1 else self._endpoint.weigh(seen, weights)
-
-    def _configured(self, content: Content) -> str:
-        return self._endpoint.configure(self._settings.config_name(content), content)
 
 
 def _champion(seen: Seen) -> Variant:

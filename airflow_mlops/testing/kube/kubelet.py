@@ -16,7 +16,8 @@ from pathlib import Path
 from airflow_mlops.backends.kube.api import NODES, PODS, KubeApi, Object
 from airflow_mlops.testing.kube.informer import Controller
 from airflow_mlops.testing.kube.kubelet_server import kubelet_server
-from airflow_mlops.testing.kube.pod import PodRunner, PodSetup
+from airflow_mlops.testing.kube.place import PodSetup
+from airflow_mlops.testing.kube.pod import PodRunner
 
 _NODE = "this-machine"
 _PODS = itertools.count()

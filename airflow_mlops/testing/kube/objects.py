@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import copy
-import json
 import re
 import secrets
 import threading
@@ -13,9 +11,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
 
-from airflow_mlops.testing.kube import schema
+from airflow_mlops.testing.kube import admission, schema
 from airflow_mlops.testing.kube.apply import apply, track
 from airflow_mlops.testing.kube.fields import Owner
 from airflow_mlops.testing.kube.resources import Catalog, Resource
@@ -31,10 +28,6 @@ from airflow_mlops.testing.kube.statuses import (
 )
 
 Key = tuple[str, str, str]
-_LABEL_RULE = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
-    "start and end with an alphanumeric character, at most 63 of them"
-)
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 # What the server itself writes into the metadata; a client's own value is left aside.
 _OF_THE_SERVER = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
@@ -132,9 +125,9 @@ class Objects:
             new = change(copy.deepcopy(old))
             if new.get("metadata", {}).get("name") != name:
                 raise bad_request(f"the name of the object does not match the name on the URL ({name})")
-            _check_version(resource, old, new)
+            admission.check_version(resource, old, new)
             schema.prune(new, resource.schema)
-            new = _only(resource, old, new, subresource)
+            new = admission.only(resource, old, new, subresource)
             schema.fill_defaults(new, resource.schema)
             track(old, new, resource, owner)
             return self._updated(resource, namespace, old, new)
@@ -172,9 +165,9 @@ class Objects:
                 new = apply({}, wanted, resource, owner, force=force)
                 new = {**wanted, **new, "metadata": {**wanted["metadata"], **new["metadata"]}}
                 return self._created(resource, namespace, new, None)
-            _check_version(resource, old, wanted)
+            admission.check_version(resource, old, wanted)
             merged = apply(old, wanted, resource, owner, force=force)
-            new = _only(resource, old, merged, subresource)
+            new = admission.only(resource, old, merged, subresource)
             schema.fill_defaults(new, resource.schema)
             return self._updated(resource, namespace, old, new)
 
@@ -273,9 +266,9 @@ class Objects:
                     )
                 ],
             )
-        _encode_secret(resource, new)
+        admission.encode_secret(resource, new)
         schema.fill_defaults(new, resource.schema)
-        _check_labels(resource, new)
+        admission.check_labels(resource, new)
         schema.check(new, resource)
         for field in _OF_THE_SERVER:
             metadata.pop(field, None)
@@ -296,13 +289,17 @@ class Objects:
         }
         if resource.namespaced:
             new["metadata"]["namespace"] = namespace
-        _encode_secret(resource, new)
-        _check_labels(resource, new)
+        admission.encode_secret(resource, new)
+        admission.check_labels(resource, new)
         schema.check(new, resource)
-        _check_immutable(resource, old, new)
-        if _content(old) == _content(new):
+        admission.check_immutable(resource, old, new)
+        if admission.content(old) == admission.content(new):
             return old
-        if resource.counts_generations and resource.status and _desired(old) != _desired(new):
+        if (
+            resource.counts_generations
+            and resource.status
+            and admission.desired(old) != admission.desired(new)
+        ):
             new["metadata"]["generation"] = before["generation"] + 1
         if resource.kind == "CustomResourceDefinition":
             self.catalog.install(new)
@@ -350,79 +347,3 @@ def _events(change: Change, selector: Selector) -> Iterator[Object]:
         yield {"type": "MODIFIED" if was else "ADDED", "object": change.after}
     elif was:
         yield {"type": "DELETED", "object": change.after}
-
-
-def _check_version(resource: Resource, old: Object, new: Object) -> None:
-    asked = new["metadata"].get("resourceVersion")
-    if asked and asked != old["metadata"]["resourceVersion"]:
-        raise modified(resource.full_name, old["metadata"]["name"])
-
-
-def _only(resource: Resource, old: Object, new: Object, subresource: str) -> Object:
-    """The part of a write that its path lets through: the status on its own path, else all but it."""
-    if subresource == "status":
-        metadata = {**old["metadata"], "managedFields": new["metadata"].get("managedFields", [])}
-        return {**old, "status": new.get("status", {}), "metadata": metadata}
-    if resource.status:
-        new.pop("status", None)
-        if "status" in old:
-            new["status"] = old["status"]
-    return new
-
-
-def _encode_secret(resource: Resource, new: Object) -> None:
-    """``stringData`` is for writing only: it is kept, and read again, as base64 ``data``."""
-    if resource.kind == "Secret" and (texts := new.pop("stringData", None)):
-        encoded = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
-        new["data"] = {**(new.get("data") or {}), **encoded}
-
-
-def _check_labels(resource: Resource, new: Object) -> None:
-    faults = [
-        (f"metadata.{field}", "FieldValueInvalid", f"Invalid value: {value!r}: must be a string")
-        for field in ("labels", "annotations")
-        for value in (new["metadata"].get(field) or {}).values()
-        if not isinstance(value, str)
-    ]
-    labels = (new["metadata"].get("labels") or {}).values()
-    faults += [
-        (
-            "metadata.labels",
-            "FieldValueInvalid",
-            f"Invalid value: {value!r}: {_LABEL_RULE}",
-        )
-        for value in labels
-        if isinstance(value, str)
-        and not re.fullmatch(r"(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?", value)
-    ]
-    if faults:
-        raise invalid(resource.full_kind, new["metadata"].get("name", ""), faults)
-
-
-def _check_immutable(resource: Resource, old: Object, new: Object) -> None:
-    for path in resource.immutable:
-        before, after = _at(old, path), _at(new, path)
-        if before != after:
-            fault = (
-                ".".join(path),
-                "FieldValueInvalid",
-                f"Invalid value: {json.dumps(after)}: field is immutable",
-            )
-            raise invalid(resource.full_kind, old["metadata"]["name"], [fault])
-
-
-def _at(value: Any, path: tuple[str, ...]) -> Any:
-    for name in path:
-        value = value.get(name, {})
-    return value
-
-
-def _content(value: Object) -> Object:
-    """What makes two versions differ: all but the version itself and when each manager last wrote."""
-    metadata = {k: v for k, v in value["metadata"].items() if k != "resourceVersion"}
-    managers = [{**one, "time": None} for one in metadata.get("managedFields", ())]
-    return {**value, "metadata": {**metadata, "managedFields": managers}}
-
-
-def _desired(value: Object) -> Object:
-    return {k: v for k, v in value.items() if k not in ("metadata", "status")}

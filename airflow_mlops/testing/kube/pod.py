@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from airflow_mlops.backends.kube.api import PODS, KubeApi, KubeRefused, Object
+from airflow_mlops.backends.kube.api import PODS, KubeRefused, Object
 from airflow_mlops.exceptions import BackendUnavailable
-from airflow_mlops.testing.kube.container import Container, Place
+from airflow_mlops.testing.kube.container import Container
 from airflow_mlops.testing.kube.objects import now
+from airflow_mlops.testing.kube.place import Place, PodSetup
 
 _TURN_SECONDS = 0.03
-
-
-@dataclass(frozen=True, slots=True)
-class PodSetup:
-    """What all pods of a kubelet share."""
-
-    api: KubeApi
-    folder: Path
-    images: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    second: float = 1.0
 
 
 class PodRunner(threading.Thread):
