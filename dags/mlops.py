@@ -1,3 +1,3 @@
-from airflow_mlops.factory import load_dags  # each model's YAML becomes an Airflow DAG or three
+from airflow_mlops.factory import load_dags  # each model's YAML becomes its Airflow DAGs
 
 load_dags(globals())

@@ -16,7 +16,7 @@ from pathlib import Path
 
 LOADER_NAME = "mlops_loader.py"
 LOADER = """\
-from airflow_mlops.factory import load_dags  # each model's YAML becomes an Airflow DAG or three
+from airflow_mlops.factory import load_dags  # each model's YAML becomes its Airflow DAGs
 
 load_dags(globals())
 """

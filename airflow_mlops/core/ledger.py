@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 from airflow_mlops.core.identity import content_hash
@@ -145,6 +145,15 @@ def champion_at(entries: Iterable[Entry], moment: datetime | None = None) -> Ent
         if entry.kind in CROWNINGS and (moment is None or entry.at <= moment)
     ]
     return reigns[-1] if reigns else None
+
+
+def crowning_moment(entries: Iterable[Entry], now: datetime) -> datetime:
+    """When a version that is made champion now begins to be that: after the reign that it follows, if only by
+    a tick. A task stamps its entries with its own start, so two crownings may tie, or come out in the wrong
+    order by the clocks of two machines; then the ledger would call the one that was replaced the champion.
+    """
+    reign = champion_at(entries)
+    return now if reign is None else max(now, reign.at + timedelta.resolution)
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:

@@ -28,6 +28,11 @@ class ModelVersionSensor(ModelSensor):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if self.reschedule and not self.deferrable and version is None and moved_from is None:
+            raise ValueError(
+                "in mode reschedule each look is a process of its own, which does not know what the first one "
+                "saw: give moved_from or version, or leave deferrable on"
+            )
         self.alias = alias
         self.version = version
         self.moved_from = moved_from

@@ -10,7 +10,7 @@ from typing import Any, assert_never
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core import rollout as rules
-from airflow_mlops.core.ledger import Entry, EntryKind
+from airflow_mlops.core.ledger import Entry, EntryKind, crowning_moment
 from airflow_mlops.core.rollout import Act, World, rollout_id
 from airflow_mlops.core.values import ModelRef, RunInfo
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
@@ -126,12 +126,13 @@ class Acting:
         more: dict[str, Any] = {}
         match act.kind:
             case "promoted":
+                more = {"at": crowning_moment(world.entries, self.run.now)}
                 self._tag(act.previous, tags.replaced)
                 self._tag(act.version, tags.champion)
                 registered = _registered(world, act.version)
                 data["causes"] = registered.data.get("causes", []) if registered else []
                 if registered is not None:
-                    more = {"window": registered.window, "data_version": registered.data_version}
+                    more |= {"window": registered.window, "data_version": registered.data_version}
                 self._sign(act.version)
             case "rolled_back":
                 # Also where no stage was ever open: the target may have brought the version up for it.
@@ -156,6 +157,7 @@ class Acting:
         self.write(
             "reversed",
             act.version,
+            at=crowning_moment(world.entries, self.run.now),
             actor="somebody",
             reasons=(found,),
             data={"previous": act.previous, "by_hand": True},

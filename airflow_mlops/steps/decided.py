@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.standing import Standing, required_stages, standing_of
 from airflow_mlops.core.values import ModelRef, Rollout
-from airflow_mlops.steps.requests import TakeChallengerRequest
 
 
-def stages_asked(request: TakeChallengerRequest, champion: ModelRef | None) -> tuple[str, ...]:
-    """The stages that a rollout must pass: by its request, and for what that leaves open by its YAML."""
-    deploy = request.config.deploy
-    return required_stages(
-        approval=bool(deploy.approval) if request.approval is None else request.approval,
-        shadow=deploy.shadows if request.shadow is None else request.shadow,
-        weights=deploy.weights if request.weights is None else request.weights,
-        has_champion=champion is not None,
-    )
-
-
-def stages_of(config: ModelConfig, champion: ModelRef | None) -> tuple[str, ...]:
-    """The stages that a rollout must pass by this configuration."""
+def stages_of(
+    config: ModelConfig,
+    champion: ModelRef | None,
+    *,
+    shadow: bool | None = None,
+    weights: Sequence[float] | None = None,
+    approval: bool | None = None,
+) -> tuple[str, ...]:
+    """The stages that a rollout must pass: as is said here, and for what that leaves open by the YAML."""
     deploy = config.deploy
     return required_stages(
-        approval=bool(deploy.approval),
-        shadow=deploy.shadows,
-        weights=deploy.weights,
+        approval=bool(deploy.approval) if approval is None else approval,
+        shadow=deploy.shadows if shadow is None else shadow,
+        weights=deploy.weights if weights is None else weights,
         has_champion=champion is not None,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from airflow_mlops.backends.base import Backends
@@ -19,6 +20,7 @@ def entry(
     kind: EntryKind,
     subject: str,
     *,
+    at: datetime | None = None,
     stage: str = "",
     actor: str | None = None,
     version: str | None = None,
@@ -34,7 +36,7 @@ def entry(
         kind=kind,
         subject=subject,
         stage=stage,
-        at=run.now,
+        at=at or run.now,
         dag_id=run.key.dag_id,
         run_id=run.key.run_id,
         actor=actor or run.actor,

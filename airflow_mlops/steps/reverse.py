@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.core.ledger import Entry, EntryKind, open_rollouts
+from airflow_mlops.core.ledger import Entry, EntryKind, crowning_moment, open_rollouts
 from airflow_mlops.core.reversal import open_reversal
 from airflow_mlops.core.rollout import rollout_id
 from airflow_mlops.core.values import ModelRef, RunInfo
@@ -94,7 +94,9 @@ def _go_on(intent: Entry, config: ModelConfig, run: RunInfo, backends: Backends)
         _give_up(intent, str(error), run, backends)
         raise
     _tag(back, previous, config, backends)
-    backends.ledger.append(_closing(intent, "reversed", run, intent.reasons))
+    done = _closing(intent, "reversed", run, intent.reasons)
+    moment = crowning_moment(backends.ledger.entries(config.model), done.at)
+    backends.ledger.append(replace(done, at=moment))
     _sign(intent, back, previous, run, backends)
     return Reversal(back.name, back.version, url, previous)
 

@@ -9,7 +9,7 @@ from airflow_mlops.core.standing import standing_of, verdict_words
 from airflow_mlops.core.values import ModelRef, Rollout
 from airflow_mlops.exceptions import ModelRefused, RolloutRefused
 from airflow_mlops.steps.acting import Acting
-from airflow_mlops.steps.decided import stages_asked
+from airflow_mlops.steps.decided import stages_of
 from airflow_mlops.steps.expiry import why_expired
 from airflow_mlops.steps.record import is_ours
 from airflow_mlops.steps.requests import TakeChallengerRequest
@@ -82,13 +82,16 @@ class _Taking:
 
     def _take(self, act: Take) -> None:
         """Claim a challenger, unless it is too old or another run was faster."""
-        config, run = self._request.config, self._request.run
+        asked, config, run = self._request, self._request.config, self._request.run
         champion = None if act.champion is None else ModelRef(config.model, act.champion)
         rollout = rollout_of(config.model, act.version, champion, self._backends)
         old = why_expired(rollout, config, run, self._backends)
         if old is not None:
             self._acting.reject(act.version, old)
             return
+        required = stages_of(
+            config, champion, shadow=asked.shadow, weights=asked.weights, approval=asked.approval
+        )
         claim = self._acting.write(
             "rollout_taken",
             act.version,
@@ -96,7 +99,7 @@ class _Taking:
             data={
                 "champion": act.champion,
                 "strategy": config.deploy.strategy,
-                "required": list(stages_asked(self._request, champion)),
+                "required": list(required),
             },
         )
         self._lost = not is_ours(claim, run)

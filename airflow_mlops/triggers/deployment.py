@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from airflow.triggers.base import TriggerEvent
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.values import Deployment
-from airflow_mlops.exceptions import BackendUnavailable, MlopsError
+from airflow_mlops.exceptions import BackendUnavailable
 from airflow_mlops.hooks.backends import connect_backends
 from airflow_mlops.steps.bring_up import bring_up, why_late
 from airflow_mlops.steps.requests import BringUpRequest
-from airflow_mlops.triggers.events import ResumingTrigger, error_event, event, other_release_event
+from airflow_mlops.triggers.events import ResumingTrigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +61,13 @@ class DeploymentTrigger(ResumingTrigger):
         self.poll_interval = poll_interval
         self.resume = resume
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event: ``{"said": ...}``, or ``{"error": ..., "retry": ...}``.
-
-        It sleeps before the first look, as ``RolloutStageTrigger`` does, and for its reason.
-        """
-        try:
-            watch = DeploymentWatch.begin(self.request)
-            backends = await asyncio.to_thread(watch.connect)
-            while True:
-                await asyncio.sleep(self.poll_interval)
-                found = await asyncio.to_thread(watch.look, backends, datetime.now(timezone.utc))
-                if found.ready:
-                    break
-        except MlopsError as error:
-            yield self.resuming(error_event(error))
-            return
-        except ValidationError as error:
-            yield self.resuming(other_release_event(error))
-            return
-        yield self.resuming(event({"said": found.said}))
+    async def _watch(self) -> Mapping[str, Any]:
+        """``{"said": ...}``. It sleeps before the first look, as ``RolloutStageTrigger`` does, and for its
+        reason."""
+        watch = DeploymentWatch.begin(self.request)
+        backends = await asyncio.to_thread(watch.connect)
+        while True:
+            await asyncio.sleep(self.poll_interval)
+            found = await asyncio.to_thread(watch.look, backends, datetime.now(timezone.utc))
+            if found.ready:
+                return {"said": found.said}

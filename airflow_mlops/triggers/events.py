@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from pydantic import ValidationError
 
-from airflow_mlops.exceptions import MlopsError
+from airflow_mlops.exceptions import BackendUnavailable, MlopsError
 
 
 class Trigger(BaseTrigger):
@@ -25,6 +27,31 @@ class Trigger(BaseTrigger):
         return path, {name: getattr(self, name) for name in self.arguments}
 
 
+class LookingTrigger(Trigger):
+    """A sensor's look, made again from the triggerer until it finds something."""
+
+    poll_interval: float
+
+    @abstractmethod
+    def _look(self) -> Mapping[str, Any] | None:
+        """Look once: what was found, in JSON values, or None."""
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """One event: ``{"found": ...}``, or ``{"error": ..., "retry": ...}``. Who is away is asked again: the
+        sensor's own timeout bounds the wait."""
+        found: Mapping[str, Any] | None = None
+        while found is None:
+            await asyncio.sleep(self.poll_interval)
+            try:
+                found = await asyncio.to_thread(self._look)
+            except BackendUnavailable as error:
+                self.log.warning("Cannot look, and will look again: %s", error)
+            except MlopsError as error:
+                yield error_event(error)
+                return
+        yield event({"found": dict(found)})
+
+
 class ResumingTrigger(Trigger):
     """A trigger that hands back with its event what the operator needs to go on, as ``resume``.
 
@@ -34,9 +61,20 @@ class ResumingTrigger(Trigger):
 
     resume: Mapping[str, Any] | None = None
 
-    def resuming(self, given: TriggerEvent) -> TriggerEvent:
-        """The event, with ``resume`` where there is something to resume with."""
-        return given if self.resume is None else event({**given.payload, "resume": dict(self.resume)})
+    @abstractmethod
+    async def _watch(self) -> Mapping[str, Any]:
+        """What the event says, once the wait is over."""
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """One event: what the watch came to, or ``{"error": ..., "retry": ...}``; with ``resume`` where there
+        is something to resume with."""
+        try:
+            given = event(await self._watch())
+        except MlopsError as error:
+            given = error_event(error)
+        except ValidationError as error:
+            given = other_release_event(error)
+        yield given if self.resume is None else event({**given.payload, "resume": dict(self.resume)})
 
 
 def event(payload: Mapping[str, Any]) -> TriggerEvent:

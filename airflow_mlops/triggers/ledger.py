@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
-from airflow.triggers.base import TriggerEvent
-
 from airflow_mlops.core.ledger import Entry, pending_challengers, pending_requests
-from airflow_mlops.exceptions import BackendUnavailable, MlopsError
 from airflow_mlops.hooks.backends import connect_store
-from airflow_mlops.triggers.events import Trigger, error_event, event
+from airflow_mlops.triggers.events import LookingTrigger
 
 Pending = Literal["challenger", "retrain"]
 _QUESTIONS = MappingProxyType({"challenger": pending_challengers, "retrain": pending_requests})
@@ -37,7 +33,7 @@ def look(model: str, kind: Pending) -> dict[str, Any] | None:
     return pending(kind, connect_store().ledger.entries(model))
 
 
-class LedgerTrigger(Trigger):
+class LedgerTrigger(LookingTrigger):
     """Looks at the ledger from the triggerer until something waits in it."""
 
     arguments = ("model", "kind", "poll_interval")
@@ -48,19 +44,5 @@ class LedgerTrigger(Trigger):
         self.kind: Pending = kind
         self.poll_interval = poll_interval
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event: ``{"found": ...}``, or ``{"error": ..., "retry": ...}``.
-
-        A store that is away is looked at again: the sensor's own timeout bounds the wait.
-        """
-        found: Mapping[str, Any] | None = None
-        while found is None:
-            await asyncio.sleep(self.poll_interval)
-            try:
-                found = await asyncio.to_thread(look, self.model, self.kind)
-            except BackendUnavailable as error:
-                self.log.warning("The ledger cannot be read: %s", error)
-            except MlopsError as error:
-                yield error_event(error)
-                return
-        yield event({"found": dict(found)})
+    def _look(self) -> Mapping[str, Any] | None:
+        return look(self.model, self.kind)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from airflow.triggers.base import TriggerEvent
-
 from airflow_mlops.core.values import ModelRef
-from airflow_mlops.exceptions import BackendUnavailable, MlopsError
 from airflow_mlops.hooks.backends import connect_tracking
-from airflow_mlops.triggers.events import Trigger, error_event, event
+from airflow_mlops.triggers.events import LookingTrigger
 
 
 def alias_of(model: str, alias: str, conn_id: str) -> ModelRef | None:
@@ -29,7 +25,7 @@ def moved(found: ModelRef | None, moved_from: str | None, version: str | None) -
     return {"name": found.name, "version": found.version, "url": found.url, "moved_from": moved_from}
 
 
-class ModelVersionTrigger(Trigger):
+class ModelVersionTrigger(LookingTrigger):
     """Looks at MLflow from the triggerer until an alias has moved."""
 
     arguments = ("model", "alias", "conn_id", "moved_from", "version", "poll_interval")
@@ -52,18 +48,5 @@ class ModelVersionTrigger(Trigger):
         self.version = version
         self.poll_interval = poll_interval
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event: ``{"found": ...}``, or ``{"error": ..., "retry": ...}``. An MLflow that is away is asked
-        again: the sensor's own timeout bounds the wait."""
-        found: Mapping[str, Any] | None = None
-        while found is None:
-            await asyncio.sleep(self.poll_interval)
-            try:
-                now = await asyncio.to_thread(alias_of, self.model, self.alias, self.conn_id)
-                found = moved(now, self.moved_from, self.version)
-            except BackendUnavailable as error:
-                self.log.warning("MLflow cannot be asked: %s", error)
-            except MlopsError as error:
-                yield error_event(error)
-                return
-        yield event({"found": dict(found)})
+    def _look(self) -> Mapping[str, Any] | None:
+        return moved(alias_of(self.model, self.alias, self.conn_id), self.moved_from, self.version)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from airflow.triggers.base import TriggerEvent
-
 from airflow_mlops.core.ledger import Entry, champion_at, open_rollout, rollout_end
-from airflow_mlops.exceptions import BackendUnavailable, MlopsError
 from airflow_mlops.hooks.backends import connect_store
-from airflow_mlops.triggers.events import Trigger, error_event, event
+from airflow_mlops.triggers.events import LookingTrigger
 
 
 def end(entries: Sequence[Entry], version: str | None, since: datetime | None) -> dict[str, Any] | None:
@@ -39,7 +35,7 @@ def look(model: str, version: str | None, since: datetime | None) -> tuple[dict[
     return end(entries, version, since), is_open.subject if is_open is not None else None
 
 
-class RolloutEndTrigger(Trigger):
+class RolloutEndTrigger(LookingTrigger):
     """Looks at the ledger from the triggerer until a rollout has ended."""
 
     arguments = ("model", "version", "since", "poll_interval")
@@ -51,20 +47,8 @@ class RolloutEndTrigger(Trigger):
         self.since = since
         self.poll_interval = poll_interval
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event: ``{"found": ...}``, or ``{"error": ..., "retry": ...}``. A store that is away is looked
-        at again: the sensor's own timeout bounds the wait."""
+    def _look(self) -> Mapping[str, Any] | None:
         since = datetime.fromisoformat(self.since) if self.since else None
-        found: Mapping[str, Any] | None = None
-        version = self.version
-        while found is None:
-            await asyncio.sleep(self.poll_interval)
-            try:
-                found, is_open = await asyncio.to_thread(look, self.model, version, since)
-                version = version or is_open
-            except BackendUnavailable as error:
-                self.log.warning("The ledger cannot be read: %s", error)
-            except MlopsError as error:
-                yield error_event(error)
-                return
-        yield event({"found": dict(found)})
+        found, is_open = look(self.model, self.version, since)
+        self.version = self.version or is_open
+        return found

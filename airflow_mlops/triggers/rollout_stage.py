@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from airflow.triggers.base import TriggerEvent
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.analysis import StageCounts
 from airflow_mlops.core.values import Verdict
 from airflow_mlops.core.waiting import Waited, wait
 from airflow_mlops.core.windows import Period
-from airflow_mlops.exceptions import BackendUnavailable, MlopsError, NotMeasured
+from airflow_mlops.exceptions import BackendUnavailable, NotMeasured
 from airflow_mlops.hooks.backends import connect_backends
 from airflow_mlops.steps.requests import StageRequest
 from airflow_mlops.steps.stage import earlier_stages, judge_stage, record_hold, record_stage
 from airflow_mlops.steps.stage_evidence import is_look_due
-from airflow_mlops.triggers.events import ResumingTrigger, error_event, event, other_release_event
+from airflow_mlops.triggers.events import ResumingTrigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,38 +116,27 @@ class RolloutStageTrigger(ResumingTrigger):
         since = watch.since.isoformat()
         return cls(request=request, since=since, poll_interval=poll_interval, resume=resume)
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """One event: ``{"verdict": ...}``, ``{"error": ..., "retry": ...}``, ``{"look": true}`` when the task
-        is to look at the labels again, or where the stage is held from now on ``{"held": ..., "watch":
-        ...}``: then the task says so and defers to this watch again.
+    async def _watch(self) -> Mapping[str, Any]:
+        """``{"verdict": ...}``, ``{"look": true}`` when the task is to look at the labels again, or where the
+        stage is held from now on ``{"held": ..., "watch": ...}``: then the task says so and defers to this
+        watch again.
 
         It sleeps before the first look: the operator has just looked, and a task that is resumed within
         moments of its deferral can be marked failed (https://github.com/apache/airflow/issues/67287).
         """
-        try:
-            watch = StageWatch.begin(self.request, datetime.fromisoformat(self.since))
-            backends = await asyncio.to_thread(watch.connect)
-            watch = await asyncio.to_thread(watch.informed, backends)
-            while True:
-                await asyncio.sleep(self.poll_interval)
-                now = datetime.now(timezone.utc)
-                waited = await asyncio.to_thread(watch.look, backends, now)
-                if waited.done:
-                    break
-                if await asyncio.to_thread(watch.is_first_hold, waited, backends, now):
-                    held = {"held": verdict_json(waited.verdict), "watch": self.serialize()[1]}
-                    yield self.resuming(event(held))
-                    return
-                if await asyncio.to_thread(watch.is_look_due, backends, now):
-                    yield self.resuming(event({"look": True}))
-                    return
-        except MlopsError as error:
-            yield self.resuming(error_event(error))
-            return
-        except ValidationError as error:
-            yield self.resuming(other_release_event(error))
-            return
-        yield self.resuming(event({"verdict": verdict_json(waited.verdict)}))
+        watch = StageWatch.begin(self.request, datetime.fromisoformat(self.since))
+        backends = await asyncio.to_thread(watch.connect)
+        watch = await asyncio.to_thread(watch.informed, backends)
+        while True:
+            await asyncio.sleep(self.poll_interval)
+            now = datetime.now(timezone.utc)
+            waited = await asyncio.to_thread(watch.look, backends, now)
+            if waited.done:
+                return {"verdict": verdict_json(waited.verdict)}
+            if await asyncio.to_thread(watch.is_first_hold, waited, backends, now):
+                return {"held": verdict_json(waited.verdict), "watch": self.serialize()[1]}
+            if await asyncio.to_thread(watch.is_look_due, backends, now):
+                return {"look": True}
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:

@@ -185,6 +185,13 @@ def test_an_alias_may_be_waited_for_at_a_version_or_away_from_one(registry):
     assert away.poke({}).xcom_value["version"] == "3"
 
 
+def test_a_sensor_that_could_not_remember_its_first_look_is_refused():
+    with pytest.raises(ValueError, match="give moved_from or version"):
+        ModelVersionSensor(task_id="wait", model="churn", deferrable=False, mode="reschedule")
+    for more in ({"version": "2"}, {"moved_from": "1"}, {"deferrable": True}):
+        ModelVersionSensor(task_id="wait", model="churn", mode="reschedule", **{"deferrable": False, **more})
+
+
 def test_an_mlflow_without_a_connection_fails_with_the_command_that_adds_it(registry):
     sensor = ModelVersionSensor(task_id="wait", model="churn", mlflow_conn_id="elsewhere")
     with pytest.raises(AirflowFailException, match="airflow connections add elsewhere"):

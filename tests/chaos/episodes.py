@@ -94,7 +94,7 @@ def _agree(site: ChaosSite, outcome: Outcome) -> None:
     """Exactly one champion serves, by ledger, registry, the server's account and its answers."""
     backends = site.backends
     entries = backends.ledger.entries(MODEL)
-    reign, alias, traffic = champion_at(entries), backends.tracking.alias(MODEL, "champion"), None
+    reign, alias = champion_at(entries), backends.tracking.alias(MODEL, "champion")
     traffic = backends.serving.traffic()
     outcome.champion = None if reign is None else reign.subject
     said = {

@@ -36,25 +36,8 @@ TRIES = 4
 LOOKS = 400
 _FORK = multiprocessing.get_context("fork")
 
-YAML = """\
-apiVersion: airflow-mlops/v1
-model: churn
-owner: chaos
-level: 2
-schedule: {start: 2024-01-01}
-task: binary_classification
-data:
-  source: {type: parquet, path: "rows/*.parquet"}
-  time_column: at
-  key: id
-  label: churned
-  features: {age: numeric, spend: numeric}
-  window: {start: 2024-01-01}
-  holdout: {length: 10 days}
-validation: {expectations: [{type: expect_column_values_to_not_be_null, kwargs: {column: age}}]}
-training: {estimator: sklearn.linear_model.LogisticRegression}
-evaluation: {metrics: [roc_auc]}
-gates: {rules: [{type: threshold, metric: roc_auc, minimum: 0.6}]}
+YAML = Path(__file__).parents[1] / "churn.yaml"
+DEPLOY = """\
 deploy:
   shadow: {minimum_requests: 20}
   steps: [0.5]
@@ -234,19 +217,21 @@ def chaos_site(home: Path) -> Iterator[ChaosSite]:
     site.store.mkdir(parents=True)
     site.logs.mkdir(parents=True)
     yaml = home / f"{MODEL}.yaml"
-    yaml.write_text(YAML)
+    yaml.write_text(YAML.read_text() + DEPLOY)
     env = {**stack.environment(site), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     commands = {"mlflow": stack.mlflow_command(site), "gateway": stack.gateway_command(site)}
     mlflow, gateway = (
         Server(name, command, env, site.logs / f"{name}.log", f"{site.url(name)}/health")
         for name, command in commands.items()
     )
-    # Imported before the workers are forked, or each of them would do so.
-    for step in ("take_challenger", "smoke_serve", "open_stage", "promote", "roll_back"):
-        import_module(STEPS[step].partition(":")[0])
     try:
         for server in (mlflow, gateway):
             server.start()
+        # Imported while they start, and before the workers are forked, or each of them would do so.
+        for step in ("take_challenger", "smoke_serve", "open_stage", "promote", "roll_back"):
+            import_module(STEPS[step].partition(":")[0])
+        for library in ("mlflow", "pandas", "skops.io", "sklearn.linear_model"):
+            import_module(library)
         for server in (mlflow, gateway):
             server.wait_until_up()
         yield ChaosSite(home, site, gateway, mlflow, load_model(yaml).config)

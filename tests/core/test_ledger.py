@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from itertools import permutations
 from typing import Any, get_args
@@ -14,6 +15,7 @@ from airflow_mlops.core.ledger import (
     Entry,
     EntryKind,
     champion_at,
+    crowning_moment,
     in_order,
     open_rollout,
     pending_challengers,
@@ -111,6 +113,17 @@ def test_the_champion_at_a_moment_is_the_last_promoted_by_then() -> None:
     assert champion_at(history, third.at) == third
     assert champion_at(history, fourth.at - timedelta(seconds=1)) == third
     assert champion_at(history, fourth.at) == fourth
+
+
+@pytest.mark.parametrize("minute", [9, 20, 21])
+def test_who_is_made_champion_is_that_from_then_on_whatever_the_clock_says(minute: int) -> None:
+    third, now = entry("promoted", "3", 20), START + timedelta(minutes=minute)
+    assert crowning_moment([], now) == now
+    moment = crowning_moment([third], now)
+    assert moment >= now
+    for version in ("1", "4"):
+        crowned = replace(entry("promoted", version), at=moment)
+        assert champion_at([third, crowned]) == crowned
 
 
 def test_of_one_time_stamp_an_intent_comes_before_what_became_of_it() -> None:

@@ -113,6 +113,12 @@ def test_the_champion_before_the_present_one_is_put_back_by_default(backends, pr
     assert back(day=71).version == "1"
 
 
+def test_who_is_put_back_by_a_machine_whose_clock_is_behind_reigns(backends, promoted, back):
+    assert back(day=51).version == "2"
+    assert champion_at(backends.ledger.entries("churn")).subject == "2"
+    assert back(day=50).version == "1"
+
+
 def test_a_version_that_is_named_is_put_back_also_one_that_was_taken_out(backends, promoted, back):
     assert back("1").version == "1"
     assert back("3", day=71).version == "3"

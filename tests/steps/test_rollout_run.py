@@ -10,6 +10,7 @@ import pytest
 from airflow_mlops.config.parts.tracking import TrackingConfig
 from airflow_mlops.core.analysis import StageCounts
 from airflow_mlops.core.ledger import Entry, champion_at, open_rollout
+from airflow_mlops.core.reversal import succession
 from airflow_mlops.core.values import ArmObservation, ModelRef, RunRef, Traffic, Verdict
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
 from airflow_mlops.steps.approval import record_approval
@@ -101,6 +102,31 @@ def test_promotion_moves_alias_and_traffic_and_says_why(config, backends, make_r
     assert reign.version == "1"
     assert "first champion" in reign.reasons[-1]
     assert reign.data["causes"] == ["drift"]
+
+
+@pytest.mark.parametrize("day", [45, 50])
+def test_the_newer_of_two_champions_reigns_though_its_machine_is_behind_or_both_began_at_once(
+    config, backends, make_run, registered, deliver, day
+):
+    registered(1)
+    deliver(config, make_run(50, dag="deploy", run_id="d1"))
+    registered(2)
+    deliver(config, make_run(day, dag="deploy", run_id="d2"))
+    entries = backends.ledger.entries("churn")
+    assert champion_at(entries).version == "2"
+    assert [reign.version for reign in succession(entries)] == ["1", "2"]
+
+
+def test_an_alias_moved_by_hand_is_written_down_by_a_machine_that_is_behind_too(
+    config, backends, make_run, registered, deliver
+):
+    registered(2)
+    deliver(config, make_run(50, dag="deploy", run_id="d1"))
+    backends.tracking.set_alias("churn", "champion", "1")
+    assert take(config, make_run(45, dag="deploy", run_id="d2"), backends) is None
+    reign = champion_at(backends.ledger.entries("churn"))
+    assert (reign.kind, reign.version, reign.actor) == ("reversed", "1", "somebody")
+    assert backends.serving.traffic().champion == ModelRef("churn", "1")
 
 
 def test_a_crash_after_the_intent_is_finished_by_the_next_run(config, backends, make_run, registered, prove):

@@ -12,7 +12,7 @@ from airflow_mlops.core.values import TaskKind
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _LOADER = """\
-from airflow_mlops.factory import load_dags  # each model's YAML becomes an Airflow DAG or three
+from airflow_mlops.factory import load_dags  # each model's YAML becomes its Airflow DAGs
 
 load_dags(globals())
 """
