@@ -35,8 +35,8 @@ class Compaction:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._process is not None:
-            self._process.kill()
+        if (process := self._process) is not None:
+            process.kill()
 
     async def once(self) -> None:
         """Compact what is closed, if there is anything."""
@@ -44,14 +44,18 @@ class Compaction:
         self.problem = await asyncio.to_thread(self._run)
 
     def _run(self) -> str | None:
-        if not any(self._raw.glob("*.log")):
-            return None
         try:
+            if not any(self._raw.glob("*.log")):
+                return None
             with subprocess.Popen(
                 self._command(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
             ) as process:
                 self._process = process
-                _, said = process.communicate(timeout=_LONGEST_SECONDS)
+                try:
+                    _, said = process.communicate(timeout=_LONGEST_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    raise
         except (OSError, subprocess.SubprocessError) as error:
             return f"The compaction of the inference log did not end well: {error}"
         finally:

@@ -277,13 +277,14 @@ class TrafficControl:
             raise RolloutRefused(f"{self._open_now()}, so version {version} cannot be promoted by it.")
 
     async def _commit(self, state: TrafficState, champion: Batcher, challenger: Batcher | None) -> None:
-        before = self.state
         await asyncio.to_thread(self._files.save, state)
         self._unsaved = False
         try:
             await self._serve(state, champion, challenger)
         except BackendUnavailable:
-            await asyncio.to_thread(self._files.save, before)
+            # What goes on serving; ``keep`` writes it where the disk will not take it now.
+            self._unsaved = True
+            await self._save_unsaved()
             raise
 
     async def _serve(

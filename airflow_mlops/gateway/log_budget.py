@@ -31,7 +31,7 @@ class LogBudget:
     def exceeded(self) -> str:
         return (
             f"The inference log below {self._folder} holds {self.used / 1024**2:.0f} MiB, as much as "
-            "--log-budget allows, so new rows are dropped. Raise it, remove old days, or let "
+            "--log-budget-gib allows, so new rows are dropped. Raise it, remove old days, or let "
             "--log-keep-days do that."
         )
 

@@ -72,7 +72,9 @@ class Predictions:
             code, body, shadow = 200, self._body(shape, request_id, answer), answer.shadow
         except Refused as refused:
             code, more = refused.code, refused.headers
-            if code >= 500 and self._gateway.control.routing.role == "challenger":
+            routing = self._gateway.control.routing
+            # One that is still loading, as after a crash, does not know yet that it is a challenger.
+            if code >= 500 and (routing.role == "challenger" or routing.champion is None):
                 more = (*more, FALL_BACK)
             body = _refusal(shape, code, refused.detail)
         head = [

@@ -185,19 +185,21 @@ class Gateway:
             raise
 
     async def _watch(self) -> None:
+        steps: tuple[Callable[[], Awaitable[None]], ...] = ()
         if self.only is not None:
             await self._attempt(self.only.load)
-            return
-        await self._attempt(self.control.recover)
-        while True:
-            self.memory.look()
-            for step in (
+        else:
+            await self._attempt(self.control.recover)
+            steps = (
                 self._refresh_patiently,
                 self.control.recover_challenger,
                 self.gather,
                 self._end_unused,
                 self.control.keep,
-            ):
+            )
+        while True:
+            self.memory.look()
+            for step in steps:
                 await self._attempt(step)
             await asyncio.sleep(self.settings.poll_seconds)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,7 +52,10 @@ def serve(
 def _serve_isolated(settings: Settings, loader: ModelLoader | None) -> None:
     from airflow_mlops.gateway.isolated.isolation import Isolation
 
-    with Isolation(settings, loader or _registry(settings)) as isolation:
+    if threading.current_thread() is threading.main_thread():
+        # uvicorn raises the signal again at its end, which would end this process before the others.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with Isolation(settings, loader or _registry(settings), serve) as isolation:
         server, _ = _server(isolation.own_settings, isolation.loader, isolation)
         server.run(sockets=[isolation.listening])
     if not server.started:
@@ -82,7 +87,7 @@ def _isolated_in_thread(settings: Settings, loader: ModelLoader | None) -> Itera
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     settings = replace(settings, host="127.0.0.1", port=port)
-    with Isolation(settings, loader or _registry(settings)) as isolation:
+    with Isolation(settings, loader or _registry(settings), serve) as isolation:
         server, _ = _server(isolation.own_settings, isolation.loader, isolation)
         with _running(server, isolation.listening):
             isolation.wait_started()

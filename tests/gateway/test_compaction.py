@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from airflow_mlops.cli.compact_log import command
@@ -37,7 +38,10 @@ def test_a_compaction_that_fails_is_a_problem_that_is_told_and_the_rows_stay(sta
     assert len(gateway.logged()) == 2
 
 
-def test_the_command_compacts_what_a_server_left(gateway: Any) -> None:
+def test_the_command_compacts_what_a_server_left(gateway: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    lowered: list[int] = []
+    # Or all tests after this one would run at low priority.
+    monkeypatch.setattr("os.nice", lowered.append)
     gateway.predict(ROW)
     gateway.stop()
     options = ["--model", "flights", "--store", str(gateway.settings.store)]
@@ -48,3 +52,4 @@ def test_the_command_compacts_what_a_server_left(gateway: Any) -> None:
     refused = CliRunner().invoke(command, options)
     assert refused.exit_code == 1
     assert "put aside" in refused.output
+    assert lowered == [10, 10]

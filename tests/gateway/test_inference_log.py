@@ -225,7 +225,7 @@ def test_a_log_that_holds_its_budget_drops_and_says_what_to_do_and_goes_on_with_
     log.add(call(rows=2))
     log.flush()
     assert counted.rows == {"written": 0, "dropped": 2}
-    assert "--log-budget" in str(log.problem)
+    assert "--log-budget-gib" in str(log.problem)
     large.unlink()
     now = time.monotonic() + 5
     monkeypatch.setattr("airflow_mlops.gateway.log_budget.time.monotonic", lambda: now)

@@ -29,6 +29,23 @@ def test_it_moves_no_traffic_and_smoke_tests(start) -> None:
     assert smoke.json() == {"predictions": [0.2]}
 
 
+def test_while_it_loads_it_asks_the_router_for_another_answer(start, shelf) -> None:
+    shelf.may_load = threading.Event()
+    gateway = start(version="2")
+    refused = gateway.predict({"temp": 1.0, "carrier": "AA"})
+    assert (refused.status_code, refused.headers["x-mlops-fall-back"]) == (503, "1")
+    shelf.may_load.set()
+    gateway.wait_ready()
+
+
+def test_it_watches_its_memory_too(start, monkeypatch) -> None:
+    gateway = start(version="2", max_memory_bytes=10**15, poll_seconds=0.01)
+    gateway.wait_ready()
+    assert gateway.ready()["problems"] == {}
+    monkeypatch.setattr("airflow_mlops.gateway.memory.resident_bytes", lambda: 10**16)
+    gateway.wait(lambda: "memory" in gateway.ready()["problems"])
+
+
 def test_two_of_them_share_a_store(start) -> None:
     for version in ("1", "2"):
         start(version=version).wait_ready()

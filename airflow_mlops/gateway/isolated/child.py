@@ -11,14 +11,13 @@ import multiprocessing
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from airflow_mlops.exceptions import MlopsError
 from airflow_mlops.gateway.models import ModelLoader
-from airflow_mlops.gateway.server import serve
 from airflow_mlops.gateway.settings import Settings
 
 # Imported once, in the process that the others are forked from.
@@ -30,12 +29,17 @@ PRELOAD = (
     "uvicorn.protocols.http.httptools_impl",
     "airflow_mlops.gateway.app",
     "airflow_mlops.gateway.connections",
+    "airflow_mlops.gateway.server",
 )
 PRELOAD_REGISTRY = ("airflow_mlops.backends.tracking_mlflow", "mlflow.pyfunc", "sklearn.pipeline")
 _PR_SET_PDEATHSIG = 1
+Serve = Callable[..., None]
+"""``gateway.server.serve``, handed in by the server that runs these processes."""
 
 
-def run_version(settings: Settings, loader: ModelLoader, address: Path, told: Connection) -> None:
+def run_version(
+    serve: Serve, settings: Settings, loader: ModelLoader, address: Path, told: Connection
+) -> None:
     """Serve one version on a Unix socket, as ``airflow-mlops serve --version`` does on a port. What it is
     refused for is told to the control process."""
     _end_with_parent(signal.SIGTERM)

@@ -68,6 +68,12 @@ class Envoy:
         self._write_split(addresses, split)
         self._until(self._has_all, _TAKE_SECONDS)
 
+    def does_as_told(self) -> bool:
+        try:
+            return self._has_all(self._taken())
+        except (httpx.HTTPError, ValueError):
+            return False  # it is not up yet
+
     def lost(self, name: str) -> int:
         """Requests to this process that it never answered, since Envoy began."""
         answer = self._admin.get(
@@ -123,7 +129,7 @@ class Envoy:
         refused = ""
         while True:
             try:
-                taken = _taken(self._admin.get("/config_dump").json())
+                taken = self._taken()
                 refused = taken.refused
                 if holds(taken):
                     return
@@ -136,6 +142,9 @@ class Envoy:
                 )
                 raise BackendUnavailable(f"Envoy {happened}. {self._said()}")
             time.sleep(0.01)
+
+    def _taken(self) -> _Taken:
+        return _taken(self._admin.get("/config_dump").json())
 
     def _has_clusters(self, taken: _Taken) -> bool:
         return (taken.change_of_clusters, taken.clusters) == (self._change_of_clusters, self._names)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket
-import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +13,10 @@ from typing import Any
 import httpx
 
 from airflow_mlops.exceptions import BackendUnavailable, MlopsError
-from airflow_mlops.gateway.isolated.child import PRELOAD_REGISTRY
+from airflow_mlops.gateway.isolated.child import PRELOAD_REGISTRY, Serve
 from airflow_mlops.gateway.isolated.envoy import Envoy
 from airflow_mlops.gateway.isolated.envoy_config import CONTROL, Split
+from airflow_mlops.gateway.isolated.folder import CONTROL_SOCKET, SocketFolder
 from airflow_mlops.gateway.isolated.forks import Forks
 from airflow_mlops.gateway.isolated.versions import Versions
 from airflow_mlops.gateway.models import ModelLoader, RegistryLoader
@@ -32,21 +31,22 @@ class Isolation:
     """Everything beside the control process, from before it starts until after it has ended.
 
     All sockets but Envoy's public one are in a folder that only this user may enter; the admin routes are
-    reached through Envoy, with the token.
+    reached through Envoy, with the token. ``serve`` is what a version's process runs.
     """
 
-    def __init__(self, settings: Settings, loader: ModelLoader) -> None:
+    def __init__(self, settings: Settings, loader: ModelLoader, serve: Serve) -> None:
         self.failure: str | None = None
-        self._folder = Path(tempfile.mkdtemp(prefix="airflow-mlops-"))
         forks = Forks(*(PRELOAD_REGISTRY if isinstance(loader, RegistryLoader) else ()))
-        self._envoy = Envoy(settings, self._folder, forks)
-        self.loader = Versions(settings, loader, self._folder, forks)
+        self._folder = SocketFolder()
+        self._control = self._folder.path / CONTROL_SOCKET
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.listening.bind(str(self._control))
+        self.listening.listen(2_048)
+        self._envoy = Envoy(settings, self._folder.path, forks)
+        self.loader = Versions(settings, loader, self._folder.path, forks, serve)
         # Envoy speaks TLS to the callers, and plain HTTP to the control process, on its socket.
         self.own_settings = replace(settings, tls=None)
-        self.listening = socket.socket(socket.AF_UNIX)
-        self.listening.bind(str(self._folder / "control.sock"))
-        self.listening.listen(2_048)
-        self._split = Split()
+        self._table = RoutingTable()
         self._lost: dict[str, int] = {}
         self._problem: str | None = None
         self._routing, self._gathering = asyncio.Lock(), asyncio.Lock()
@@ -62,12 +62,12 @@ class Isolation:
         self._envoy.stop()
         self.loader.stop()
         self.listening.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.remove()
 
     async def start(self) -> None:
         """Bring Envoy up; until there is a champion the control process answers all requests."""
         try:
-            await asyncio.to_thread(self._envoy.start, self._addresses(), self._split)
+            await asyncio.to_thread(self._envoy.start, self._addresses(), Split())
         except MlopsError as error:
             self.failure = str(error)
             raise
@@ -94,14 +94,13 @@ class Isolation:
     async def route(self, table: RoutingTable) -> None:
         """Versions are told what they are, then Envoy whom to ask; both are read back."""
         async with self._routing:
-            before, split = self._split, _split(table)
             try:
                 await asyncio.to_thread(self._tell, table)
-                await asyncio.to_thread(self._envoy.route, self._addresses(), split)
+                await asyncio.to_thread(self._envoy.route, self._addresses(), _split(table))
             except (MlopsError, httpx.HTTPError) as error:
-                await asyncio.to_thread(self._put_back, before)
+                await asyncio.to_thread(self._put_back)
                 raise BackendUnavailable(f"Traffic stays as it was: {error}") from error
-            self._split = split
+            self._table = table
             self._lost = await asyncio.to_thread(self._lost_now, table)
 
     async def gather(self, table: RoutingTable) -> None:
@@ -129,7 +128,7 @@ class Isolation:
         async with self._routing:
             for version in unused:
                 addresses = {name: at for name, at in self._addresses().items() if name != f"v{version}"}
-                await asyncio.to_thread(self._envoy.route, addresses, self._split)
+                await asyncio.to_thread(self._envoy.route, addresses, _split(self._table))
                 await asyncio.to_thread(self.loader.end, version)
 
     def answers(self, version: str) -> bool:
@@ -143,12 +142,13 @@ class Isolation:
         return self.loader.flush()
 
     def _addresses(self) -> dict[str, Path]:
-        return {**self.loader.addresses(), CONTROL: self._folder / "control.sock"}
+        return {**self.loader.addresses(), CONTROL: self._control}
 
-    def _put_back(self, split: Split) -> None:
+    def _put_back(self) -> None:
         try:
-            self._envoy.route(self._addresses(), split)
-        except MlopsError as error:
+            self._envoy.route(self._addresses(), _split(self._table))
+            self._tell(self._table)
+        except (MlopsError, httpx.HTTPError) as error:
             self._problem = str(error)
 
     def _tell(self, table: RoutingTable) -> None:
@@ -176,6 +176,8 @@ class Isolation:
             if said is not None:
                 self._problem = said
                 self._lost = {}
+            elif self._problem is not None and await asyncio.to_thread(self._envoy.does_as_told):
+                self._problem = None
 
 
 def _split(table: RoutingTable) -> Split:

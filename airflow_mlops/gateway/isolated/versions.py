@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import threading
 import time
 from collections.abc import Collection, Mapping
@@ -16,7 +18,7 @@ import httpx
 from airflow_mlops.backends.plain_json import plain_rows
 from airflow_mlops.core.values import ColumnKind, TaskKind
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused
-from airflow_mlops.gateway.isolated.child import run_version
+from airflow_mlops.gateway.isolated.child import Serve, run_version
 from airflow_mlops.gateway.isolated.forks import Forks
 from airflow_mlops.gateway.models import ModelLoader
 from airflow_mlops.gateway.settings import Settings
@@ -71,15 +73,18 @@ class Versions:
     A thread of its own looks after the processes. Calls block.
     """
 
-    def __init__(self, settings: Settings, loader: ModelLoader, folder: Path, forks: Forks) -> None:
+    def __init__(
+        self, settings: Settings, loader: ModelLoader, folder: Path, forks: Forks, serve: Serve
+    ) -> None:
         self._own = replace(
             settings, isolated=False, token=None, tls=None, host="127.0.0.1", log=_no_compaction(settings)
         )
         self._loader = loader
         self._folder = folder
         self._forks = forks
+        self._serve = serve
         self._children: dict[str, Child] = {}
-        self._started = 0
+        self._numbers = itertools.count(1)
         self._changing = threading.RLock()
         self._ending = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="versions", daemon=True)
@@ -93,10 +98,11 @@ class Versions:
         ``BackendUnavailable`` where the registry is away."""
         with self._changing:
             child = self._children.get(version)
+            if child is not None:
+                child.unused_since = None
         if child is None or not child.ready:
             child = self._bring_up(version)
         said = child.client.get("/admin/signature").raise_for_status().json()
-        child.unused_since = None
         return FarModel(said["columns"], said["task"], version, child.client)
 
     def addresses(self) -> dict[str, Path]:
@@ -113,12 +119,14 @@ class Versions:
         return {f"version {one.version}": one.problem for one in children if one.problem is not None}
 
     def take_part(self, version: str, part: dict[str, Any]) -> None:
-        """Tell a version what it is; one that is down is told when it is up again."""
+        """Tell a version what it is; one that is down is told when it is up again. Raises
+        ``BackendUnavailable`` where it has been ended."""
         child = self._children.get(version)
-        if child is not None:
-            child.part = part
-            if child.ready:
-                self._tell(child)
+        if child is None:
+            raise BackendUnavailable(f"Version {version} has no process any more; repeat the change.")
+        child.part = part
+        if child.ready:
+            self._tell(child)
 
     def counted(self, version: str) -> dict[str, Any] | None:
         """What the version's process has counted since it was asked last; None where it is down."""
@@ -153,11 +161,14 @@ class Versions:
         return found
 
     def end(self, version: str) -> None:
-        """End a version's process when it has answered what is under way."""
+        """End a version's process when it has answered what is under way; not one that has been asked for
+        since it was found unused."""
         with self._changing:
-            child = self._children.pop(version, None)
-        if child is not None:
-            _end([child])
+            child = self._children.get(version)
+            if child is None or child.unused_since is None:
+                return
+            del self._children[version]
+        _end([child])
 
     def stop(self) -> None:
         self._ending.set()
@@ -171,20 +182,19 @@ class Versions:
         with self._changing:
             child = self._children.pop(version, None)
         if child is not None:
-            child.process.kill()
+            _kill(child)
         child = self._start(version)
         try:
             self._wait(child)
         except BaseException:
-            child.process.kill()
+            _kill(child)
             raise
         with self._changing:
             self._children[version] = child
         return child
 
     def _start(self, version: str) -> Child:
-        self._started += 1
-        address = self._folder / f"{self._started}.sock"
+        address = self._folder / f"{next(self._numbers)}.sock"
         client = httpx.Client(
             transport=httpx.HTTPTransport(uds=str(address)), base_url="http://version", timeout=10
         )
@@ -195,7 +205,7 @@ class Versions:
         told, telling = self._forks.pipe()
         settings = replace(self._own, version=version)
         process = self._forks.start(
-            f"version-{version}", run_version, settings, self._loader, address, telling
+            f"version-{version}", run_version, self._serve, settings, self._loader, address, telling
         )
         telling.close()
         return process, told
@@ -217,7 +227,11 @@ class Versions:
     def _watch(self) -> None:
         while not self._ending.wait(0.05):
             for child in list(self._children.values()):
-                self._look_after(child)
+                try:
+                    self._look_after(child)
+                except Exception:
+                    # A thread that ends here would leave every later crash as it is.
+                    logging.getLogger(__name__).exception("Version %s is looked at again:", child.version)
 
     def _look_after(self, child: Child) -> None:
         now = time.monotonic()
@@ -283,6 +297,11 @@ def _end(children: Collection[Child]) -> None:
         child.process.kill()
         child.client.close()
         child.address.unlink(missing_ok=True)
+
+
+def _kill(child: Child) -> None:
+    child.process.kill()
+    _end([child])
 
 
 def _no_compaction(settings: Settings) -> Any:
