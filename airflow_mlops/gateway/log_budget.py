@@ -38,7 +38,9 @@ class LogBudget:
 
 def _bytes_below(folder: Path) -> int:
     total = 0
-    for parent, _, files in os.walk(folder):
+    for parent, below, files in os.walk(folder):
+        if Path(parent) == folder:
+            below[:] = [name for name in below if name != "scored"]  # a score run's, not this server's
         for name in files:
             # One that compaction has just removed weighs nothing.
             with contextlib.suppress(OSError):

@@ -30,8 +30,8 @@ class ModelVersionSensor(ModelSensor):
         super().__init__(**kwargs)
         if self.reschedule and not self.deferrable and version is None and moved_from is None:
             raise ValueError(
-                "in mode reschedule each look is a process of its own, which does not know what the first one "
-                "saw: give moved_from or version, or leave deferrable on"
+                "in mode reschedule each look is a process of its own, which does not know what the first "
+                "one saw: give moved_from or version, or leave deferrable on"
             )
         self.alias = alias
         self.version = version
