@@ -10,7 +10,7 @@ from airflow_mlops.config.gate_checks import gate_checks
 from airflow_mlops.config.model_gate_checks import model_gate_checks
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.asking import Approval
-from airflow_mlops.config.parts.monitoring import Cause
+from airflow_mlops.config.parts.retraining import Cause
 from airflow_mlops.config.parts.splits import NewestHoldout
 from airflow_mlops.config.problems import KeyPath
 from airflow_mlops.config.rollout_checks import rollout_checks

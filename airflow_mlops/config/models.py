@@ -15,8 +15,9 @@ from airflow_mlops.config.parts.evaluation import EvaluationConfig
 from airflow_mlops.config.parts.gates import Gates
 from airflow_mlops.config.parts.metrics import METRICS_OF
 from airflow_mlops.config.parts.model_card import ModelCardConfig
-from airflow_mlops.config.parts.monitoring import Monitor, Retraining
+from airflow_mlops.config.parts.monitor import Monitor
 from airflow_mlops.config.parts.preflight import Preflight
+from airflow_mlops.config.parts.retraining import Retraining
 from airflow_mlops.config.parts.running import Compute, Execution
 from airflow_mlops.config.parts.schedule import Schedule
 from airflow_mlops.config.parts.score import Score

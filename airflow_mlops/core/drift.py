@@ -1,13 +1,11 @@
-"""From scores to signals: have the inputs drifted, and has the model decayed?"""
+"""From scores to a signal: have the inputs drifted?"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from airflow_mlops.core.gates import loss
-from airflow_mlops.core.metrics import Direction, direction_of
-from airflow_mlops.core.values import ColumnDrift, Estimate, Verdict
+from airflow_mlops.core.values import ColumnDrift
 
 COLUMNS_NAMED = 20
 """How many drifted columns the reasons name; the report has them all."""
@@ -48,41 +46,6 @@ def drift_verdict(columns: Sequence[ColumnDrift], share: float) -> DriftVerdict:
         columns=tuple(column.column for column in moved),
         reasons=(f"{summary} {100 * share:.3g} %", *named),
     )
-
-
-def decay_verdict(
-    metric: str,
-    observed: Estimate,
-    promise: Estimate,
-    *,
-    tolerance: float,
-    labels: int,
-    minimum_labels: int,
-    direction: Direction | None = None,
-) -> Verdict:
-    """Is the metric on landed labels worse than promised at promotion by more than ``tolerance``?
-
-    Fail means decayed for sure: the whole interval of ``observed`` lies beyond the tolerance.
-    Inconclusive: only the point does, or there are fewer than ``minimum_labels``. The promise is taken
-    at its point value; its own interval is not weighed, the tolerance stands for it.
-
-    ``direction`` is that of a metric of somebody's own. Raises ``ValueError`` where it is unknown.
-    """
-    gap = Estimate(
-        observed.value - promise.value, observed.low - promise.value, observed.high - promise.value
-    )
-    better = direction_of(metric, direction)
-    lost = loss(metric, gap, better)
-    if labels < minimum_labels:
-        return Verdict("inconclusive", (f"{labels} of {minimum_labels} labels have landed",))
-    limit = promise.value + (-tolerance if better == "higher" else tolerance)
-    fact = f"{metric} {observed} on {labels} labels; {promise.value:z.4f} was promised"
-    beyond = f"the limit {limit:z.4f} (tolerance {tolerance:.4f})"
-    if lost.low > tolerance:
-        return Verdict("fail", (f"{fact}, and all of the interval is worse than {beyond}",))
-    if lost.value > tolerance:
-        return Verdict("inconclusive", (f"{fact}; worse than {beyond}, but the interval reaches it",))
-    return Verdict("pass", (f"{fact}; no worse than {beyond}",))
 
 
 def _severity(column: ColumnDrift) -> tuple[float, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.config.parts.monitoring import Labels
+from airflow_mlops.config.parts.monitor_labels import Labels
 from airflow_mlops.core.windows import Window
 from airflow_mlops.steps.columns import as_text
 

@@ -13,7 +13,7 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.backends.scoring import Beside
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.deploy_evidence import Quality
-from airflow_mlops.config.parts.monitoring import Labels
+from airflow_mlops.config.parts.monitor_labels import Labels
 from airflow_mlops.core.quality import Landed, QualityLook, Spread
 from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import BackendUnavailable, DataRefused

@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.backends.scoring import Beside
-from airflow_mlops.config.parts.monitoring import Performance
-from airflow_mlops.core.drift import decay_verdict
+from airflow_mlops.config.parts.monitor_performance import Performance
+from airflow_mlops.core.decay import decay_verdict
 from airflow_mlops.core.values import Estimate, Evaluation, ModelRef, Report, Verdict
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.steps.evaluate import EVALUATION_FILE

@@ -20,7 +20,7 @@ from airflow.sdk.exceptions import (
 from airflow_mlops.backends.base import PrometheusEndpoint
 from airflow_mlops.backends.prometheus import Prometheus
 from airflow_mlops.config.parts.deploy_evidence import BusinessMetric, Quality
-from airflow_mlops.config.parts.monitoring import Monitor
+from airflow_mlops.config.parts.monitor import Monitor
 from airflow_mlops.operators import (
     AbReportOperator,
     CanaryStepOperator,
