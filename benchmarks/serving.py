@@ -13,7 +13,7 @@ The requests come from this process over kept-alive connections, each of which s
 has its answer. Servers are first held to give the floor's very predictions; those whose turn it is not are
 stopped by a signal. CPU is that of a server's process tree, without the client. A cell is the median of its
 rounds. All of it shares one machine, so compare rows with each other, not with another day.
-Where others use the cores too, requests per second say little, and CPU still does.
+Where others use the cores too, a CPU second says more than a second.
 
 At the end the challenger's weight is moved 100 times and versions are swapped ten times while requests go on.
 """

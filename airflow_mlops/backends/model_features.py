@@ -99,7 +99,9 @@ def _objects(values: pd.Series, kind: ColumnKind) -> pd.Series:
     return pd.Series(objects, dtype=object, index=values.index)
 
 
-def prediction(estimator: Any, task: TaskKind, features: pd.DataFrame) -> np.ndarray[Any, Any]:
+def prediction(
+    estimator: Any, task: TaskKind, features: pd.DataFrame | np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
     """Ask an estimator what its task promises. Raises ``TrainingFailed`` where it cannot answer."""
     import numpy as np
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from airflow_mlops.backends.by_place import by_place
 from airflow_mlops.backends.model_features import column_kinds, conformed, prediction
 from airflow_mlops.core.values import ColumnKind, TaskKind
 from airflow_mlops.exceptions import ModelRefused, TrainingFailed
@@ -67,12 +68,14 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class SkopsModel:
     """A model in memory. ``columns`` are the features it was trained on, in order; ``classes`` are the
-    labels behind a classifier's probabilities, empty for a regression.
+    labels behind a classifier's probabilities, empty for a regression. ``twin`` is what may be asked with
+    an array (see ``by_place``).
     """
 
     estimator: Any
     task: TaskKind
     columns: Mapping[str, ColumnKind]
+    twin: Any | None = None
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -86,6 +89,8 @@ class SkopsModel:
         """
         rows = conformed(features, self.columns)
         try:
+            if self.twin is not None:
+                return prediction(self.twin, self.task, rows.to_numpy())
             return prediction(self.estimator, self.task, rows)
         except (ValueError, TypeError, AttributeError, IndexError) as error:
             # What scikit-learn raises for an unknown category, or in a model of another of its versions.
@@ -195,7 +200,7 @@ def load(
         ) from error
     except (zipfile.BadZipFile, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelRefused(f"the model file cannot be read: {type(error).__name__}: {error}") from error
-    return SkopsModel(estimator, task, columns)
+    return SkopsModel(estimator, task, columns, by_place(estimator, columns))
 
 
 def _untrusted(types: Iterable[str]) -> ModelRefused:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Protocol
 
@@ -90,7 +90,7 @@ class InferenceLogWriter:
         self._changed = threading.Condition()
         self._writing = threading.Lock()
         self._stopping = False
-        self._segments: dict[tuple[str, int], LogSegment] = {}
+        self._segments: dict[tuple[date, int], LogSegment] = {}
         self._budget = LogBudget(folder, self._limits.budget_bytes)
         self._thread = threading.Thread(target=self._run, name="inference-log", daemon=True)
 
@@ -248,9 +248,9 @@ def _by_request(calls: Sequence[LoggedCall]) -> list[list[LoggedCall]]:
     return list(requests.values())
 
 
-def _segment_key(call: LoggedCall) -> tuple[str, int]:
+def _segment_key(call: LoggedCall) -> tuple[date, int]:
     """A segment holds the requests of one day, checked against one signature."""
-    return f"{call.received_at:%Y-%m-%d}", id(call.rows.source.signature)
+    return call.received_at.date(), id(call.rows.source.signature)
 
 
 def _frame(calls: Sequence[LoggedCall]) -> bytes:

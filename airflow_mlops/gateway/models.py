@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_mlops.backends.tracking import LoadedModel
@@ -51,9 +52,15 @@ class RegistryLoader:
         return self._tracking().load(uri, trusted_types=self.trusted_types)
 
     def _tracking(self) -> MlflowTracking:
-        from airflow_mlops.backends.tracking_mlflow import MlflowTracking
+        return _connected(self.tracking_uri, self.tracking_token)
 
-        return MlflowTracking(self.tracking_uri, self.tracking_token)
+
+@cache
+def _connected(uri: str, token: str | None) -> MlflowTracking:
+    """Kept: a new client reads the system's certificates, which costs as much as eight questions."""
+    from airflow_mlops.backends.tracking_mlflow import MlflowTracking
+
+    return MlflowTracking(uri, token)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ Plain ASGI, below every framework: on a small model a framework costs as much as
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -60,7 +60,7 @@ class Predictions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        own_id = uuid.uuid4().hex
+        own_id = os.urandom(16).hex()
         request_id = _request_id(headers.get(b"x-request-id", b"")) or own_id
         shape = PATHS[scope["path"]]
         shadow: ShadowJob | None = None
