@@ -171,7 +171,7 @@ def main() -> None:
     for what, each in zip(said, zip(*met, strict=True), strict=True):
         missed = [case.title for case, one in zip(cases, each, strict=True) if not one]
         print(f"- {what}: {'missed by ' + '; '.join(missed) if missed else 'met'}")
-    sys.exit(0 if all(one for one, _ in met) else 1)
+    sys.exit(0 if all(all(each) for each in met) else 1)
 
 
 if __name__ == "__main__":

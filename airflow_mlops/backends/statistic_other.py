@@ -47,15 +47,33 @@ class Median:
 
         column = part.of(self.column)
         order = np.argsort(column)
-        ordered = column[order]
+        ordered, rows = column[order], len(column)
 
         def values(weights: Any) -> Any:
-            reached = np.cumsum(part.spread(weights, order), axis=1)
-            half = reached[:, -1:] / 2
-            low, high = (reached < half).sum(axis=1), (reached <= half).sum(axis=1)
-            return (ordered[low] + ordered[np.minimum(high, len(ordered) - 1)]) / 2
+            found = between(weights, *_middle(rows, weights))
+            return between(weights, 0, rows) if np.isnan(found).any() else found
+
+        def between(weights: Any, first: int, last: int) -> Any:
+            """Of the rows in these places by size; no number where the median may be elsewhere."""
+            before = np.zeros(rows)
+            before[order[:first]] = 1.0
+            below, total = (weights @ part.summed(np.stack([before, np.ones(rows)], axis=1))).T
+            reached = below[:, None] + np.cumsum(part.spread(weights, order[first:last]), axis=1)
+            half = total[:, None] / 2
+            low, high = first + (reached < half).sum(axis=1), first + (reached <= half).sum(axis=1)
+            value = (ordered[np.minimum(low, rows - 1)] + ordered[np.minimum(high, rows - 1)]) / 2
+            outside = ((first > 0) & (below >= total / 2)) | ((last < rows) & (high >= last))
+            return np.where(outside, np.nan, value)
 
         return values
+
+
+def _middle(rows: int, weights: Any) -> tuple[int, int]:
+    """Where nearly every resample's median is found, by place among the ordered rows. That place varies by
+    half of ``rows / sqrt(total weight)``: eight times that, to both sides."""
+    total = float(weights.sum()) / len(weights)
+    reach = int(4 * rows / max(total, 1.0) ** 0.5) + 2
+    return max(rows // 2 - reach, 0), min(rows // 2 + reach, rows)
 
 
 @dataclass(frozen=True, slots=True)
