@@ -30,7 +30,7 @@ unit: install prometheus ## Quick tests
 integration: install browser ## Slow tests, and those on a whole Airflow, MLflow and model server
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "airflow or slow"
 
-chaos: install ## Kill -9 worker, run, model server and MLflow at each step of real rollouts (about 10 minutes)
+chaos: install ## Kill -9 worker, run, model server, MLflow and scheduler at each step of real rollouts (about 20 minutes)
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 browser: ## Chromium by apt, where it is missing and we are root; without it, its test is skipped

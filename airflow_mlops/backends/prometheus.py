@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from airflow_mlops.backends.base import PrometheusEndpoint
+from airflow_mlops.backends.prometheus_endpoint import PrometheusEndpoint
 from airflow_mlops.exceptions import BackendUnavailable, ConfigError, NotMeasured
 
 _LONGEST_URL = 2_000

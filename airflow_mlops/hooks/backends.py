@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from airflow.sdk.configuration import conf
 
-from airflow_mlops.backends.base import Backends, Endpoints, PrometheusEndpoint
+from airflow_mlops.backends.base import Backends, Endpoints
+from airflow_mlops.backends.prometheus_endpoint import PrometheusEndpoint
 from airflow_mlops.backends.tracking import Tracking
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.exceptions import ConfigError

@@ -8,8 +8,8 @@ from typing import Any
 from airflow.sdk import BaseHook
 from pydantic import TypeAdapter, ValidationError
 
-from airflow_mlops.backends.base import PrometheusEndpoint
 from airflow_mlops.backends.prometheus import Prometheus
+from airflow_mlops.backends.prometheus_endpoint import PrometheusEndpoint
 from airflow_mlops.exceptions import ConfigError, MlopsError
 from airflow_mlops.hooks.connections import address, connection
 

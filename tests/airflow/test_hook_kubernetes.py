@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_mlops.backends.base import PrometheusEndpoint
 from airflow_mlops.backends.kube.settings import GatewayRef, KubernetesSettings
+from airflow_mlops.backends.prometheus_endpoint import PrometheusEndpoint
 from airflow_mlops.config.load import load_model
 from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.hooks.serving import serving_endpoint

@@ -13,7 +13,8 @@ from typing import get_args
 
 from .episodes import Outcome, first_model, rollout
 from .killing import Kill, Victim
-from .site import chaos_site
+from .real_airflow import MOMENTS, real_airflow
+from .site import ChaosSite, chaos_site
 
 
 def main() -> int:
@@ -30,19 +31,22 @@ def main() -> int:
         quiet = rollout(site, None)
         print(_line("killed", "at", "became", "ended by", "seconds", "answers", "away", "log"))
         _show(quiet)
-        for kill in _kills(len(quiet.changes), given.victims, given.every):
-            outcome = rollout(site, kill)
+        for outcome in _outcomes(site, len(quiet.changes), given.victims, given.every):
             broken += bool(outcome.faults)
             _show(outcome)
     print(f"\n{broken} rollouts broke a rule" if broken else "\nNo rule was broken.")
     return int(broken > 0)
 
 
-def _kills(changes: int, victims: list[Victim], every: int) -> Iterator[Kill]:
+def _outcomes(site: ChaosSite, changes: int, victims: list[Victim], every: int) -> Iterator[Outcome]:
     for victim in victims:
+        if victim == "scheduler":
+            with real_airflow(site) as airflow:
+                yield from (airflow.rollout(number) for number in range(1, len(MOMENTS) + 1, every))
+            continue
         for number in range(1, changes + 1, every):
-            yield Kill(victim, number, after=False)
-            yield Kill(victim, number, after=True)
+            yield rollout(site, Kill(victim, number, after=False))
+            yield rollout(site, Kill(victim, number, after=True))
 
 
 def _show(outcome: Outcome) -> None:

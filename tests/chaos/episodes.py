@@ -85,12 +85,12 @@ def rollout(site: ChaosSite, kill: Kill | None) -> Outcome:
     outcome.seconds = time.time() - begun
     outcome.changes = changes.made()
     outcome.log = tuple(site.log)
-    _agree(site, outcome)
-    _nothing_lost(site, asked, changes.struck.value, site.gateway.ready[ready:], outcome)
+    agree(site, outcome)
+    nothing_lost(site, asked, changes.struck.value, site.gateway.ready[ready:], outcome)
     return outcome
 
 
-def _agree(site: ChaosSite, outcome: Outcome) -> None:
+def agree(site: ChaosSite, outcome: Outcome) -> None:
     """Exactly one champion serves, by ledger, registry, the server's account and its answers."""
     backends = site.backends
     entries = backends.ledger.entries(MODEL)
@@ -120,7 +120,7 @@ def _agree(site: ChaosSite, outcome: Outcome) -> None:
         outcome.faults.append(f"{sorted(answering)} answer, and {outcome.champion} is champion")
 
 
-def _nothing_lost(
+def nothing_lost(
     site: ChaosSite, asked: Iterable[Asked], struck: float, ready: Sequence[float], outcome: Outcome
 ) -> None:
     """Every request got an answer while the server lived, and every answer is in the log."""

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Victim = Literal["worker", "run", "gateway", "mlflow"]
-"""``worker``: Airflow tries its task again. ``run``: nobody does, as when the scheduler died with it and the
-run was given up; the next run takes over."""
+Victim = Literal["worker", "run", "gateway", "mlflow", "scheduler"]
+"""``worker``: Airflow tries its task again. ``run``: nobody does, as when it was given up; the next run takes
+over. ``scheduler``: a real one, with all its workers; see ``real_airflow``."""
 
 _FORK = multiprocessing.get_context("fork")
 CHANGES: Mapping[str, frozenset[str]] = {

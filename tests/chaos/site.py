@@ -37,12 +37,14 @@ LOOKS = 400
 _FORK = multiprocessing.get_context("fork")
 
 YAML = Path(__file__).parents[1] / "churn.yaml"
-DEPLOY = """\
+MORE = """\
 deploy:
   shadow: {minimum_requests: 20}
   steps: [0.5]
   analysis: {minimum_requests: 20, latency: {max_ratio: 100}}
   deadline: 1 hour
+  poll_interval_seconds: 2
+execution: {retries: 3, retry_delay: 1 second}
 """
 
 
@@ -216,8 +218,9 @@ def chaos_site(home: Path) -> Iterator[ChaosSite]:
     site = stack.new_site(home, home, model=MODEL, key_column="id", time_column="at", port_base=None)
     site.store.mkdir(parents=True)
     site.logs.mkdir(parents=True)
-    yaml = home / f"{MODEL}.yaml"
-    yaml.write_text(YAML.read_text() + DEPLOY)
+    yaml = home / "configs" / f"{MODEL}.yaml"
+    yaml.parent.mkdir()
+    yaml.write_text(YAML.read_text() + MORE)
     env = {**stack.environment(site), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     commands = {"mlflow": stack.mlflow_command(site), "gateway": stack.gateway_command(site)}
     mlflow, gateway = (

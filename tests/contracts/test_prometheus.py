@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_mlops.backends.base import PrometheusEndpoint
 from airflow_mlops.backends.prometheus import Prometheus
+from airflow_mlops.backends.prometheus_endpoint import PrometheusEndpoint
 from airflow_mlops.exceptions import BackendUnavailable, ConfigError, NotMeasured
 
 AT = datetime(2026, 1, 1, 12, 0, tzinfo=timezone.utc)

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_mlops.backends.base import Endpoints, PrometheusEndpoint
+from airflow_mlops.backends.base import Endpoints
 from airflow_mlops.backends.catalog import connect
+from airflow_mlops.backends.prometheus_endpoint import PrometheusEndpoint
 from airflow_mlops.config.parts.deploy_evidence import BusinessMetric, Quality
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import ArmObservation, ModelRef, Rollout, RunRef, Traffic, Verdict

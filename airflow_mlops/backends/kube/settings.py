@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from airflow_mlops.backends.base import PrometheusEndpoint, ServingEndpoint
+from airflow_mlops.backends.base import ServingEndpoint
+from airflow_mlops.backends.prometheus_endpoint import PrometheusEndpoint
 from airflow_mlops.core.windows import Period
 from airflow_mlops.exceptions import ConfigError
 

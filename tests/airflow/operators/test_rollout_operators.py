@@ -17,8 +17,8 @@ from airflow.sdk.exceptions import (
     TaskDeferred,
 )
 
-from airflow_mlops.backends.base import PrometheusEndpoint
 from airflow_mlops.backends.prometheus import Prometheus
+from airflow_mlops.backends.prometheus_endpoint import PrometheusEndpoint
 from airflow_mlops.config.parts.deploy_evidence import BusinessMetric, Quality
 from airflow_mlops.config.parts.monitor import Monitor
 from airflow_mlops.operators import (
