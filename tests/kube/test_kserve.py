@@ -293,15 +293,18 @@ def test_a_patch_takes_away_what_is_gone() -> None:
     }
 
 
-def test_a_storage_uri_is_filled_in_for_each_version() -> None:
+def test_image_and_storage_uri_are_filled_in_for_each_version() -> None:
     settings = KServeSettings(
         model="flights",
         namespace="models",
-        image="image:1",
+        image="registry/{model}:{version}",
         storage_uri="s3://models/{model}/{version}",
     )
     model = Manifests(settings).predictor("7")["model"]
+    assert model["image"] == "registry/flights:7"
     assert model["storageUri"] == "s3://models/flights/7"
+    (container,) = Manifests(settings).runtime()["spec"]["containers"]
+    assert "image" not in container  # one for all versions there is not
     assert model["args"][:4] == ["--model", "flights", "--version", "7"]
 
 

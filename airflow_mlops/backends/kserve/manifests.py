@@ -8,6 +8,7 @@ from airflow_mlops.backends.kserve.settings import KServeSettings
 from airflow_mlops.backends.kube.api import Kind, Object
 from airflow_mlops.backends.kube.container import placed, server
 from airflow_mlops.backends.kube.pods import MODEL_LABEL, VERSION_LABEL
+from airflow_mlops.backends.kube.settings import for_version
 
 INFERENCE_SERVICES = Kind("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices")
 RUNTIMES = Kind("serving.kserve.io/v1alpha1", "ServingRuntime", "servingruntimes")
@@ -38,13 +39,15 @@ class Manifests:
     def runtime(self) -> Object:
         """A runtime that says nothing but that there is one: all that may differ between two versions is in
         the InferenceService, so that no change of the YAML reaches a version that serves."""
+        same_for_all = "{version}" not in self._settings.image
+        image = {"image": self._settings.image} if same_for_all else {}
         return {
             "apiVersion": RUNTIMES.api_version,
             "kind": RUNTIMES.kind,
             "metadata": {"name": self._settings.base, "labels": self.labels},
             "spec": {
                 "supportedModelFormats": [{"name": _FORMAT}],
-                "containers": [{"name": CONTAINER, "image": self._settings.image}],
+                "containers": [{"name": CONTAINER, **image}],
             },
         }
 
@@ -84,7 +87,7 @@ class Manifests:
         return {
             "modelFormat": {"name": _FORMAT},
             "runtime": settings.base,
-            **({} if storage is None else {"storageUri": storage_uri(storage, settings.model, version)}),
+            **({} if storage is None else {"storageUri": for_version(storage, settings.model, version)}),
             **server(settings, version, _STORE),
             "name": CONTAINER,
             "ports": [{"containerPort": settings.port, "protocol": "TCP"}],
@@ -99,11 +102,6 @@ _DEADLINE = "serving.knative.dev/progress-deadline"
 
 def predictor_name(version: str) -> str:
     return f"v{version}"
-
-
-def storage_uri(template: str, model: str, version: str) -> str:
-    """Where the files of a version are: ``{model}`` and ``{version}`` are filled in."""
-    return template.replace("{model}", model).replace("{version}", version)
 
 
 def version_of(predictor: Any) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_mlops.backends.kube.api import Object
-from airflow_mlops.backends.kube.settings import PodSettings
+from airflow_mlops.backends.kube.settings import PodSettings, for_version
 
 
 def server(settings: PodSettings, version: str, store: str, options: Sequence[str] = ()) -> Object:
@@ -17,7 +17,7 @@ def server(settings: PodSettings, version: str, store: str, options: Sequence[st
         **_unless_empty("limits", dict(settings.limits)),
     }
     return {
-        "image": settings.image,
+        "image": for_version(settings.image, settings.model, version),
         "command": list(settings.command),
         "args": [
             *("--model", settings.model, "--version", version),

@@ -109,6 +109,12 @@ def told_fields(
     }
 
 
+def for_version(template: str, model: str, version: str) -> str:
+    """An image or the place of files that may differ by version: ``{model}`` and ``{version}`` are filled
+    in."""
+    return template.replace("{model}", model).replace("{version}", version)
+
+
 def base_name(model: str) -> str:
     """What a model's objects are called. A DNS label, so an underscore is a dash (no model's name holds one),
     and a long name is cut and told apart by a hash."""

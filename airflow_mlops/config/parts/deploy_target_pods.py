@@ -36,7 +36,8 @@ class PodTargetConfig(Part):
     )
     image: str = Field(
         min_length=1,
-        description="Image with airflow-mlops[gateway] and what the model needs.",
+        description="Image with airflow-mlops[gateway] and what the model needs; {model} and {version} are "
+        "filled in, where each version has an image of its own.",
         examples=["registry.example.com/model-server:1.4"],
     )
     command: tuple[str, ...] = Field(
