@@ -37,12 +37,14 @@ SECRETS = {
     "AIRFLOW__API__SECRET_KEY": "only for these rollouts",
     "AIRFLOW__CORE__FERNET_KEY": "",
 }
-# A task whose scheduler died is found by its silence, and an orphan by the next scheduler.
+# A task whose scheduler died is found by its silence, and an orphan by the next scheduler. One that is to
+# look sooner than its own heart beats takes its own tasks for orphans.
 PATIENCE = {
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
-    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
-    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "8",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
 }
 
 

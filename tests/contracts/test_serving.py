@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -33,19 +32,15 @@ from airflow_mlops.config.parts.deploy_targets import (
     BatchTargetConfig,
     EmbeddedTargetConfig,
 )
-from airflow_mlops.core.latencies import EDGES
 from airflow_mlops.core.partitions import partition_of
-from airflow_mlops.core.values import ArmObservation, ModelRef, Observation, Traffic
+from airflow_mlops.core.values import ModelRef, Traffic
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
 from airflow_mlops.gateway.server import serve_in_thread
 from airflow_mlops.gateway.settings import Settings
 from airflow_mlops.testing.kube import Cluster, ScriptedKServe, cluster
+from airflow_mlops.testing.serving import FIRST, ROW, SECOND, ServedModel, ServingContract, until
 
 from .shelf import Constant, Shelf
-
-FIRST, SECOND, THIRD = (ModelRef("flights", version) for version in "123")
-NEVER_TRAINED = ModelRef("flights", "404")
-ROW = {"temp": 20.5, "carrier": "AA"}
 
 
 def endpoint(url: str, token: str | None = "secret", model: str = "flights") -> ServingEndpoint:
@@ -53,40 +48,18 @@ def endpoint(url: str, token: str | None = "secret", model: str = "flights") -> 
 
 
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace"}
-NOTHING = ArmObservation("none", 0, 0)
-
-
-def until(look: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
-    """What a look finds once it holds, at most 30 seconds later."""
-    deadline = time.monotonic() + 30
-    while not holds(found := look()):
-        assert time.monotonic() < deadline, f"it did not come about in 30 seconds: {found}"
-        time.sleep(0.01)
-    return found
 
 
 @dataclass
-class Served:
-    """A target under test and the way in for its users' requests."""
+class Served(ServedModel):
+    """A target whose users ask a server of ours."""
 
     target: ServingTarget
     url: str
     columns: dict[str, Any] = field(default_factory=dict)
     modes: frozenset[str] = EmbeddedTargetConfig.modes
 
-    def needs(self, mode: str) -> None:
-        """Skips a test of what this target does not do, as its configuration says."""
-        if mode not in self.modes:
-            pytest.skip(f"a {type(self.target).__name__} has no {mode}")
-
-    def observed(self, rollout_id: str, rows: int) -> Observation:
-        """What is seen once the challenger has answered so many rows: copies may still be under way."""
-        return until(
-            lambda: self.target.observe(rollout_id), lambda seen: (seen.challenger or NOTHING).rows >= rows
-        )
-
     def ask(self, count: int) -> list[dict[str, Any]]:
-        """One answer per row of ``count`` rows."""
         rows = [{**ROW, "flight": number} for number in range(count)]
         answer = httpx.post(f"{self.url}/predict", json={"rows": rows})
         answers: list[dict[str, Any]] = answer.json()["predictions"]
@@ -347,138 +320,8 @@ class SageMakerServed(Served):
         return [{"version": version, "prediction": found[0]} for version, found in answers]
 
 
-@pytest.fixture
-def target(served: Served) -> ServingTarget:
-    return served.target
-
-
-def test_at_first_the_champion_serves_alone(target: ServingTarget) -> None:
-    assert target.traffic() == Traffic(champion=FIRST)
-
-
-def test_a_smoke_test_predicts_with_the_candidate_and_changes_nothing(target: ServingTarget) -> None:
-    rows = [
-        ROW,
-        {"temp": np.float64(1.5), "carrier": None},
-        {"temp": float("nan"), "carrier": "BB"},
-        {"temp": np.int64(3), "carrier": np.str_("CC")},
-    ]
-    assert target.smoke(SECOND, rows) == [0.2] * 4
-    assert target.traffic() == Traffic(champion=FIRST)
-
-
-def test_a_candidate_is_brought_up_without_a_row_and_taken_down_by_its_rollout(served: Served) -> None:
-    until(lambda: served.target.deploy("r", SECOND), lambda found: found.ready)
-    assert replace(served.target.traffic(), rollout_id=None) == Traffic(champion=FIRST)
-    assert {answer["version"] for answer in served.ask(20)} == {"1"}
-    assert served.target.roll_back("r") == Traffic(champion=FIRST)
-    with pytest.raises(ModelRefused, match="there is no version 404"):
-        until(lambda: served.target.deploy("s", NEVER_TRAINED), lambda _: False)
-    assert served.target.roll_back("s") == Traffic(champion=FIRST)
-
-
-def test_a_candidate_that_cannot_be_served_is_refused_with_the_reason(served: Served) -> None:
-    target = served.target
-    for refused in (
-        lambda: target.smoke(NEVER_TRAINED, [ROW]),
-        lambda: target.set_traffic("r", NEVER_TRAINED, **_least(served)),
-        lambda: target.promote("r", NEVER_TRAINED),
-    ):
-        with pytest.raises(ModelRefused, match="there is no version 404"):
-            refused()
-    with pytest.raises(ModelRefused, match="temp"):
-        target.smoke(SECOND, [{"carrier": "AA"}])
-    assert target.traffic() == Traffic(champion=FIRST)
-
-
-def test_traffic_is_what_was_set_and_setting_it_again_changes_nothing(served: Served) -> None:
-    target = served.target
-    stages = (("shadow", 0.0), ("canary", 0.25), ("canary", 0.5))
-    for mode, weight in (stage for stage in stages if stage[0] in served.modes):
-        wanted = Traffic(FIRST, SECOND, mode, weight, "r")  # type: ignore[arg-type]  # a literal, from a table
-        assert target.set_traffic("r", SECOND, mode=mode, weight=weight) == wanted
-        since = target.observe("r").since
-        assert target.set_traffic("r", SECOND, mode=mode, weight=weight) == wanted
-        assert target.observe("r").since == since
-        assert target.traffic() == wanted
-
-
-def test_a_second_rollout_is_refused_while_one_is_open(served: Served) -> None:
-    target = served.target
-    target.set_traffic("r", SECOND, **_least(served))
-    with pytest.raises(RolloutRefused, match="r of version 2 is open"):
-        target.set_traffic("s", THIRD, **_least(served))
-    with pytest.raises(RolloutRefused, match="r of version 2 is open"):
-        target.promote("s", THIRD)
-    assert target.traffic().challenger == SECOND
-
-
-def test_a_canary_takes_its_share_and_the_arms_add_up(served: Served) -> None:
-    served.needs("canary")
-    started = datetime.now(timezone.utc)
-    served.target.set_traffic("r", SECOND, mode="canary", weight=0.5)
-    answers = served.ask(200)
-    taken = sum(answer["version"] == "2" for answer in answers)
-    assert 60 < taken < 140
-    seen = served.target.observe("r")
-    assert (seen.rollout_id, seen.mode, seen.weight) == ("r", "canary", 0.5)
-    assert seen.since >= started
-    assert seen.champion is not None
-    assert seen.challenger is not None
-    assert (seen.champion.version, seen.champion.rows) == ("1", 200 - taken)
-    assert (seen.challenger.version, seen.challenger.rows, seen.challenger.errors) == ("2", taken, 0)
-    assert seen.challenger.latency_p99_seconds is not None
-    for arm in (seen.champion, seen.challenger):
-        if arm.calls is not None:
-            assert 0 < arm.calls <= arm.rows
-            assert arm.failed_calls == 0
-        if arm.latencies:
-            assert len(arm.latencies) == len(seen.latency_edges or EDGES) + 1
-            assert 0 < sum(arm.latencies) <= arm.rows
-
-
-def test_a_shadow_sees_every_row_and_answers_none(served: Served) -> None:
-    served.needs("shadow")
-    served.target.set_traffic("r", THIRD, mode="shadow", weight=0.0)
-    assert {answer["version"] for answer in served.ask(50)} == {"1"}
-    seen = served.observed("r", 50)
-    assert seen.challenger is not None
-    assert seen.challenger.rows == 50
-    assert seen.disagreements in (0, None)  # None: the target compares no answers
-
-
-def test_a_promoted_candidate_answers_everything_and_the_rollout_is_closed(served: Served) -> None:
-    served.target.set_traffic("r", SECOND, **_furthest(served))
-    for _ in range(2):
-        assert served.target.promote("r", SECOND) == Traffic(champion=SECOND)
-    assert {answer["version"] for answer in served.ask(20)} == {"2"}
-    assert served.target.observe("r").mode == "none"
-
-
-def test_a_rolled_back_candidate_answers_nothing_and_rolling_back_again_is_no_error(served: Served) -> None:
-    served.target.set_traffic("r", SECOND, **_furthest(served, 1.0))
-    for _ in range(2):
-        assert served.target.roll_back("r") == Traffic(champion=FIRST)
-    assert {answer["version"] for answer in served.ask(20)} == {"1"}
-
-
-def test_rolling_back_another_rollout_leaves_the_open_one_alone(served: Served) -> None:
-    opened = served.target.set_traffic("r", SECOND, **_furthest(served))
-    assert served.target.roll_back("s") == opened
-
-
-def _least(served: Served) -> dict[str, Any]:
-    """The stage with the least traffic that this target knows."""
-    if "shadow" in served.modes:
-        return {"mode": "shadow", "weight": 0.0}
-    return {"mode": "canary", "weight": 0.01}
-
-
-def _furthest(served: Served, weight: float = 0.5) -> dict[str, Any]:
-    """The stage with the most traffic that this target knows."""
-    if "canary" in served.modes:
-        return {"mode": "canary", "weight": weight}
-    return {"mode": "shadow", "weight": 0.0}
+class TestEveryTarget(ServingContract):
+    """All that ``served`` is made of."""
 
 
 def test_a_batch_model_has_no_canary_and_counts_a_partition_once(tmp_path: Path) -> None:
