@@ -28,7 +28,7 @@ unit: install prometheus ## Quick tests
 	$(BIN)/pytest -q -n 2 -m "not airflow and not slow"
 
 integration: install browser ## Slow tests, and those on a whole Airflow, MLflow and model server
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "airflow or slow"
+	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "airflow or slow"
 
 chaos: install ## Kill -9 worker, run, model server, MLflow and scheduler at each step of real rollouts (about 20 minutes)
 	$(BIN)/python -m tests.chaos $(CHAOS)

@@ -19,6 +19,16 @@ os.environ.setdefault("MLFLOW_MODEL_CATALOG_URI", "")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+# Those that wait for a whole Airflow for minutes are begun first, or one worker would be left with them.
+LONGEST = ("demo/test_demo_run", "e2e/test_whole_loop", "schedules/test", "airflow/test_bundle_in_airflow")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest files first; otherwise as they were collected."""
+    place = {part: number for number, part in enumerate(LONGEST)}
+    items.sort(key=lambda item: min((place[part] for part in LONGEST if part in item.nodeid), default=9))
+
+
 @pytest.fixture(scope="session")
 def port_base() -> int:
     """Where the ports of this worker's servers begin. Two workers that start an Airflow at one moment both
