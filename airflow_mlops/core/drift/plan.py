@@ -62,4 +62,6 @@ class DriftPlan:
         cuts = [list(cut) for cut in self.slices.cuts]
         edges = {name: list(at) for name, at in sorted(self.slices.edges.items())}
         kinds = sorted((one.column, one.kind) for one in self.columns)
-        return content_hash([kinds, cuts, self.slices.bins, edges, self.slices.minimum_rows, self.slices.most])
+        return content_hash(
+            [kinds, cuts, self.slices.bins, edges, self.slices.minimum_rows, self.slices.most]
+        )
