@@ -14,6 +14,7 @@ from airflow_mlops.backends.predictions import Predictions
 from airflow_mlops.backends.scoring import Metrics
 from airflow_mlops.backends.study import Study
 from airflow_mlops.backends.tracking import Tracking
+from airflow_mlops.core.drift import Comparison, DriftPlan, DriftVerdict
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.metrics import AS_IT_IS, Scoring
 from airflow_mlops.core.tuning import SearchPlan
@@ -34,7 +35,10 @@ from airflow_mlops.core.windows import Period, Window
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
+    from airflow_mlops.backends.drift.rows import ParquetRows
+    from airflow_mlops.backends.drift.sample import Sampler
     from airflow_mlops.backends.prometheus import Prometheus
     from airflow_mlops.backends.prometheus_endpoint import PrometheusEndpoint
 
@@ -133,11 +137,19 @@ class Datasets(Protocol):
     def schema(self, uri: str) -> Mapping[str, str] | None:
         """Column to type of the snapshot at this URI, without reading its rows; None where it is gone."""
 
+    def extent(self, uri: str) -> tuple[int, Window] | None:
+        """How many rows the snapshot at this URI has, and of which window; None where that is not known."""
+
     def save_frame(self, key: str, frame: pd.DataFrame) -> str:
         """Keep any frame under a key; its URI."""
 
     def load_frame(self, uri: str) -> pd.DataFrame:
         """A frame kept by ``save`` or ``save_frame``."""
+
+    def file(self, uri: str) -> Path:
+        """The Parquet file of a frame, for those who do not want all of it in memory; a snapshot's has a
+        column more, ``PART_COLUMN``, where the time does not tell the parts apart. Raises ``DataRefused``
+        where it is gone."""
 
 
 class Checker(Protocol):
@@ -167,30 +179,33 @@ class Trainer(Protocol):
         """What identifies the training code: other code, another version."""
 
 
-@dataclass(frozen=True, slots=True)
-class DriftResult:
-    """Per-column scores and the method's own HTML page."""
-
-    columns: tuple[ColumnDrift, ...]
-    html: bytes
-
-
 class DriftDetector(Protocol):
-    """Compares two frames column by column."""
+    """Compares rows in Parquet with a reference that it need not read again."""
+
+    def profile(self, reference: ParquetRows, plan: DriftPlan) -> bytes:
+        """All that a comparison needs of the reference, as a file to be kept. Raises ``DataRefused`` where a
+        column is missing or there are no rows."""
 
     def compare(
+        self, profile: bytes, current: ParquetRows, plan: DriftPlan, sampler: Sampler | None = None
+    ) -> Comparison:
+        """How far each column moved, overall and in each slice, by one pass over the rows in bounded memory;
+        ``sampler`` is shown each batch of it. Raises ``DataRefused`` as ``profile`` does."""
+
+
+class DriftPage(Protocol):
+    """Draws what a comparison found."""
+
+    def page(
         self,
-        reference: pd.DataFrame,
-        current: pd.DataFrame,
-        columns: Mapping[str, ColumnKind],
-        *,
-        method: str,
-        threshold: float,
+        reference: pa.Table,
+        current: pa.Table,
+        looks: Sequence[ColumnDrift],
+        kinds: Mapping[str, ColumnKind],
+        verdict: DriftVerdict,
         share: float,
-        sample_rows: int,
-    ) -> DriftResult:
-        """Scores of every column; both frames sampled to at most ``sample_rows``. ``share`` (of drifted
-        columns that makes the data drifted) is for the page, which must not contradict the verdict."""
+    ) -> bytes:
+        """An HTML page of samples of both sides, which must not contradict looks and verdict."""
 
 
 class ServingTarget(Protocol):
@@ -235,6 +250,11 @@ class InferenceLog(Protocol):
     def read(self, model: str, window: Window, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows with event time in the window. Always has ``request_id``, ``key``, ``event_time``,
         ``received_at``, ``version``, ``role``, ``prediction`` and the features."""
+
+    def keep_answers(self, model: str, window: Window, file: Path) -> int:
+        """Write the answers of a window that somebody saw (no shadow's, no errors) to one Parquet file with
+        the columns of ``read``, and say how many they are. Memory stays bounded, whatever the window holds:
+        the rows are by event time where they are few, else nearly so."""
 
     def of_rollout(
         self, model: str, rollout_id: str, since: datetime, columns: Sequence[str] = ()
@@ -313,5 +333,7 @@ class Backends(Protocol):
     def explainer(self, method: str) -> Explainer: ...
 
     def drift_detector(self) -> DriftDetector: ...
+
+    def drift_page(self) -> DriftPage: ...
 
     def prometheus(self, conn_id: str) -> Prometheus: ...

@@ -18,6 +18,7 @@ from airflow_mlops.backends.base import (
     Datasets,
     DataSource,
     DriftDetector,
+    DriftPage,
     Endpoints,
     InferenceLog,
     LedgerStore,
@@ -89,9 +90,10 @@ PARTS: Mapping[str, Part] = {
     "checker.great_expectations": Part(
         f"{_HERE}.checks_gx:GreatExpectationsChecker", ("great_expectations",), "great-expectations"
     ),
-    "drift_detector.evidently": Part(
-        f"{_HERE}.drift_evidently:EvidentlyDriftDetector", ("evidently",), "evidently"
+    "drift_detector.streaming": Part(
+        f"{_HERE}.drift.detector:StreamingDriftDetector", ("pandas", "pyarrow", "scipy"), "training"
     ),
+    "drift_page.evidently": Part(f"{_HERE}.drift_evidently:EvidentlyPage", ("evidently",), "evidently"),
     "tracking.mlflow": Part(f"{_HERE}.tracking_mlflow:MlflowTracking", ("mlflow", "skops"), "mlflow"),
     "serving.embedded": Part(f"{_HERE}.serving_embedded:EmbeddedTarget"),
     "serving.kubernetes": Part(
@@ -229,8 +231,12 @@ class ConnectedBackends:
         return explainer
 
     def drift_detector(self) -> DriftDetector:
-        detector: DriftDetector = load_part("drift_detector.evidently")()
+        detector: DriftDetector = load_part("drift_detector.streaming")()
         return detector
+
+    def drift_page(self) -> DriftPage:
+        page: DriftPage = load_part("drift_page.evidently")()
+        return page
 
     def prometheus(self, conn_id: str) -> Prometheus:
         """The Prometheus of an Airflow connection."""

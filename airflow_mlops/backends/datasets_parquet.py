@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_mlops.backends import parquet_bytes
@@ -107,6 +108,15 @@ class ParquetDatasets:
         except (KeyError, OSError, ValueError, TypeError, AttributeError):
             return None
 
+    def extent(self, uri: str) -> tuple[int, Window] | None:
+        """A snapshot's rows and window, from its manifest; None where that is gone or no manifest."""
+        try:
+            manifest = json.loads(self._store.local_path(uri.removesuffix(".parquet") + ".json").read_bytes())
+            start, end = (datetime.fromisoformat(moment) for moment in manifest["window"])
+            return int(manifest["rows"]), Window(start, end)
+        except (KeyError, OSError, ValueError, TypeError, AttributeError):
+            return None
+
     def save_frame(self, key: str, frame: pd.DataFrame) -> str:
         """Keep any frame under a key; its URI."""
         return self._store.put(key, parquet_bytes.to_bytes(parquet_bytes.as_table(frame)))
@@ -125,6 +135,13 @@ class ParquetDatasets:
             del frame[PART_COLUMN]
         return frame
 
+    def file(self, uri: str) -> Path:
+        """The Parquet file of a frame, not proven. Raises ``DataRefused`` where it is gone."""
+        try:
+            return self._store.local_path(uri)
+        except KeyError as error:
+            raise _gone(uri) from error
+
     def _manifest(self, dataset: DatasetRef) -> dict[str, Any]:
         body = self._bytes(dataset.uri.removesuffix(".parquet") + ".json")
         try:
@@ -139,9 +156,7 @@ class ParquetDatasets:
         try:
             return self._store.local_path(uri).read_bytes()
         except KeyError as error:
-            raise DataRefused(
-                f"{uri} is gone from the store; run the step that made it again, or restore it from a backup"
-            ) from error
+            raise _gone(uri) from error
         except OSError as error:
             raise StoreUnavailable(f"{uri} cannot be read: {error}. Is the disk healthy?") from error
 
@@ -167,6 +182,12 @@ def _rows_from(table: Any, time_column: str, moment: datetime) -> int:
         raise DataRefused(f"{times.null_count} of {len(times)} rows have no {time_column!r}")
     later = pc.greater_equal(times, pa.scalar(moment, times.type))
     return int(pc.sum(later).as_py() or 0)
+
+
+def _gone(uri: str) -> DataRefused:
+    return DataRefused(
+        f"{uri} is gone from the store; run the step that made it again, or restore it from a backup"
+    )
 
 
 def _changed(dataset: DatasetRef, what: str) -> DataRefused:

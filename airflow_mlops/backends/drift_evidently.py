@@ -1,147 +1,160 @@
-"""Drift by Evidently: one score per column by a named method, and its own HTML page."""
+"""Evidently's own page and tests of a comparison, on a sample of both sides, with the scores of all rows."""
 
 from __future__ import annotations
 
-import json
-import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from html import escape
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import DriftResult
-from airflow_mlops.backends.drift_text import measured, measured_kinds, of_text
+from airflow_mlops.backends.drift.plain import category, numbers
+from airflow_mlops.backends.drift.texts import MEASURES, Dictionary, measure_name, measured
+from airflow_mlops.core.drift import DriftVerdict
 from airflow_mlops.core.values import ColumnDrift, ColumnKind
-from airflow_mlops.exceptions import DataRefused
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
-SAMPLE_SEED = 0
 
-
-class EvidentlyDriftDetector:
-    """Scores are effect sizes, not p-values, which fire on any big sample: ``psi`` (population stability
-    index), ``jensenshannon`` (distance, 0 to 1) or ``wasserstein`` (in standard deviations of the
-    reference; categorical columns, which have no distances, are scored by Jensen-Shannon).
-
-    Text is not compared value by value: see ``drift_text``.
-
-    A column that has values in one frame only has drifted as far as it can, and one that has none in
-    either has not; Evidently can compute neither, so both are settled here and named so in ``method``.
+class EvidentlyPage:
+    """Draws the distributions and lists the tests; it judges nothing. Evidently would score its sample by
+    bins of its own, and now and then say the opposite of the verdict: so it is handed the scores that there
+    are, as tests of ours that it is told of.
     """
 
-    def compare(
+    def page(
         self,
-        reference: pd.DataFrame,
-        current: pd.DataFrame,
-        columns: Mapping[str, ColumnKind],
-        *,
-        method: str,
-        threshold: float,
+        reference: pa.Table,
+        current: pa.Table,
+        looks: Sequence[ColumnDrift],
+        kinds: Mapping[str, ColumnKind],
+        verdict: DriftVerdict,
         share: float,
-        sample_rows: int,
-    ) -> DriftResult:
-        """Raises ``DataRefused`` where a column is missing or a frame has no rows."""
-        for name, frame in (("reference", reference), ("current", current)):
-            missing = [column for column in columns if column not in frame]
-            if missing or not len(frame):
-                what = f"lacks {', '.join(missing)}" if missing else "has no rows"
-                raise DataRefused(f"the {name} data {what}: drift cannot be scored")
-        reference, current = (_sampled(frame[list(columns)], sample_rows) for frame in (reference, current))
-        texts, kinds = [name for name in columns if columns[name] == "text"], measured_kinds(columns)
-        reference, current = (_typed(frame, kinds) for frame in measured(reference, current, texts))
-        settled = {
-            column: found
-            for column in kinds
-            if (found := _settled(column, reference, current, threshold)) is not None
-        }
-        comparable = {column: kind for column, kind in kinds.items() if column not in settled}
-        scores, html = (
-            _evidently(reference, current, comparable, method, threshold, share)
-            if comparable
-            else ({}, b"<html><p>No column has values to compare.</p></html>")
-        )
-        scores.update(settled)
-        return DriftResult(
-            tuple(of_text(name, scores) if name in texts else scores[name] for name in columns), html
-        )
+    ) -> bytes:
+        """A page that stands alone. Columns without values in one of the samples are told of in words."""
+        shown: dict[str, ColumnDrift] = {}
+        frames: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+        for look in looks:
+            name = look.column
+            ours, theirs = reference.column(name), current.column(name)
+            if kinds[name] == "text":
+                measure = next((one for one in MEASURES[::-1] if f"of {one}" in look.method), MEASURES[0])
+                name = measure_name(name, measure)
+                ours, theirs = _of_texts(ours, theirs, measure)
+            else:
+                ours, theirs = (_plain(one, kinds[look.column]) for one in (ours, theirs))
+            if ours.notna().any() and theirs.notna().any():
+                shown[name] = look
+                frames[0][name], frames[1][name] = ours, theirs
+        told = [look for look in looks if look not in shown.values()]
+        opening = _opening(verdict, told, reference.num_rows, current.num_rows)
+        if not shown:
+            return f"<html><body>{opening}</body></html>".encode()
+        numeric = [name for name, look in shown.items() if kinds[look.column] != "categorical"]
+        html = _evidently(frames, shown, numeric, _agreeing(share, shown, verdict))
+        return html.replace("<body>", f"<body>{opening}", 1).encode()
 
 
-def _sampled(frame: pd.DataFrame, rows: int) -> pd.DataFrame:
-    return frame if len(frame) <= rows else frame.sample(rows, random_state=SAMPLE_SEED)
-
-
-def _typed(frame: pd.DataFrame, columns: Mapping[str, ColumnKind]) -> pd.DataFrame:
-    """Numbers as floats, categories as text: Evidently guesses otherwise, and differently per frame.
-
-    Infinity counts as missing: no bin can hold it, and Evidently fails on it.
-    """
+def _plain(column: Any, kind: ColumnKind) -> pd.Series:
+    """Numbers as floats, categories as text: Evidently guesses otherwise, and differently per frame. Infinity
+    counts as missing: no bin can hold it, and Evidently fails on it."""
     import numpy as np
     import pandas as pd
 
-    changed: dict[str, Any] = {}
-    for column, kind in columns.items():
-        values = frame[column]
-        if kind == "numeric":
-            numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-            changed[column] = numbers.where(np.isfinite(numbers))
-        else:
-            changed[column] = values.map(str, na_action="ignore").astype(object)
-    return frame.assign(**changed)
+    if kind == "numeric":
+        values = pd.Series(numbers(column))
+        return values.where(np.isfinite(values))
+    return pd.Series([None if one is None else category(one) for one in column.to_pylist()], dtype=object)
 
 
-def _settled(
-    column: str, reference: pd.DataFrame, current: pd.DataFrame, threshold: float
-) -> ColumnDrift | None:
-    has_reference, has_current = (bool(frame[column].notna().any()) for frame in (reference, current))
-    if has_reference and has_current:
-        return None
-    if has_reference or has_current:
-        where = "current" if has_reference else "reference"
-        return ColumnDrift(column, f"no values in {where}", max(1.0, threshold), threshold)
-    return ColumnDrift(column, "no values", 0.0, threshold)
+def _of_texts(reference: Any, current: Any, measure: str) -> tuple[pd.Series, pd.Series]:
+    """A measure of both sides, by the words that the sample of the reference knows."""
+    import pandas as pd
+
+    ours, theirs = reference.combine_chunks(), current.combine_chunks()
+    known = Dictionary()
+    known.add(ours)
+    place, step = MEASURES.index(measure), 2 if measure == MEASURES[1] else 1
+    return (
+        pd.Series(measured(ours, known.words)[place][step - 1 :: step]),
+        pd.Series(measured(theirs, known.words)[place]),
+    )
+
+
+def _agreeing(share: float, shown: Mapping[str, ColumnDrift], verdict: DriftVerdict) -> float:
+    """The limit by which the columns that are shown come to the verdict on all of them."""
+    found = sum(look.drifted for look in shown.values()) / len(shown)
+    if (found >= share) == verdict.drifted:
+        return share
+    return found if verdict.drifted else min(1.0, found + 1 / (2 * len(shown)))
+
+
+def _opening(verdict: DriftVerdict, told: Sequence[ColumnDrift], rows: int, other_rows: int) -> str:
+    drawn = (
+        f"Scores and verdict are of all rows; what is drawn below is a sample of {rows:,} rows of the "
+        f"reference and {other_rows:,} of now."
+    )
+    named = [str(look) for look in told]
+    return "".join(f"<p>{escape(text)}</p>" for text in (verdict.reasons[0], *named, drawn))
 
 
 def _evidently(
-    reference: pd.DataFrame,
-    current: pd.DataFrame,
-    columns: Mapping[str, ColumnKind],
-    method: str,
-    threshold: float,
+    frames: tuple[Mapping[str, Any], Mapping[str, Any]],
+    shown: Mapping[str, ColumnDrift],
+    numeric: Sequence[str],
     share: float,
-) -> tuple[dict[str, ColumnDrift], bytes]:
+) -> str:
     # Set before the import: Evidently reports its use to its makers otherwise.
     os.environ.setdefault("DO_NOT_TRACK", "1")
+    import pandas as pd
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
-    of_kind = {"numeric": method, "categorical": "jensenshannon" if method == "wasserstein" else method}
     definition = DataDefinition(
-        numerical_columns=[column for column, kind in columns.items() if kind == "numeric"],
-        categorical_columns=[column for column, kind in columns.items() if kind == "categorical"],
+        numerical_columns=list(numeric),
+        categorical_columns=[name for name in shown if name not in numeric],
     )
-    preset = DataDriftPreset(
-        columns=list(columns),
-        num_method=of_kind["numeric"],
-        cat_method=of_kind["categorical"],
-        num_threshold=threshold,
-        cat_threshold=threshold,
-        drift_share=share,
+    reference, current = (
+        Dataset.from_pandas(pd.DataFrame(dict(frame)), data_definition=definition) for frame in frames
     )
-    snapshot = Report([preset]).run(
-        Dataset.from_pandas(current[list(columns)], data_definition=definition),
-        Dataset.from_pandas(reference[list(columns)], data_definition=definition),
-    )
-    scores: dict[str, ColumnDrift] = {}
-    for metric in json.loads(snapshot.json())["metrics"]:
-        if metric["config"]["type"].endswith(":ValueDrift"):
-            column = metric["config"]["column"]
-            score = _finite(metric["value"], threshold)
-            scores[column] = ColumnDrift(column, of_kind[columns[column]], score, threshold)
-    return scores, snapshot.get_html_str(as_iframe=False).encode()
+    with _as_tests(shown) as tests:
+        preset = DataDriftPreset(
+            columns=list(shown),
+            per_column_method=tests,
+            per_column_threshold={name: look.threshold for name, look in shown.items()},
+            drift_share=share,
+        )
+        snapshot = Report([preset], include_tests=True).run(current, reference)
+        html: str = snapshot.get_html_str(as_iframe=False)
+    return html
 
 
-def _finite(value: Any, threshold: float) -> float:
-    """A distance without bound (no overlap at all) is as far as it can be; XCom takes no infinity."""
-    score = float(value) if value is not None else math.inf
-    return score if math.isfinite(score) else max(1.0, threshold)
+@contextmanager
+def _as_tests(shown: Mapping[str, ColumnDrift]) -> Iterator[dict[str, str]]:
+    """Tests of Evidently's by name, each of which gives the look that there is of its column."""
+    from evidently.legacy.calculations.stattests import registry
+    from evidently.legacy.core import ColumnType
+
+    names = {}
+    for number, (column, look) in enumerate(shown.items()):
+        test = registry.StatTest(
+            name=f"airflow_mlops_{number}",
+            display_name=look.method,
+            allowed_feature_types=[ColumnType.Numerical, ColumnType.Categorical],
+        )
+        registry.register_stattest(test, _giving(look))
+        names[column] = test.name
+    try:
+        yield names
+    finally:
+        for name in names.values():
+            registry._registered_stat_tests.pop(name, None)
+
+
+def _giving(look: ColumnDrift) -> Any:
+    def given(*_: Any) -> tuple[float, bool]:
+        return look.score, look.drifted
+
+    return given

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from airflow_mlops.backends.answers_kept import write_answers
 from airflow_mlops.backends.base import ObjectStore
 from airflow_mlops.backends.log_compaction import replaced_by_day_files, write_part
 from airflow_mlops.backends.log_folder import DiskFolder, LogFolder, RemoteFile, log_folder
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 ALWAYS = ("request_id", "key", "event_time", "received_at", "version", "role", "prediction")
 ALSO = ("mode", "weight", "rollout_id", "error", "latency_seconds")
 _TRIES = 20
+Read = TypeVar("Read")
 _FAR = datetime(2200, 1, 1, tzinfo=timezone.utc)
 
 
@@ -54,6 +57,16 @@ class ParquetInferenceLog:
 
         return self._listed(model, rows)
 
+    def keep_answers(self, model: str, window: Window, file: Path) -> int:
+        """Write the answers that somebody saw to one Parquet file, some hundred thousand rows at a time, each
+        piece by event time; how many they are. Raises ``DataRefused`` for a damaged file."""
+
+        def rows(raw: LogFolder, parquet: LogFolder, found: Counting) -> int:
+            with _files(raw, parquet, found) as files:
+                return write_answers(files, window, file, origin=f"the inference log of {model}")
+
+        return self._listed(model, rows)
+
     def of_rollout(
         self, model: str, rollout_id: str, since: datetime, columns: Sequence[str] = ()
     ) -> pd.DataFrame:
@@ -75,9 +88,7 @@ class ParquetInferenceLog:
         received = self._listed(model, rows)
         return received[received["rollout_id"] == rollout_id].reset_index(drop=True)
 
-    def _listed(
-        self, model: str, rows: Callable[[LogFolder, LogFolder, Counting], pd.DataFrame]
-    ) -> pd.DataFrame:
+    def _listed(self, model: str, rows: Callable[[LogFolder, LogFolder, Counting], Read]) -> Read:
         """What ``rows`` makes of the files that count, listed again where they changed under its hands."""
         raw = DiskFolder(_folder_of(self._store, model))
         parquet = raw if self._location is None else log_folder(self._location, model)
@@ -125,10 +136,7 @@ def _read(
     time_column: str = "event_time",
 ) -> pd.DataFrame:
     wanted = None if columns is None else list(dict.fromkeys([*ALWAYS, *columns]))
-    files: list[Path | RemoteFile] = [parquet.file(name) for name in found.parquet]
-    with tempfile.TemporaryDirectory(prefix="airflow-mlops-log-") as scratch:
-        # Through a file, so that the rows that are not Parquet yet are filtered and fitted as all others are.
-        files += _as_parquet((raw.file(name) for name in found.segments), Path(scratch))
+    with _files(raw, parquet, found) as files:
         if not files:
             return empty_frame("event_time", wanted or [*ALWAYS, *ALSO])
         origin = f"the inference log of {model}"
@@ -136,6 +144,15 @@ def _read(
     return rows_in_window(
         rows, window, time_column=time_column, columns=wanted or list(rows.columns), origin=origin
     )
+
+
+@contextmanager
+def _files(raw: LogFolder, parquet: LogFolder, found: Counting) -> Iterator[list[Path | RemoteFile]]:
+    """All that counts, as Parquet: the rows that are not so yet go through a file, so that they are filtered
+    and fitted as all others are."""
+    with tempfile.TemporaryDirectory(prefix="airflow-mlops-log-") as scratch:
+        segments = _as_parquet((raw.file(name) for name in found.segments), Path(scratch))
+        yield [*(parquet.file(name) for name in found.parquet), *segments]
 
 
 def _as_parquet(segments: Iterable[Path | RemoteFile], scratch: Path) -> list[Path]:

@@ -57,11 +57,23 @@ def to_bytes(table: pa.Table) -> bytes:
 
 def from_bytes(body: bytes) -> pd.DataFrame:
     """The frame that these bytes hold."""
+    frame: pd.DataFrame = table_from_bytes(body).to_pandas()
+    return frame
+
+
+def table_from_bytes(body: bytes) -> pa.Table:
+    """The Arrow table that these bytes hold."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    frame: pd.DataFrame = pq.read_table(pa.BufferReader(body)).to_pandas()
-    return frame
+    return pq.read_table(pa.BufferReader(body))
+
+
+def plain_types(table: pa.Table) -> pa.Table:
+    """The same rows in the types that ``as_table`` gives."""
+    import pyarrow as pa
+
+    return table.cast(pa.schema([(field.name, _plain(field.type)) for field in table.schema]), safe=False)
 
 
 def schema_hash(table: pa.Table) -> str:

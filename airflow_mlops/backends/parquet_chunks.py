@@ -32,13 +32,28 @@ def window_chunks(
     Whole numbers and flags stay what they are where values are missing: as floats in some pieces only, they
     would be of another type there.
     """
+    for table in window_tables(
+        files, window, time_column=time_column, columns=columns, rows=rows, origin=origin
+    ):
+        yield table.to_pandas(types_mapper=_whole_numbers)
+
+
+def window_tables(
+    files: Sequence[Path | RemoteFile],
+    window: Window,
+    *,
+    time_column: str,
+    columns: Sequence[str] | None,
+    rows: int,
+    origin: str,
+) -> Iterator[pa.Table]:
+    """The same as Arrow tables, all of one schema; ``columns`` None is all there are."""
     import pyarrow as pa
 
     asked = asked_of(files, window, time_column=time_column, columns=columns, origin=origin)
     try:
         tables = (table for file in asked.files for table in _tables(file, asked, window, time_column, rows))
-        for table in _regular(tables, asked, rows):
-            yield table.to_pandas(types_mapper=_whole_numbers)
+        yield from _regular(tables, asked, rows)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
         raise DataRefused(f"{origin} cannot be read: {error}") from error
 

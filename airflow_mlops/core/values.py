@@ -283,16 +283,40 @@ class CheckedExpectation:
 
 @dataclass(frozen=True, slots=True)
 class ColumnDrift:
-    """How far one column moved. ``score`` is in the method's own unit (PSI, Jensen-Shannon distance...)."""
+    """How far one column moved, in all rows or in a ``slice`` of them.
+
+    ``score`` is an effect size in the method's own unit (PSI, Jensen-Shannon distance...): it does not grow
+    with the rows. ``p_value`` is of the null that nothing moved, corrected for all looks at once; a column
+    has drifted only where the effect is large and chance does not explain it. It is None where no test was
+    needed, as for a column that has lost all its values.
+    """
 
     column: str
     method: str
     score: float
     threshold: float
+    p_value: float | None = None
+    false_discovery_rate: float = 0.05
+    slice: str = ""
 
     @property
     def drifted(self) -> bool:
-        return self.score >= self.threshold
+        return self.score >= self.threshold and self.significant
+
+    @property
+    def significant(self) -> bool:
+        """Whether chance alone does not explain the score."""
+        return self.p_value is None or self.p_value <= self.false_discovery_rate
+
+    @property
+    def times(self) -> float:
+        """The score in units of its threshold: what columns of different methods are ranked by."""
+        return self.score / self.threshold if self.threshold > 0 else self.score
+
+    def __str__(self) -> str:
+        where = f" in {self.slice}" if self.slice else ""
+        chance = "" if self.p_value is None else f", p {self.p_value:.2g}"
+        return f"{self.column}{where}: {self.method} {self.score:.4f}, threshold {self.threshold:.4f}{chance}"
 
 
 Role = Literal["champion", "challenger", "shadow"]

@@ -7,8 +7,13 @@ from airflow_mlops.core.windows import Period, resolve_window
 from airflow_mlops.steps.requests import Collected, CollectRequest
 
 
+class _NothingAsked(Exception):
+    """Leaves the block that writes the object, which then is not there."""
+
+
 def collect(request: CollectRequest, backends: Backends) -> Collected | None:
-    """Keep the window's answers (shadow answers left out: nobody saw them) as one Parquet object.
+    """Keep the window's answers (shadow answers left out: nobody saw them) as one Parquet object, which is
+    written a piece at a time: a window may be larger than memory.
 
     None where there is no champion, or nothing was asked in the window.
     """
@@ -17,10 +22,13 @@ def collect(request: CollectRequest, backends: Backends) -> Collected | None:
     champion = backends.tracking.alias(config.model, "champion")
     if champion is None:
         return None
-    rows = backends.inference_log.read(config.model, window)
-    rows = rows[(rows["role"] != "shadow") & rows["error"].isna()]
-    if not len(rows):
-        return None
     start, end = (moment.strftime("%Y%m%dT%H%M%S") for moment in (window.start, window.end))
-    uri = backends.datasets.save_frame(f"collected/{config.model}/{start}-{end}.parquet", rows)
-    return Collected(window=window, uri=uri, rows=len(rows), champion=champion)
+    key = f"collected/{config.model}/{start}-{end}.parquet"
+    try:
+        with backends.store.exclusive(key), backends.store.writing(key) as file:
+            rows = backends.inference_log.keep_answers(config.model, window, file)
+            if not rows:
+                raise _NothingAsked
+    except _NothingAsked:
+        return None
+    return Collected(window=window, uri=backends.store.uri(key), rows=rows, champion=champion)

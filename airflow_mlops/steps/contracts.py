@@ -102,6 +102,7 @@ def _asked(config: ModelConfig, backends: Backends) -> Iterator[tuple[str, Calla
         yield "validation", backends.checker
     if config.level > 1 or config.monitor.cron is not None:
         yield "monitor.drift", backends.drift_detector
+        yield "the page of monitor.drift", backends.drift_page
 
 
 def _held(subject: str, ask: Callable[[], object]) -> Check:

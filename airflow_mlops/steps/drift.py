@@ -2,72 +2,90 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.core.drift import drift_verdict
+from airflow_mlops.backends.drift.rows import ParquetRows
+from airflow_mlops.backends.drift.sample import Sampler
+from airflow_mlops.core.drift import Comparison, DriftPlan, DriftVerdict, drift_verdict
 from airflow_mlops.core.values import Report
 from airflow_mlops.exceptions import ModelRefused
+from airflow_mlops.steps.arrivals import arrivals
+from airflow_mlops.steps.drift_plan import drift_plan
+from airflow_mlops.steps.drift_reference import Reference
+from airflow_mlops.steps.drift_summary import summary_of
 from airflow_mlops.steps.page import page, sentences
 from airflow_mlops.steps.record import report_key
 from airflow_mlops.steps.requests import CollectedRequest
 
 
 def drift(request: CollectedRequest, backends: Backends) -> Report:
-    """Score every feature that the champion knows and keep the detector's page. A signal only: the policy
-    decides. Few rows differ from the reference by chance, so a window of too few has not drifted.
+    """Score every feature that the champion knows, in all rows and in each slice, and keep the page. A signal
+    only: the policy decides. Few rows differ from the reference by chance, so a window of too few has not
+    drifted.
     """
-    config, settings = request.config, request.config.monitor.drift
-    tags = backends.tracking.tags_of(backends.tracking.run_of(request.collected.champion).run_id)
-    reference_uri = tags.get("mlops.dataset_uri")
-    if reference_uri is None:
-        raise ModelRefused(
-            f"{request.collected.champion} has no tag mlops.dataset_uri, so there is no reference to compare "
-            "with; promote a version that this package trained"
-        )
+    settings = request.config.monitor.drift
+    reference_uri = _reference_uri(request, backends)
+    current = ParquetRows("current", (backends.datasets.file(request.collected.uri),))
+    arrived = arrivals(request, current.latest("event_time"), reference_uri, backends)
     if request.collected.rows < settings.minimum_rows:
-        return _too_few(request, reference_uri, backends)
-    reference = backends.datasets.load_frame(reference_uri)
-    result = backends.drift_detector().compare(
-        reference,
-        backends.datasets.load_frame(request.collected.uri),
-        # What the YAML has gained since then can be compared once a model that knows it serves.
-        {name: kind for name, kind in config.data.features.items() if name in reference},
-        method=settings.method,
-        threshold=settings.threshold,
-        share=settings.share,
-        sample_rows=settings.sample_rows,
-    )
-    verdict = drift_verdict(result.columns, settings.share)
-    uri = backends.store.put(report_key(request.run, "drift"), result.html)
-    worst = sorted(result.columns, key=lambda column: column.score, reverse=True)
+        return _too_few(request, reference_uri, arrived, backends)
+    plan = drift_plan(request.config, backends.datasets.schema(reference_uri) or request.config.data.features)
+    reference = Reference(reference_uri, request.config.model, settings.sample_rows)
+    sampler = Sampler([one.column for one in plan.columns], settings.sample_rows)
+    found = backends.drift_detector().compare(reference.profile(plan, backends), current, plan, sampler)
+    verdict = drift_verdict(found.columns, settings.share)
+    body = _page(request, plan, found, verdict, reference, sampler, backends)
     return Report(
         kind="drift",
-        uri=uri,
-        summary={
-            "drifted": verdict.drifted,
-            "share": verdict.share,
-            "reasons": list(verdict.reasons),
-            "columns": {column.column: column.score for column in worst[:20]},
-            "reference": reference_uri,
-        },
+        uri=backends.store.put(report_key(request.run, "drift"), body),
+        summary={**summary_of(verdict, found), **arrived, "reference": reference_uri},
     )
 
 
-def _too_few(request: CollectedRequest, reference_uri: str, backends: Backends) -> Report:
+def _reference_uri(request: CollectedRequest, backends: Backends) -> str:
+    champion = request.collected.champion
+    uri = backends.tracking.tags_of(backends.tracking.run_of(champion).run_id).get("mlops.dataset_uri")
+    if uri is None:
+        raise ModelRefused(
+            f"{champion} has no tag mlops.dataset_uri, so there is no reference to compare with; promote a "
+            "version that this package trained"
+        )
+    return uri
+
+
+def _page(
+    request: CollectedRequest,
+    plan: DriftPlan,
+    found: Comparison,
+    verdict: DriftVerdict,
+    reference: Reference,
+    sampler: Sampler,
+    backends: Backends,
+) -> bytes:
+    kinds = {one.column: one.kind for one in plan.columns}
+    drawn = reference.sample(plan, backends), sampler.table()
+    share = request.config.monitor.drift.share
+    return backends.drift_page().page(*drawn, found.columns, kinds, verdict, share)
+
+
+def _too_few(
+    request: CollectedRequest, reference_uri: str, arrived: dict[str, Any], backends: Backends
+) -> Report:
     said = (
         f"{request.collected.rows} rows in {request.collected.window}, monitor.drift.minimum_rows asks for "
         f"{request.config.monitor.drift.minimum_rows}: not compared"
     )
-    uri = backends.store.put(
-        report_key(request.run, "drift"), page(f"{request.config.model}: drift", sentences(said))
-    )
+    body = page(f"{request.config.model}: drift", sentences(said, *arrived["warnings"]))
     return Report(
         kind="drift",
-        uri=uri,
+        uri=backends.store.put(report_key(request.run, "drift"), body),
         summary={
             "drifted": False,
             "share": None,
             "reasons": [said],
             "columns": {},
+            **arrived,
             "reference": reference_uri,
         },
     )

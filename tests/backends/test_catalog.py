@@ -65,7 +65,7 @@ def test_a_missing_library_names_the_extra_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "evidently", None)
     with pytest.raises(MissingExtra, match=r"pip install 'airflow-mlops\[evidently\]'"):
-        backends.drift_detector()
+        backends.drift_page()
 
 
 def test_a_part_that_nobody_provides_gets_the_nearest_name(backends: Backends) -> None:

@@ -97,7 +97,8 @@ def _categories(column: pd.Series) -> Grouping:
 
     codes, values = pd.factorize(column, sort=False, use_na_sentinel=False)
     order = sorted(range(len(values)), key=lambda index: (bool(pd.isna(values[index])), str(values[index])))
-    names = tuple(f"{column.name}={_MISSING if pd.isna(values[i]) else _text(values[i])}" for i in order)
+    shown = (_MISSING if pd.isna(values[index]) else category_text(values[index]) for index in order)
+    names = tuple(f"{column.name}={text}" for text in shown)
     return Grouping((str(column.name),), names, _renumbered(codes, order))
 
 
@@ -116,15 +117,15 @@ def _parts_of_numbers(column: pd.Series, bins: int, edges: Sequence[float] | Non
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     known = ~np.isnan(values)
     if edges is None:
-        edges = _even_edges(values[known], bins)
+        edges = even_edges(values[known], bins)
     codes = np.searchsorted(np.asarray(edges), values, side="right")
     codes[~known] = len(edges) + 1
     there, codes = np.unique(codes, return_inverse=True)
-    named = [*_names_of_parts(str(column.name), edges), f"{column.name}={_MISSING}"]
+    named = [*names_of_parts(str(column.name), edges), f"{column.name}={_MISSING}"]
     return Grouping((str(column.name),), tuple(named[index] for index in there), codes.astype(np.int64))
 
 
-def _even_edges(values: Any, bins: int) -> list[float]:
+def even_edges(values: Any, bins: int) -> list[float]:
     """Quantiles in as few digits as leave the parts about as they are."""
     import numpy as np
 
@@ -138,13 +139,13 @@ def _even_edges(values: Any, bins: int) -> list[float]:
     return [float(edge) for edge in exact]
 
 
-def _names_of_parts(column: str, edges: Sequence[float]) -> list[str]:
+def names_of_parts(column: str, edges: Sequence[float]) -> list[str]:
     said = [f"{edge:.12g}" for edge in edges]
     between = [f"{low} <= {column} < {high}" for low, high in pairwise(said)]
     return [f"{column} < {said[0]}", *between, f"{column} >= {said[-1]}"]
 
 
-def _text(value: Any) -> str:
+def category_text(value: Any) -> str:
     """A category as a person reads it: ``1``, not ``1.0``; no line breaks, and not a page of it."""
     if isinstance(value, float) and value.is_integer():
         return f"{value:.0f}"

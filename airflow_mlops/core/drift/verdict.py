@@ -34,10 +34,7 @@ def drift_verdict(columns: Sequence[ColumnDrift], share: float) -> DriftVerdict:
     drifted = bool(moved) and found >= share
     side = "at or above" if found >= share else "below"
     summary = f"{len(moved)} of {len(columns)} columns drifted ({100 * found:.3g} %), {side} the limit"
-    named = [
-        f"{column.column}: {column.method} {column.score:.4f}, threshold {column.threshold:.4f}"
-        for column in moved[:COLUMNS_NAMED]
-    ]
+    named = [str(column) for column in moved[:COLUMNS_NAMED]]
     if len(moved) > COLUMNS_NAMED:
         named.append(f"and {len(moved) - COLUMNS_NAMED} more columns")
     return DriftVerdict(
@@ -49,5 +46,4 @@ def drift_verdict(columns: Sequence[ColumnDrift], share: float) -> DriftVerdict:
 
 
 def _severity(column: ColumnDrift) -> tuple[float, str]:
-    times = column.score / column.threshold if column.threshold > 0 else column.score
-    return -times, column.column
+    return -column.times, column.column

@@ -1,0 +1,188 @@
+"""How far two distributions lie apart, and whether chance explains it.
+
+Each method gives an effect size, which does not grow with the rows, and a p-value of the null that both sides
+were drawn from one distribution. Sources: Siddiqi (2006), "Credit risk scorecards", for the population
+stability index; Lin (1991), "Divergence measures based on the Shannon entropy"; Pearson (1900) for
+chi-squared and Cramér (1946), "Mathematical methods of statistics", ch. 21, for its effect; Smirnov (1939)
+for the largest gap between two distribution functions; Vallender (1974), "Calculation of the Wasserstein
+distance between probability distributions on the line", for the area between them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_mlops.backends.drift.numbers import NumberCounts, NumberProfile
+from airflow_mlops.core.drift import DriftMethod
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+BINS = 10
+SMALLEST_SHARE = 1e-4
+"""What an empty bin counts as in the stability index, which has no value for it."""
+_FEWEST_EXPECTED = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """``size`` is the method's own measure, ``p_value`` of the test that goes with it."""
+
+    size: float
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Binned:
+    """Both sides counted in the same bins."""
+
+    reference: NDArray[np.int64]
+    current: NDArray[np.int64]
+
+    @property
+    def shares(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.reference / self.reference.sum(), self.current / self.current.sum()
+
+    @property
+    def without_empty(self) -> Binned:
+        """Without the bins that nothing is in on either side."""
+        some = (self.reference > 0) | (self.current > 0)
+        return Binned(self.reference[some], self.current[some])
+
+
+def effect_of_bins(method: DriftMethod, binned: Binned) -> Effect:
+    """Of the methods that compare shares. Their test is Pearson's, of one distribution over the bins."""
+    size = {"psi": _psi, "jensenshannon": _jensenshannon, "chi_squared": _cramers_v}[method](binned)
+    return Effect(size, chi_squared_p(binned))
+
+
+def effect_of_numbers(method: DriftMethod, profile: NumberProfile, counts: NumberCounts) -> Effect:
+    """Of any method on a column of numbers. Both sides have values. The distance in standard deviations has
+    no simple test of its own: that of the largest gap asks the same question."""
+    if method not in ("ks", "wasserstein"):
+        return effect_of_bins(method, deciles(profile, counts))
+    gap = _largest_gap(profile, counts)
+    p_value = smirnov_p(gap, profile.rows, counts.rows)
+    return Effect(gap if method == "ks" else _wasserstein(profile, counts), p_value)
+
+
+def deciles(profile: NumberProfile, counts: NumberCounts) -> Binned:
+    """Both sides in the parts that hold a tenth of the reference each. A value that alone has a tenth of it
+    is a bin by itself: else a column that is mostly zero would be one bin."""
+    import numpy as np
+
+    ranks = -(-np.arange(1, BINS) * profile.rows // BINS)
+    at = np.unique(np.searchsorted(profile.upto, ranks))
+    alone = (profile.upto[at] - profile.below[at]) * BINS >= profile.rows
+    bins = []
+    for side in (profile, counts):
+        ends = np.sort(np.concatenate((side.upto[at], side.below[at[alone]])))
+        bins.append(np.diff(ends, prepend=0, append=side.rows))
+    return Binned(*bins).without_empty
+
+
+def _psi(binned: Binned) -> float:
+    import numpy as np
+
+    reference, current = (np.maximum(shares, SMALLEST_SHARE) for shares in binned.shares)
+    return float(np.sum((current - reference) * np.log(current / reference)))
+
+
+def _jensenshannon(binned: Binned) -> float:
+    """The distance, by logarithms of base 2: from 0 to 1."""
+    import numpy as np
+
+    reference, current = binned.shares
+    middle = (reference + current) / 2
+    divergence = 0.0
+    for shares in (reference, current):
+        some = shares > 0
+        divergence += float(np.sum(shares[some] * np.log2(shares[some] / middle[some]))) / 2
+    return float(np.sqrt(max(divergence, 0.0)))
+
+
+def _cramers_v(binned: Binned) -> float:
+    """Of two samples of equal size with these shares, from 0 to 1: how many rows each has plays no part."""
+    import numpy as np
+
+    reference, current = binned.shares
+    return float(np.sqrt(np.sum((reference - current) ** 2 / (reference + current)) / 2))
+
+
+def chi_squared_p(binned: Binned) -> float:
+    """Pearson's test of homogeneity. Bins in which fewer than five rows are expected on either side count as
+    one, as the approximation needs (Cochran 1954)."""
+    import numpy as np
+    from scipy.special import chdtrc
+
+    table = np.stack((binned.reference, binned.current)).astype(np.float64)
+    rows = table.sum(axis=1, keepdims=True)
+    small = (rows * table.sum(axis=0) / rows.sum() < _FEWEST_EXPECTED).any(axis=0)
+    if small.any():
+        table = np.column_stack((table[:, ~small], table[:, small].sum(axis=1)))
+    if table.shape[1] < 2:
+        return 1.0
+    expected = rows * table.sum(axis=0) / rows.sum()
+    statistic = float(np.sum((table - expected) ** 2 / expected))
+    return float(chdtrc(table.shape[1] - 1, statistic))
+
+
+def two_shares_p(hits: int, rows: int, other_hits: int, other_rows: int) -> float:
+    """Of the null that two shares are equal."""
+    import numpy as np
+
+    first, second = (hits, rows - hits), (other_hits, other_rows - other_hits)
+    return chi_squared_p(Binned(np.array(first), np.array(second)))
+
+
+def _largest_gap(profile: NumberProfile, counts: NumberCounts) -> float:
+    """Smirnov's statistic, on both sides of every value that is kept."""
+    import numpy as np
+
+    gaps = [
+        np.max(np.abs(ours / profile.rows - theirs / counts.rows))
+        for ours, theirs in ((profile.upto, counts.upto), (profile.below, counts.below))
+    ]
+    return float(max(gaps))
+
+
+def smirnov_p(gap: float, rows: int, other_rows: int) -> float:
+    """As scipy's ``ks_2samp(method="asymp")`` has it: the exact law of one sample of the effective size."""
+    from scipy.stats import kstwo
+
+    effective = max(1, round(rows / (rows + other_rows) * other_rows))
+    return float(min(1.0, max(0.0, kstwo.sf(gap, effective))))
+
+
+def _wasserstein(profile: NumberProfile, counts: NumberCounts) -> float:
+    """The area between the distribution functions, in standard deviations of the reference.
+
+    Between two values that are kept, integration by parts gives each function's area from its counts and
+    its sum of values, wherever in between the rows lie; only where the functions cross inside does a little
+    cancel out. Of a reference that is one value, any distance is as far as can be.
+    """
+    import numpy as np
+
+    edges = profile.edges
+    areas = [_areas(side.rows, edges, side.below, side.upto, side.sums) for side in (profile, counts)]
+    between = float(np.sum(np.abs(areas[0] - areas[1])))
+    before = int(counts.below[0]) * edges[0] - counts.sums[0]
+    after = counts.sums[-1] - (counts.rows - int(counts.upto[-1])) * edges[-1]
+    distance = max(0.0, between + float(before + after) / counts.rows)
+    if profile.deviation > 0:
+        return distance / profile.deviation
+    return 1.0 if distance > 0 else 0.0
+
+
+def _areas(
+    rows: int,
+    edges: NDArray[np.float64],
+    below: NDArray[np.int64],
+    upto: NDArray[np.int64],
+    sums: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The area below a distribution function between each two edges."""
+    areas: NDArray[np.float64] = (below[1:] * edges[1:] - upto[:-1] * edges[:-1] - sums[1:-1]) / rows
+    return areas
