@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_mlops.backends import parquet_bytes
@@ -18,6 +19,8 @@ from airflow_mlops.exceptions import DataRefused, StoreUnavailable
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_PIECE = 1 << 20
 
 
 class ParquetDatasets:
@@ -86,7 +89,7 @@ class ParquetDatasets:
         Raises ``DataRefused`` where the object or its manifest was changed or is gone.
         """
         manifest = self._manifest(dataset)
-        body = self._bytes(dataset.uri)
+        body = self._read(dataset.uri)
         if hashlib.sha256(body).hexdigest() != manifest["sha256"]:
             raise _changed(dataset, "its bytes are not the ones that were saved")
         frame = parquet_bytes.from_bytes(body)
@@ -107,6 +110,20 @@ class ParquetDatasets:
         except (KeyError, OSError, ValueError, TypeError, AttributeError):
             return None
 
+    def file(self, dataset: DatasetRef) -> Path:
+        """The snapshot's own file, proven by the version. Raises ``DataRefused`` as ``load`` does."""
+        path, proof = self._path(dataset.uri), hashlib.sha256()
+        sha256 = self._manifest(dataset)["sha256"]
+        try:
+            with path.open("rb") as body:
+                while piece := body.read(_PIECE):
+                    proof.update(piece)
+        except OSError as error:
+            raise _unreadable(dataset.uri, error) from error
+        if proof.hexdigest() != sha256:
+            raise _changed(dataset, "its bytes are not the ones that were saved")
+        return path
+
     def save_frame(self, key: str, frame: pd.DataFrame) -> str:
         """Keep any frame under a key; its URI."""
         return self._store.put(key, parquet_bytes.to_bytes(parquet_bytes.as_table(frame)))
@@ -116,7 +133,7 @@ class ParquetDatasets:
         or cannot be read."""
         import pyarrow as pa
 
-        body = self._bytes(uri)
+        body = self._read(uri)
         try:
             frame = parquet_bytes.from_bytes(body)
         except (pa.ArrowInvalid, OSError) as error:
@@ -125,8 +142,12 @@ class ParquetDatasets:
             del frame[PART_COLUMN]
         return frame
 
+    def frame_file(self, uri: str) -> Path:
+        """A frame kept by ``save_frame`` as a local file, not proven."""
+        return self._path(uri)
+
     def _manifest(self, dataset: DatasetRef) -> dict[str, Any]:
-        body = self._bytes(dataset.uri.removesuffix(".parquet") + ".json")
+        body = self._read(dataset.uri.removesuffix(".parquet") + ".json")
         try:
             manifest: dict[str, Any] = json.loads(body)
         except ValueError as error:
@@ -135,15 +156,26 @@ class ParquetDatasets:
             raise _changed(dataset, "its manifest is not the one that was saved")
         return manifest
 
-    def _bytes(self, uri: str) -> bytes:
+    def _read(self, uri: str) -> bytes:
+        path = self._path(uri)
         try:
-            return self._store.local_path(uri).read_bytes()
+            return path.read_bytes()
+        except OSError as error:
+            raise _unreadable(uri, error) from error
+
+    def _path(self, uri: str) -> Path:
+        try:
+            return self._store.local_path(uri)
         except KeyError as error:
             raise DataRefused(
                 f"{uri} is gone from the store; run the step that made it again, or restore it from a backup"
             ) from error
         except OSError as error:
-            raise StoreUnavailable(f"{uri} cannot be read: {error}. Is the disk healthy?") from error
+            raise _unreadable(uri, error) from error
+
+
+def _unreadable(uri: str, error: OSError) -> StoreUnavailable:
+    return StoreUnavailable(f"{uri} cannot be read: {error}. Is the disk healthy?")
 
 
 def _with_parts(table: Any, parts: Sequence[SnapshotPart]) -> Any:
