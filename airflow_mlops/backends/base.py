@@ -140,6 +140,10 @@ class Datasets(Protocol):
     def extent(self, uri: str) -> tuple[int, Window] | None:
         """How many rows the snapshot at this URI has, and of which window; None where that is not known."""
 
+    def proven_file(self, dataset: DatasetRef) -> Path:
+        """The snapshot as a local Parquet file, for who need not hold all rows at once; proven as by ``load``.
+        It has a column more, ``PART_COLUMN``, where the time alone does not tell a row's part."""
+
     def save_frame(self, key: str, frame: pd.DataFrame) -> str:
         """Keep any frame under a key; its URI."""
 
@@ -153,10 +157,31 @@ class Datasets(Protocol):
 
 
 class Checker(Protocol):
-    """Runs expectations on a frame."""
+    """Runs expectations on a frame in memory."""
 
     def check(self, frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[CheckedExpectation]:
         """One result per expectation, in order. Raises ``DataRefused`` for an unknown type."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """What became of a file's expectations. ``at_fault`` has a few of the rows at fault, by an expectation's
+    place: they are raw values, and for a report only."""
+
+    rows: int
+    expectations: tuple[CheckedExpectation, ...]
+    at_fault: Mapping[int, pd.DataFrame] = field(default_factory=dict, repr=False)
+
+
+class FileChecker(Protocol):
+    """Runs expectations on a Parquet file, without holding its rows in memory."""
+
+    def check_file(self, path: Path, expectations: Sequence[Expectation]) -> CheckedFile:
+        """One result per expectation, in order. Raises ``DataRefused`` for an unknown type, or a file that is
+        no Parquet."""
+
+    def columns(self, path: Path) -> list[str]:
+        """The names of a file's columns, a snapshot's own left out."""
 
 
 class Trainer(Protocol):
@@ -325,6 +350,8 @@ class Backends(Protocol):
     def study(self, key: str, plan: SearchPlan) -> Study: ...
 
     def checker(self) -> Checker: ...
+
+    def file_checker(self) -> FileChecker: ...
 
     def metrics(self, task: TaskKind, scoring: Scoring = AS_IT_IS) -> Metrics: ...
 

@@ -20,6 +20,7 @@ from airflow_mlops.backends.base import (
     DriftDetector,
     DriftPage,
     Endpoints,
+    FileChecker,
     InferenceLog,
     LedgerStore,
     ObjectStore,
@@ -89,6 +90,9 @@ PARTS: Mapping[str, Part] = {
     "study.optuna": Part(f"{_HERE}.study_optuna:OptunaStudy", ("optuna",), "tuning"),
     "checker.great_expectations": Part(
         f"{_HERE}.checks_gx:GreatExpectationsChecker", ("great_expectations",), "great-expectations"
+    ),
+    "file_checker.parquet": Part(
+        f"{_HERE}.checks_parquet:ParquetChecker", (*_DATA, "duckdb"), "great-expectations"
     ),
     "drift_detector.streaming": Part(
         f"{_HERE}.drift.detector:StreamingDriftDetector", ("pandas", "pyarrow", "scipy"), "training"
@@ -215,6 +219,10 @@ class ConnectedBackends:
 
     def checker(self) -> Checker:
         checker: Checker = load_part("checker.great_expectations")()
+        return checker
+
+    def file_checker(self) -> FileChecker:
+        checker: FileChecker = load_part("file_checker.parquet")(self.checker())
         return checker
 
     def metrics(self, task: TaskKind, scoring: Scoring = AS_IT_IS) -> Metrics:

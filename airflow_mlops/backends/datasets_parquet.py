@@ -20,6 +20,8 @@ from airflow_mlops.exceptions import DataRefused, StoreUnavailable
 if TYPE_CHECKING:
     import pandas as pd
 
+_PIECE = 1 << 20
+
 
 class ParquetDatasets:
     """``snapshots/<model>/<version>.parquet`` and its manifest ``<version>.json``.
@@ -87,7 +89,7 @@ class ParquetDatasets:
         Raises ``DataRefused`` where the object or its manifest was changed or is gone.
         """
         manifest = self._manifest(dataset)
-        body = self._bytes(dataset.uri)
+        body = self._read(dataset.uri)
         if hashlib.sha256(body).hexdigest() != manifest["sha256"]:
             raise _changed(dataset, "its bytes are not the ones that were saved")
         frame = parquet_bytes.from_bytes(body)
@@ -117,6 +119,20 @@ class ParquetDatasets:
         except (KeyError, OSError, ValueError, TypeError, AttributeError):
             return None
 
+    def proven_file(self, dataset: DatasetRef) -> Path:
+        """The snapshot's own file, proven by the version. Raises ``DataRefused`` as ``load`` does."""
+        path, proof = self._path(dataset.uri), hashlib.sha256()
+        sha256 = self._manifest(dataset)["sha256"]
+        try:
+            with path.open("rb") as body:
+                while piece := body.read(_PIECE):
+                    proof.update(piece)
+        except OSError as error:
+            raise _unreadable(dataset.uri, error) from error
+        if proof.hexdigest() != sha256:
+            raise _changed(dataset, "its bytes are not the ones that were saved")
+        return path
+
     def save_frame(self, key: str, frame: pd.DataFrame) -> str:
         """Keep any frame under a key; its URI."""
         return self._store.put(key, parquet_bytes.to_bytes(parquet_bytes.as_table(frame)))
@@ -126,7 +142,7 @@ class ParquetDatasets:
         or cannot be read."""
         import pyarrow as pa
 
-        body = self._bytes(uri)
+        body = self._read(uri)
         try:
             frame = parquet_bytes.from_bytes(body)
         except (pa.ArrowInvalid, OSError) as error:
@@ -137,13 +153,10 @@ class ParquetDatasets:
 
     def file(self, uri: str) -> Path:
         """The Parquet file of a frame, not proven. Raises ``DataRefused`` where it is gone."""
-        try:
-            return self._store.local_path(uri)
-        except KeyError as error:
-            raise _gone(uri) from error
+        return self._path(uri)
 
     def _manifest(self, dataset: DatasetRef) -> dict[str, Any]:
-        body = self._bytes(dataset.uri.removesuffix(".parquet") + ".json")
+        body = self._read(dataset.uri.removesuffix(".parquet") + ".json")
         try:
             manifest: dict[str, Any] = json.loads(body)
         except ValueError as error:
@@ -152,13 +165,24 @@ class ParquetDatasets:
             raise _changed(dataset, "its manifest is not the one that was saved")
         return manifest
 
-    def _bytes(self, uri: str) -> bytes:
+    def _read(self, uri: str) -> bytes:
+        path = self._path(uri)
         try:
-            return self._store.local_path(uri).read_bytes()
+            return path.read_bytes()
+        except OSError as error:
+            raise _unreadable(uri, error) from error
+
+    def _path(self, uri: str) -> Path:
+        try:
+            return self._store.local_path(uri)
         except KeyError as error:
             raise _gone(uri) from error
         except OSError as error:
-            raise StoreUnavailable(f"{uri} cannot be read: {error}. Is the disk healthy?") from error
+            raise _unreadable(uri, error) from error
+
+
+def _unreadable(uri: str, error: OSError) -> StoreUnavailable:
+    return StoreUnavailable(f"{uri} cannot be read: {error}. Is the disk healthy?")
 
 
 def _with_parts(table: Any, parts: Sequence[SnapshotPart]) -> Any:

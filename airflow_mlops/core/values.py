@@ -17,6 +17,7 @@ Outcome = Literal["pass", "fail", "inconclusive"]
 Severity = Literal["critical", "warning", "info"]
 ColumnKind = Literal["numeric", "categorical", "text"]
 """``text`` is prose, whose words are features; a category is compared as a whole."""
+CheckOutcome = Literal["held", "failed", "errored"]
 SnapshotPart = Literal["train", "holdout", "left_out"]
 PART_COLUMN = "__part__"
 """The one name that no column of a snapshot may have: it says there which part a row belongs to."""
@@ -256,11 +257,16 @@ class Expectation:
     severity: Severity = "critical"
 
 
+_EXTREMES = ("expect_column_min_to_be_between", "expect_column_max_to_be_between")
+
+
 @dataclass(frozen=True, slots=True)
 class CheckedExpectation:
-    """What became of one expectation. ``error`` is set where it could not be computed.
+    """What became of one expectation. ``error`` is set where it could not be computed: that is not to say that
+    it failed.
 
-    ``unexpected`` counts rows at fault out of ``rows``; raw values stay in the report.
+    ``unexpected`` counts rows at fault out of ``rows``; raw values stay in the report. Where only a sample was
+    looked at, ``rows`` are the sample's, and ``sampled_from`` counts what it was drawn from.
     """
 
     expectation: Expectation
@@ -269,16 +275,32 @@ class CheckedExpectation:
     unexpected: int | None = None
     observed: str | None = None
     error: str | None = None
+    sampled_from: int | None = None
+
+    @property
+    def outcome(self) -> CheckOutcome:
+        if self.error is not None:
+            return "errored"
+        return "held" if self.success else "failed"
+
+    @property
+    def on_a_page(self) -> str:
+        """With an extreme too, which is the value of a row."""
+        return self._said(self.observed)
 
     def __str__(self) -> str:
+        return self._said(None if self.expectation.type in _EXTREMES else self.observed)
+
+    def _said(self, observed: str | None) -> str:
         column = self.expectation.kwargs.get("column")
         subject = f"{self.expectation.type} on {column}" if column else self.expectation.type
         if self.error is not None:
             return f"{subject}: could not be computed: {self.error}"
+        sample = "" if self.sampled_from is None else f", in a sample of {self.sampled_from} rows"
         if self.unexpected is not None and self.rows:
             share = 100 * self.unexpected / self.rows
-            return f"{subject}: {self.unexpected} of {self.rows} rows ({share:.3g} %)"
-        return f"{subject}: observed {self.observed}" if self.observed else subject
+            return f"{subject}: {self.unexpected} of {self.rows} rows ({share:.3g} %){sample}"
+        return f"{subject}: observed {observed}{sample}" if observed else f"{subject}{sample}"
 
 
 @dataclass(frozen=True, slots=True)

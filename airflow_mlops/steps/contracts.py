@@ -99,7 +99,7 @@ def _asked(config: ModelConfig, backends: Backends) -> Iterator[tuple[str, Calla
     )
     yield "metrics", lambda: backends.metrics(config.task, config.evaluation.scoring)
     if config.validation.expectations:
-        yield "validation", backends.checker
+        yield "validation", backends.file_checker
     if config.level > 1 or config.monitor.cron is not None:
         yield "monitor.drift", backends.drift_detector
         yield "the page of monitor.drift", backends.drift_page

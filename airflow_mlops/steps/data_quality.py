@@ -15,11 +15,12 @@ def data_quality(request: CollectedRequest, backends: Backends) -> Report:
     blocks retraining. The check itself does not fail the run: the champion goes on serving.
     """
     config = request.config
-    frame = backends.datasets.load_frame(request.collected.uri)
+    file, checker = backends.datasets.file(request.collected.uri), backends.file_checker()
+    there = set(checker.columns(file))
     # A feature that the YAML has gained since the champion was trained is not in the log, and no fault.
-    asked = [name for name in config.data.features if name in frame]
+    asked = [name for name in config.data.features if name in there]
     wanted = [item for item in expectations_of(config) if item.kwargs.get("column") in asked]
-    checked = backends.checker().check(frame, wanted)
-    report = keep_report(config, request.run, "data_quality", frame, checked, backends)
-    faults = [str(item) for item in checked if at_fault(item, "critical")]
+    checked = checker.check_file(file, wanted)
+    report = keep_report(config, request.run, "data_quality", checked, backends)
+    faults = [str(item) for item in checked.expectations if at_fault(item, "critical")]
     return replace(report, summary={**report.summary, "upstream_fault": "; ".join(faults) or None})

@@ -35,17 +35,18 @@ class Leak:
         return self.what
 
 
-def leaks_of(config: ModelConfig, dataset: DatasetRef, frame: pd.DataFrame, backends: Backends) -> list[Leak]:
-    """Every leak that ``validation.leakage`` looks for. ``frame`` is the whole snapshot, by time.
+def leaks_of(config: ModelConfig, dataset: DatasetRef, backends: Backends) -> list[Leak]:
+    """Every leak that ``validation.leakage`` looks for.
 
     Raises ``DataRefused`` where a column of ``data.known_at`` holds no times.
     """
     settings = config.validation.leakage
+    by_label, by_time = settings.label.enabled, settings.future.enabled and bool(config.data.known_at)
     found: list[Leak] = []
-    if settings.label.enabled:
-        found += _label_in_features(config, frame)
-    if settings.future.enabled and config.data.known_at:
-        found += _from_the_future(config, frame)
+    if by_label or by_time:
+        frame = backends.datasets.load(dataset, "all")
+        found += _label_in_features(config, frame) if by_label else []
+        found += _from_the_future(config, frame) if by_time else []
     if settings.twins.enabled:
         found += _twins(config, dataset, backends)
     return found

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.base import Backends, CheckedFile
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.core.values import CheckedExpectation, DatasetRef, Expectation, Report, RunInfo
+from airflow_mlops.core.values import CheckedExpectation, CheckOutcome, DatasetRef, Expectation, Report, RunInfo
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.steps.leakage import Leak, leaks_of
 from airflow_mlops.steps.page import page, sentences, table
@@ -23,27 +23,28 @@ def validate(request: DatasetRequest, backends: Backends) -> Report:
     its counts; sample rows go to the report only, never to the log or XCom.
     """
     config, dataset = request.config, request.snapshot.dataset
-    frame = backends.datasets.load(dataset, "all")
-    checked = backends.checker().check(frame, expectations_of(config))
-    leaks = leaks_of(config, dataset, frame, backends)
-    report = keep_report(config, request.run, "validation", frame, checked, backends, leaks)
-    stopped = [item for item in checked if at_fault(item, "critical")]
+    checked = backends.file_checker().check_file(backends.datasets.proven_file(dataset), expectations_of(config))
+    leaks = leaks_of(config, dataset, backends)
+    report = keep_report(config, request.run, "validation", checked, backends, leaks)
+    stopped = [item for item in checked.expectations if at_fault(item, "critical")]
     leaking = [leak for leak in leaks if leak.severity == "critical"]
     if stopped or leaking:
-        raise _refusal(dataset, checked, stopped, leaking, report)
+        raise _refusal(dataset, len(checked.expectations), stopped, leaking, report)
     return report
 
 
 def _refusal(
     dataset: DatasetRef,
-    checked: Sequence[CheckedExpectation],
+    expectations: int,
     stopped: Sequence[CheckedExpectation],
     leaking: Sequence[Leak],
     report: Report,
 ) -> DataRefused:
     said, hint = [], ""
-    if stopped:
-        said.append(f"{len(stopped)} of {len(checked)} expectations failed")
+    if failed := sum(item.outcome == "failed" for item in stopped):
+        said.append(f"{failed} of {expectations} expectations failed")
+    if errored := len(stopped) - failed:
+        said.append(f"{errored} of {expectations} expectations could not be computed")
     if leaking:
         said.append(f"{len(leaking)} leak{'s' * (len(leaking) != 1)} would flatter every model")
         hint = (
@@ -74,32 +75,42 @@ def keep_report(
     config: ModelConfig,
     run: RunInfo,
     kind: str,
-    frame: pd.DataFrame,
-    checked: Sequence[CheckedExpectation],
+    checked: CheckedFile,
     backends: Backends,
     leaks: Sequence[Leak] = (),
 ) -> Report:
     """Write the page of a check and sum it up: counts and names, no raw values."""
-    failed = [item for item in checked if not item.success or item.error is not None]
-    rows = [(item.expectation.severity, "held" if item.success else "failed", str(item)) for item in checked]
+    items = checked.expectations
+    held = sum(item.outcome == "held" for item in items)
+    rows = [(item.expectation.severity, item.outcome, item.on_a_page) for item in items]
     body = page(
         f"{config.model}: {kind.replace('_', ' ')}",
-        sentences(f"{len(checked) - len(failed)} of {len(checked)} expectations held, {len(frame)} rows."),
+        sentences(f"{held} of {len(items)} expectations held, {checked.rows} rows."),
         table("Expectations", ("severity", "outcome", "what"), rows),
         table("Leakage", ("severity", "what"), [(leak.severity, leak.what) for leak in leaks]),
-        *(_samples(item, frame) for item in failed),
+        *(_samples(items[place], frame) for place, frame in checked.at_fault.items()),
         *(_rows_of(leak) for leak in leaks),
     )
     uri = backends.store.put(report_key(run, kind), body)
     summary: dict[str, Any] = {
-        "success": not any(at_fault(item, "critical") for item in checked)
+        "success": not any(at_fault(item, "critical") for item in items)
         and not any(leak.severity == "critical" for leak in leaks),
-        "expectations": len(checked),
-        "rows": len(frame),
-        "failed": [{"severity": item.expectation.severity, "expectation": str(item)} for item in failed],
+        "expectations": len(items),
+        "rows": checked.rows,
+        "failed": _told(items, "failed"),
+        "errored": _told(items, "errored"),
+        "sampled": sum(item.sampled_from is not None for item in items),
         "leakage": [{"severity": leak.severity, "leak": leak.what} for leak in leaks],
     }
     return Report(kind=kind, uri=uri, summary=summary)
+
+
+def _told(items: Sequence[CheckedExpectation], outcome: CheckOutcome) -> list[dict[str, str]]:
+    return [
+        {"severity": item.expectation.severity, "expectation": str(item)}
+        for item in items
+        if item.outcome == outcome
+    ]
 
 
 def _rows_of(leak: Leak) -> str:
@@ -112,41 +123,11 @@ def _rows_of(leak: Leak) -> str:
     )
 
 
-def _samples(item: CheckedExpectation, frame: pd.DataFrame) -> str:
-    """Up to ten rows at fault, where the expectation is about one column's nulls or bounds."""
-    column = item.expectation.kwargs.get("column")
-    if column not in frame:
-        return ""
-    try:
-        rows = _rows_at_fault(item.expectation, frame)
-    except TypeError:  # bounds of another type than the column's, which is the fault that the page names
-        return ""
-    if rows is None or not len(rows):
-        return ""
+def _samples(item: CheckedExpectation, rows: pd.DataFrame) -> str:
+    kwargs = item.expectation.kwargs
+    columns = kwargs.get("column_list") or [kwargs.get(name) for name in ("column", "column_A", "column_B")]
     return table(
-        f"Rows at fault: {item.expectation.type} on {column}",
+        f"Rows at fault: {item.expectation.type} on {', '.join(str(one) for one in columns if one)}",
         [str(name) for name in rows.columns],
-        rows.head(10).to_numpy().tolist(),
+        rows.to_numpy().tolist(),
     )
-
-
-def _rows_at_fault(expectation: Expectation, frame: pd.DataFrame) -> pd.DataFrame | None:
-    kwargs = expectation.kwargs
-    column = frame[kwargs["column"]]
-    match expectation.type:
-        case "expect_column_values_to_not_be_null":
-            return frame[column.isna()]
-        case "expect_column_values_to_be_between":
-            low, high = kwargs.get("min_value"), kwargs.get("max_value")
-            bad = column.isna() & False
-            if low is not None:
-                bad |= column < low
-            if high is not None:
-                bad |= column > high
-            return frame[bad]
-        case "expect_column_values_to_be_in_set":
-            return frame[column.notna() & ~column.isin(list(kwargs.get("value_set", ())))]
-        case "expect_column_values_to_be_unique":
-            return frame[column.duplicated(keep=False)]
-        case _:
-            return None

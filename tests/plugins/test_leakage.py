@@ -37,4 +37,4 @@ def test_no_leak_is_found_in_the_examples(
     run = RunInfo(key=RunKey(name, "r1"), kind="manual", sources=sources, now=end)
     taken = snapshot(SnapshotRequest(config, run), backends)
     assert taken is not None
-    assert leaks_of(config, taken.dataset, backends.datasets.load(taken.dataset, "all"), backends) == []
+    assert leaks_of(config, taken.dataset, backends) == []

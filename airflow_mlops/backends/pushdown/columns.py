@@ -1,0 +1,97 @@
+"""The columns of a Parquet file, as a pandas frame of it would have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from airflow_mlops.backends.pushdown import sql
+from airflow_mlops.core.values import PART_COLUMN
+
+Kind = Literal["int", "float", "bool", "text", "time", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column. ``kind`` is what the view gives out: ``time`` is whole microseconds since 1970.
+
+    ``dtype`` is pandas' name for it: whole numbers with nulls among them are ``float64`` there, truth values
+    with nulls ``object``.
+    """
+
+    name: str
+    kind: Kind
+    dtype: str
+
+    @property
+    def sql(self) -> str:
+        return sql.name(self.name)
+
+    @property
+    def is_number(self) -> bool:
+        return self.kind in ("int", "float")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A Parquet file's rows and columns, from its footer alone, and the view's definition."""
+
+    rows: int
+    columns: Mapping[str, Column]
+    select: str
+
+
+def read_table(path: Path) -> Table:
+    """From the footer. A snapshot's own column of parts is no column of the user's."""
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(path)
+    with file:
+        schema, metadata = file.schema_arrow, file.metadata
+        nulls, columns, selected = _with_nulls(metadata), {}, []
+        for field in schema:
+            if field.name == PART_COLUMN:
+                continue
+            column, value = _column(field, has_nulls=field.name in nulls)
+            columns[field.name] = column
+            if column.kind != "other":
+                selected.append(f"{value} AS {column.sql}")
+        return Table(metadata.num_rows, columns, ", ".join(selected) or "1 AS one")
+
+
+def _with_nulls(metadata: Any) -> set[str]:
+    """The columns that have nulls. Where a row group does not tell, there may be some: pandas then has another
+    type, so both cannot be the case. Every file of ours tells."""
+    found = set()
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for chunk in map(group.column, range(group.num_columns)):
+            told = chunk.statistics
+            silent = told is None or not told.has_null_count
+            if group.num_rows and (silent or told.null_count):
+                found.add(chunk.path_in_schema)
+    return found
+
+
+def _column(field: Any, *, has_nulls: bool) -> tuple[Column, str]:
+    import pyarrow as pa
+
+    name, type_, quoted = field.name, field.type, sql.name(field.name)
+    if pa.types.is_integer(type_):
+        if has_nulls:
+            return Column(name, "float", "float64"), f"CAST({quoted} AS DOUBLE)"
+        return Column(name, "int", str(type_)), quoted
+    if pa.types.is_float32(type_) or pa.types.is_float64(type_):
+        dtype = "float32" if pa.types.is_float32(type_) else "float64"
+        # 0.0 and -0.0 are one value to pandas: adding 0 makes them one here.
+        return Column(name, "float", dtype), f"nullif(CAST({quoted} AS DOUBLE), CAST('nan' AS DOUBLE))"
+    if pa.types.is_boolean(type_):
+        return Column(name, "bool", "object" if has_nulls else "bool"), quoted
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
+        return Column(name, "text", "str"), quoted
+    if pa.types.is_dictionary(type_) and pa.types.is_string(type_.value_type):
+        return Column(name, "text", "category"), quoted
+    if pa.types.is_timestamp(type_) and (type_.unit, type_.tz) == ("us", "UTC"):
+        return Column(name, "time", "datetime64[us, UTC]"), f"epoch_us({quoted})"
+    return Column(name, "other", str(type_)), quoted
