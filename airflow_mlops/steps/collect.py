@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.core.windows import Period, resolve_window
+from airflow_mlops.core.windows import Period, Window, resolve_window
 from airflow_mlops.steps.requests import Collected, CollectRequest
 
 
@@ -21,6 +21,11 @@ def collect(request: CollectRequest, backends: Backends) -> Collected | None:
     rows = rows[(rows["role"] != "shadow") & rows["error"].isna()]
     if not len(rows):
         return None
-    start, end = (moment.strftime("%Y%m%dT%H%M%S") for moment in (window.start, window.end))
-    uri = backends.datasets.save_frame(f"collected/{config.model}/{start}-{end}.parquet", rows)
+    uri = backends.datasets.save_frame(collected_key(config.model, window), rows)
     return Collected(window=window, uri=uri, rows=len(rows), champion=champion)
+
+
+def collected_key(model: str, window: Window) -> str:
+    """Where the answers of a window are kept in the store."""
+    start, end = (moment.strftime("%Y%m%dT%H%M%S") for moment in (window.start, window.end))
+    return f"collected/{model}/{start}-{end}.parquet"
