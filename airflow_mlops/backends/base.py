@@ -147,8 +147,9 @@ class Datasets(Protocol):
     def save_frame(self, key: str, frame: pd.DataFrame) -> str:
         """Keep any frame under a key; its URI."""
 
-    def load_frame(self, uri: str) -> pd.DataFrame:
-        """A frame kept by ``save`` or ``save_frame``."""
+    def load_frame(self, uri: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """A frame kept by ``save`` or ``save_frame``, or some of its columns.
+        Raises ``DataRefused`` where it is gone, or has no such column."""
 
     def file(self, uri: str) -> Path:
         """The Parquet file of a frame, for those who do not want all of it in memory; a snapshot's has a

@@ -137,14 +137,14 @@ class ParquetDatasets:
         """Keep any frame under a key; its URI."""
         return self._store.put(key, parquet_bytes.to_bytes(parquet_bytes.as_table(frame)))
 
-    def load_frame(self, uri: str) -> pd.DataFrame:
-        """A frame kept by ``save`` or ``save_frame``, not proven. Raises ``DataRefused`` where it is gone
-        or cannot be read."""
+    def load_frame(self, uri: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """A frame kept by ``save`` or ``save_frame``, not proven; or some of its columns, without reading the
+        others. Raises ``DataRefused`` where it is gone, cannot be read, or has no such column."""
         import pyarrow as pa
 
         body = self._read(uri)
         try:
-            frame = parquet_bytes.from_bytes(body)
+            frame = parquet_bytes.from_bytes(body, columns)
         except (pa.ArrowInvalid, OSError) as error:
             raise DataRefused(f"{uri} cannot be read as Parquet: {error}") from error
         if PART_COLUMN in frame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.core.identity import content_hash
@@ -55,9 +56,17 @@ def to_bytes(table: pa.Table) -> bytes:
     return body
 
 
-def from_bytes(body: bytes) -> pd.DataFrame:
-    """The frame that these bytes hold."""
-    frame: pd.DataFrame = table_from_bytes(body).to_pandas()
+def from_bytes(body: bytes, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The frame that these bytes hold, or some of its columns. Raises ``DataRefused`` that names those that
+    are not there."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(pa.BufferReader(body))
+    missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
+    if missing:
+        raise DataRefused(f"no column {', '.join(map(repr, missing))} in the kept rows")
+    frame: pd.DataFrame = file.read(None if columns is None else list(columns)).to_pandas()
     return frame
 
 

@@ -13,6 +13,7 @@ from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.asking import Approval
 from airflow_mlops.config.parts.retraining import Cause
 from airflow_mlops.config.parts.splits import NewestHoldout
+from airflow_mlops.config.performance_checks import performance_checks
 from airflow_mlops.config.problems import KeyPath
 from airflow_mlops.config.rollout_checks import rollout_checks
 from airflow_mlops.config.score_checks import score_checks
@@ -109,6 +110,7 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
             "probable class, not its probabilities; leave it out",
         )
     yield from _metric_checks(config)
+    yield from performance_checks(config)
     if monitor.cron is not None and config.schedule.start is None:
         yield ("monitor", "cron"), "a cron needs schedule.start, the moment the first interval begins"
     yield from _schedule_checks(config)

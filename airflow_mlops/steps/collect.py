@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.core.windows import Period, resolve_window
+from airflow_mlops.core.windows import Period, Window, resolve_window
 from airflow_mlops.steps.requests import Collected, CollectRequest
 
 
@@ -22,8 +22,7 @@ def collect(request: CollectRequest, backends: Backends) -> Collected | None:
     champion = backends.tracking.alias(config.model, "champion")
     if champion is None:
         return None
-    start, end = (moment.strftime("%Y%m%dT%H%M%S") for moment in (window.start, window.end))
-    key = f"collected/{config.model}/{start}-{end}.parquet"
+    key = collected_key(config.model, window)
     try:
         with backends.store.exclusive(key), backends.store.writing(key) as file:
             rows = backends.inference_log.keep_answers(config.model, window, file)
@@ -32,3 +31,9 @@ def collect(request: CollectRequest, backends: Backends) -> Collected | None:
     except _NothingAsked:
         return None
     return Collected(window=window, uri=backends.store.uri(key), rows=rows, champion=champion)
+
+
+def collected_key(model: str, window: Window) -> str:
+    """Where the answers of a window are kept in the store."""
+    start, end = (moment.strftime("%Y%m%dT%H%M%S") for moment in (window.start, window.end))
+    return f"collected/{model}/{start}-{end}.parquet"

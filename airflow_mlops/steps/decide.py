@@ -12,6 +12,8 @@ from airflow_mlops.core.windows import Period
 from airflow_mlops.steps.record import entry
 from airflow_mlops.steps.requests import Decided, DecideRequest
 
+_OF_PERFORMANCE = ("labels", "coverage", "estimated", "detectors", "slices", "score")
+
 
 def decide(request: DecideRequest, backends: Backends) -> Decided:
     """Weigh this window with the earlier ones, record what was seen and decided, and file the request."""
@@ -112,6 +114,7 @@ def _record(
                 "metric": performance.get("metric"),
                 "observed": performance.get("observed"),
                 "promise": performance.get("promise"),
+                **{name: performance[name] for name in _OF_PERFORMANCE if name in performance},
             },
         )
     )

@@ -1,26 +1,122 @@
-"""Labels: the truth that has landed, by the key that answers are joined with."""
+"""Labels: the truth that has landed, and the answers that it belongs to."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.monitor_labels import Labels
+from airflow_mlops.core.label_lag import counted
 from airflow_mlops.core.windows import Window
 from airflow_mlops.steps.columns import as_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_CLOCKS_DIFFER = timedelta(hours=1)
+"""By which a label may seem to have landed before its answer was asked for."""
 
-def landed_labels(config: ModelConfig, labels: Labels, window: Window, backends: Backends) -> pd.DataFrame:
-    """``key`` (as text, which the inference log has), ``label`` and ``labelled_at`` (the row's own time) of
-    the window's rows whose label has landed. Raises ``DataRefused`` where the source has no such columns."""
+
+def joined_by(labels: Labels, rows: pd.DataFrame) -> tuple[str, ...]:
+    """The columns of the inference log that labels of these rows are joined by. The id of a request says
+    which row is meant only where it has one row; else the key says the rest."""
+    if labels.join == "key":
+        return ("key",)
+    several = rows[["request_id", "key"]].drop_duplicates()["request_id"].duplicated().any()
+    return ("request_id", "key") if several else ("request_id",)
+
+
+def landed_labels(
+    config: ModelConfig,
+    labels: Labels,
+    window: Window,
+    backends: Backends,
+    by: Sequence[str] = ("key",),
+) -> pd.DataFrame:
+    """The columns of ``by`` (as text, which the inference log has), ``label`` and ``labelled_at`` of labels
+    of a window's answers. ``labelled_at`` is when a label landed, where ``arrived_at`` says so, else the
+    row's own time. Raises ``DataRefused`` where the source has no such columns."""
     data, source = config.data, labels.source
+    columns = {name: _column(name, config, labels) for name in by}
+    time = labels.arrived_at or data.time_column
+    if labels.arrived_at is not None:
+        window = Window(window.start - _CLOCKS_DIFFER, labels.waits.after(window.end))
+    wanted = list(dict.fromkeys([*columns.values(), time, data.label]))
     rows = backends.data_source(source.type, source.model_dump(exclude={"type"})).read(
-        window, time_column=data.time_column, columns=[data.key, data.time_column, data.label]
+        window, time_column=time, columns=wanted
     )
-    rows = rows[rows[data.label].notna() & rows[data.key].notna()]
-    named = {"key": as_text(rows[data.key]), "label": rows[data.label], "labelled_at": rows[data.time_column]}
+    rows = rows[rows[[data.label, *columns.values()]].notna().all(axis=1)]
+    named = {name: as_text(rows[column]) for name, column in columns.items()}
+    named |= {"label": rows[data.label], "labelled_at": rows[time]}
     return rows.assign(**named)[list(named)]
+
+
+def _column(name: str, config: ModelConfig, labels: Labels) -> str:
+    """The source's name of a column that is joined by."""
+    if name == labels.join and labels.column is not None:
+        return labels.column
+    return config.data.key if name == "key" else "request_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A version's answers, one of each key or request (``answers``), and those of them that have a label
+    (``labelled``: also with ``label`` and ``labelled_at``, when the first one landed). ``lags_known`` says
+    that the latter is a time of landing."""
+
+    answers: pd.DataFrame
+    labelled: pd.DataFrame
+    by: tuple[str, ...]
+    lags_known: bool
+
+    @property
+    def unlabelled(self) -> pd.DataFrame:
+        """The answers that wait."""
+        keys = list(self.by)
+        marked = self.answers[keys].merge(
+            self.labelled[keys].assign(there=True), on=keys, how="left", validate="many_to_one"
+        )
+        return self.answers[marked["there"].isna().to_numpy()]
+
+    def lags(self) -> dict[int, int] | None:
+        """Labels by how long they took; None where nobody says."""
+        if not self.lags_known:
+            return None
+        return counted((self.labelled["labelled_at"] - self.labelled["event_time"]).dt.total_seconds())
+
+    def ages(self, now: datetime) -> dict[int, int] | None:
+        """Answers that wait, by how long they have."""
+        if not self.lags_known:
+            return None
+        return counted((now - self.unlabelled["event_time"]).dt.total_seconds())
+
+
+def join_labels(
+    config: ModelConfig,
+    labels: Labels,
+    answers: pd.DataFrame,
+    version: str,
+    window: Window,
+    backends: Backends,
+) -> Joined:
+    """The answers of one version in a window, and the labels that have landed for them.
+
+    A window may hold answers of the champion before this one, or of a challenger in its canary. Of a label
+    that was corrected later, the last one counts, and the first one's time.
+    """
+    own = answers.loc[answers["version"] == version]
+    by = joined_by(labels, own)
+    keys = list(by)
+    own = own.drop_duplicates(keys)
+    landed = landed_labels(config, labels, window, backends, by)
+    if labels.arrived_at is None:
+        landed = landed.drop_duplicates(keys)
+    else:
+        landed = landed.sort_values("labelled_at", kind="stable")
+        first = landed.drop_duplicates(keys)[[*keys, "labelled_at"]]
+        landed = landed.drop_duplicates(keys, keep="last")[[*keys, "label"]].merge(first, on=keys)
+    return Joined(own, own.merge(landed, on=keys), by, labels.arrived_at is not None)

@@ -18,7 +18,7 @@ from airflow_mlops.core.quality import Landed, QualityLook, Spread
 from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import BackendUnavailable, DataRefused
 from airflow_mlops.steps.kept_looks import keep_quality, kept_quality
-from airflow_mlops.steps.labels import landed_labels
+from airflow_mlops.steps.labels import joined_by, landed_labels
 from airflow_mlops.steps.requests import StageRequest
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def _look(request: StageRequest, quality: Quality, labels: Labels, backends: Bac
         split, moved, keys = _arms(rows[at_weight])
     if not len(pairs) and not len(split):
         return QualityLook(request.run.now, moved=moved, keys=keys)
-    landed = landed_labels(config, labels, _window(pairs, split), backends)
+    by = joined_by(labels, rows)
+    landed = landed_labels(config, labels, _window(pairs, split), backends, by)
     found = (
         _of_pairs(pairs, landed, quality.metric, config, backends),
         _of_arms(split, landed, quality.metric, config, backends),
@@ -144,7 +145,8 @@ def _of_arms(
 
 def _labelled(rows: pd.DataFrame, landed: pd.DataFrame) -> pd.DataFrame:
     """The rows that have a label. A key may come again with another one: the nearest in time is the row's."""
-    joined = rows.assign(row=range(len(rows))).merge(landed, on="key")
+    by = [name for name in ("request_id", "key") if name in landed]
+    joined = rows.assign(row=range(len(rows))).merge(landed, on=by)
     gaps = (joined["event_time"] - joined["labelled_at"]).abs()
     return (
         joined.assign(gap=gaps)

@@ -2,128 +2,91 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from pydantic import TypeAdapter
+from collections.abc import Sequence
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.backends.scoring import Beside
-from airflow_mlops.config.parts.monitor_performance import Performance
-from airflow_mlops.core.decay import decay_verdict
-from airflow_mlops.core.values import Estimate, Evaluation, ModelRef, Report, Verdict
+from airflow_mlops.core.detectors import Batch, Signal, watch
+from airflow_mlops.core.label_selection import Difference, biased_columns
+from airflow_mlops.core.label_standing import label_standing
+from airflow_mlops.core.values import Report
+from airflow_mlops.core.window_scores import WindowScore, looks
 from airflow_mlops.exceptions import DataRefused
-from airflow_mlops.steps.evaluate import EVALUATION_FILE
-from airflow_mlops.steps.labels import landed_labels
-from airflow_mlops.steps.page import page, sentences
+from airflow_mlops.steps.labels import Joined, join_labels
+from airflow_mlops.steps.performance_findings import Findings
+from airflow_mlops.steps.performance_page import performance_page
+from airflow_mlops.steps.performance_slices import judged_slices
+from airflow_mlops.steps.promise import Promise, promise_of
 from airflow_mlops.steps.record import report_key
 from airflow_mlops.steps.requests import CollectedRequest
-
-if TYPE_CHECKING:
-    import pandas as pd
+from airflow_mlops.steps.rescore import before_run, rescore
+from airflow_mlops.steps.window_score import Scored, batches_of, score_window, watched
 
 
 def performance(request: CollectedRequest, backends: Backends) -> Report | None:
-    """Hold the champion's answers of the window against their labels and the promise made at promotion.
+    """Hold the champion's answers of the window against their labels and the promise made at promotion, and
+    score earlier windows again where more labels have landed.
 
-    None where the YAML names no labels or no metric. With too few labels the outcome is inconclusive.
+    None where the YAML names no labels or no metric. With too few labels the outcome is inconclusive; the
+    estimate that stands beside it decides nothing.
     """
-    config, monitor = request.config, request.config.monitor
-    if monitor.labels is None or monitor.performance is None:
+    config, labels, settings = (
+        request.config,
+        request.config.monitor.labels,
+        request.config.monitor.performance,
+    )
+    if labels is None or settings is None:
         return None
+    window, champion = request.collected.window, request.collected.champion
     answers = backends.datasets.load_frame(request.collected.uri)
-    landed = landed_labels(config, monitor.labels, request.collected.window, backends)[["key", "label"]]
-    champion = request.collected.champion
-    # A window may hold answers of the champion before this one, or of a challenger in its canary.
-    own = answers.loc[answers["version"] == champion.version].drop_duplicates("key")
-    joined = own.merge(landed.drop_duplicates("key"), on="key")
-    promise = _promise(champion, monitor.performance, backends)
-    observed: Estimate | None = None
-    if promise is None:
-        metric = monitor.performance.metric
-        verdict = Verdict("inconclusive", (f"the champion's evaluation has no {metric}",))
-    elif len(joined) < monitor.performance.minimum_labels:
-        verdict = _too_few(len(joined), monitor.performance)
-    else:
-        observed, verdict = _judged(request, backends, joined, promise)
-    return _report(request, backends, observed, promise, verdict, answers=len(own), labels=len(joined))
-
-
-def _promise(champion: ModelRef, settings: Performance, backends: Backends) -> Estimate | None:
-    """The champion's own number on its holdout, as its training run keeps it."""
-    run_id = backends.tracking.run_of(champion).run_id
-    try:
-        kept = backends.tracking.read_file(run_id, EVALUATION_FILE)
-    except KeyError:
-        return None
-    return TypeAdapter(Evaluation).validate_json(kept).challenger.get(settings.metric)
-
-
-def _too_few(labels: int, settings: Performance) -> Verdict:
-    said = (
-        f"{labels} labels have landed, monitor.performance.minimum_labels asks for {settings.minimum_labels}"
+    joined = join_labels(config, labels, answers, champion.version, window, backends)
+    promise = promise_of(champion, settings.metric, config, backends)
+    now = score_window(config, window, joined, promise, request.run.now, backends)
+    entries = before_run(backends.ledger.entries(config.model), request.run)
+    rescored = rescore(request, entries, promise, backends)
+    seen = looks(entries)
+    for one in (*(again.score for again in rescored), now.score):
+        seen.setdefault(one.window.end, []).append(one)
+    history = tuple(scores[-1] for end, scores in sorted(seen.items()) if end <= window.end)
+    found = Findings(
+        now=now,
+        history=history,
+        rescored=tuple(rescored),
+        signals=tuple(_signals(request, history, rescored, promise, backends)),
+        slices=tuple(judged_slices(config, joined, promise, backends)),
+        selection=tuple(_selection(request, joined)),
+        labels=label_standing(seen, now.score, coverage=labels.coverage, deadline=labels.waits),
     )
-    return Verdict("inconclusive", (said,))
+    uri = backends.store.put(report_key(request.run, "performance"), performance_page(request, found))
+    return Report(kind="performance", uri=uri, summary=found.summary())
 
 
-def _judged(
-    request: CollectedRequest, backends: Backends, joined: pd.DataFrame, promise: Estimate
-) -> tuple[Estimate | None, Verdict]:
-    config, settings = request.config, request.config.monitor.performance
-    if settings is None:
-        raise ValueError("performance is judged only where monitor.performance is set")
-    scored = backends.metrics(config.task, config.evaluation.scoring)
-    label, answer = joined["label"], joined["prediction"]
-    try:
-        observed = scored.score(
-            [settings.metric],
-            label,
-            answer,
-            config.evaluation.confidence,
-            beside=Beside.of(joined, config.data.group),
-        )[settings.metric]
-    except DataRefused as error:
-        return None, Verdict("inconclusive", (str(error),))
-    return observed, decay_verdict(
-        settings.metric,
-        observed,
-        promise,
-        tolerance=settings.tolerance,
-        labels=len(joined),
-        minimum_labels=settings.minimum_labels,
-        direction=config.evaluation.direction(settings.metric),
-    )
-
-
-def _report(
+def _signals(
     request: CollectedRequest,
+    history: Sequence[WindowScore],
+    rescored: Sequence[Scored],
+    promise: Promise,
     backends: Backends,
-    observed: Estimate | None,
-    promise: Estimate | None,
-    verdict: Verdict,
-    *,
-    answers: int,
-    labels: int,
-) -> Report:
-    config, collected = request.config, request.collected
-    coverage = labels / answers if answers else 0.0
-    body = page(
-        f"{config.model}: performance",
-        sentences(
-            f"{collected.champion} gave {answers} answers in {collected.window}; labels for {labels} of them "
-            f"have landed ({coverage:.0%}).",
-            *verdict.reasons,
-        ),
-    )
-    return Report(
-        kind="performance",
-        uri=backends.store.put(report_key(request.run, "performance"), body),
-        summary={
-            "outcome": verdict.outcome,
-            "reasons": list(verdict.reasons),
-            "metric": config.monitor.performance.metric if config.monitor.performance else None,
-            "observed": observed.value if observed else None,
-            "promise": promise.value if promise else None,
-            "labels": labels,
-            "coverage": coverage,
-        },
-    )
+) -> list[Signal]:
+    """What each detector says of the windows that this run has scored, after the holdout's batches and all
+    that this champion has served."""
+    version = promise.model.version
+    served = [batch for score in history if score.version == version for batch in score.losses]
+    again = (one.score.window.start for one in rescored if one.score.version == version)
+    since = min([request.collected.window.start, *again])
+    reference: Sequence[Batch] = ()
+    try:
+        if promise.holdout is not None:
+            reference = batches_of(promise.holdout, request.config, backends)
+    except DataRefused:
+        pass  # a loss of features, which the kept answers of the holdout do not have
+    return [watch(one.watched, reference, served, since) for one in watched(request.config).detectors]
+
+
+def _selection(request: CollectedRequest, joined: Joined) -> list[Difference]:
+    """The columns in which the answers with a label differ from those without, the answer itself among
+    them."""
+    from airflow_mlops.backends.label_selection import differences
+
+    columns = {**request.config.data.features, "prediction": "numeric"}
+    found = differences(joined.labelled, joined.unlabelled, columns)
+    return biased_columns(found, request.config.evaluation.confidence)

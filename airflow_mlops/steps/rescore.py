@@ -1,0 +1,100 @@
+"""Re-score: earlier windows of which more labels have landed since they were scored last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.values import ModelRef, RunInfo
+from airflow_mlops.core.window_scores import WindowScore, is_complete, looks
+from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.steps.collect import collected_key
+from airflow_mlops.steps.labels import join_labels
+from airflow_mlops.steps.promise import Promise, promise_of
+from airflow_mlops.steps.record import entry, is_ours
+from airflow_mlops.steps.requests import CollectedRequest
+from airflow_mlops.steps.window_score import Scored, score_window, watched
+
+
+def rescore(
+    request: CollectedRequest, entries: Sequence[Entry], known: Promise, backends: Backends
+) -> list[Scored]:
+    """Score the windows again that ended before this run's, are not complete by policy, and have more labels
+    than at their last score; each is an entry of the ledger. On a retry, what the first try wrote is left
+    out, and found again.
+
+    ``known`` is the promise of the present champion; earlier windows are held to that of their own.
+    """
+    promises = {known.model.version: known}
+    found = []
+    for last in _waiting(request, entries):
+        if last.version not in promises:
+            model = ModelRef(request.config.model, last.version)
+            promises[last.version] = _promise(model, request, backends)
+        scored = _scored(request, last, promises[last.version], backends)
+        if scored is not None:
+            _record(request, scored, last, backends)
+            found.append(scored)
+    return found
+
+
+def before_run(entries: Sequence[Entry], run: RunInfo) -> list[Entry]:
+    """The ledger as a run found it when it was first tried."""
+    return [item for item in entries if not is_ours(item, run)]
+
+
+def _waiting(request: CollectedRequest, entries: Sequence[Entry]) -> Iterator[WindowScore]:
+    labels, end = request.config.monitor.labels, request.collected.window.end
+    if labels is None:
+        return
+    for scores in looks(before_run(entries, request.run)).values():
+        last = scores[-1]
+        done = is_complete(last, request.run.now, coverage=labels.coverage, deadline=labels.waits)
+        if last.window.end < end and not done:
+            yield last
+
+
+def _promise(model: ModelRef, request: CollectedRequest, backends: Backends) -> Promise:
+    return promise_of(model, watched(request.config).metric, request.config, backends)
+
+
+def _scored(
+    request: CollectedRequest, last: WindowScore, promise: Promise, backends: Backends
+) -> Scored | None:
+    """The new score, or None where nothing has landed, or the answers are no longer kept."""
+    config, labels = request.config, request.config.monitor.labels
+    if labels is None:
+        return None
+    try:
+        answers = backends.datasets.load_frame(backends.store.uri(collected_key(config.model, last.window)))
+    except DataRefused:
+        return None
+    joined = join_labels(config, labels, answers, last.version, last.window, backends)
+    if len(joined.labelled) <= last.labels:
+        return None
+    return score_window(
+        config, last.window, joined, promise, request.run.now, backends, estimated=last.estimated
+    )
+
+
+def _record(request: CollectedRequest, scored: Scored, last: WindowScore, backends: Backends) -> None:
+    score = scored.score
+    backends.ledger.append(
+        entry(
+            request.config,
+            request.run,
+            "rescored",
+            score.window.end.isoformat(),
+            version=score.version,
+            reasons=scored.verdict.reasons,
+            window=score.window,
+            data={
+                "decayed": score.decayed,
+                "labels": score.labels,
+                "labels_before": last.labels,
+                "coverage": score.coverage,
+                "score": score.to_json(),
+            },
+        )
+    )

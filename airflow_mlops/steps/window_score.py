@@ -1,0 +1,194 @@
+"""A window's score: the metric on the labels that are there, the estimate for those that are not, and the
+losses that detectors read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.scoring import Beside
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.monitor_performance import Performance
+from airflow_mlops.core.decay import decay_verdict
+from airflow_mlops.core.detectors import Batch
+from airflow_mlops.core.metrics import is_mean_of_rows
+from airflow_mlops.core.values import Estimate, TaskKind, Verdict
+from airflow_mlops.core.window_scores import WindowScore
+from airflow_mlops.core.windows import Period, Window
+from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.steps.labels import Joined
+from airflow_mlops.steps.promise import Promise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_LOSS_OF: dict[TaskKind, str] = {
+    "binary_classification": "brier_score",
+    "multiclass_classification": "accuracy",
+    "regression": "mean_absolute_error",
+    "forecasting": "mean_absolute_error",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A score with its verdict, and why what is not there is not: no estimate, no losses."""
+
+    score: WindowScore
+    verdict: Verdict
+    notes: tuple[str, ...] = ()
+
+
+def score_window(
+    config: ModelConfig,
+    window: Window,
+    joined: Joined,
+    promise: Promise,
+    now: datetime,
+    backends: Backends,
+    *,
+    estimated: Estimate | None = None,
+) -> Scored:
+    """All that is known of a window by ``now``. ``estimated`` is what an earlier score of it has estimated
+    from the same answers."""
+    settings = watched(config)
+    notes: list[str] = []
+    observed, verdict = _judged(config, settings, joined, promise, backends)
+    if estimated is None:
+        estimated = _estimated(config, settings, joined, promise, notes)
+    try:
+        losses = batches_of(joined.labelled, config, backends, since=window.start)
+    except DataRefused as error:
+        losses = ()
+        notes.append(f"no losses for detectors: {error}")
+    score = WindowScore(
+        window=window,
+        version=promise.model.version,
+        at=now,
+        metric=settings.metric,
+        outcome=verdict.outcome,
+        answers=len(joined.answers),
+        labels=len(joined.labelled),
+        observed=observed,
+        promise=promise.estimate,
+        estimated=estimated,
+        losses=losses,
+        landed=joined.lags(),
+        waiting=joined.ages(now),
+    )
+    return Scored(score, verdict, tuple(notes))
+
+
+def watched(config: ModelConfig) -> Performance:
+    """The settings, which are there wherever performance is judged."""
+    if config.monitor.performance is None:
+        raise ValueError("performance is judged only where monitor.performance is set")
+    return config.monitor.performance
+
+
+def batches_of(
+    labelled: pd.DataFrame, config: ModelConfig, backends: Backends, *, since: datetime = _EPOCH
+) -> tuple[Batch, ...]:
+    """The mean loss of each batch that has labels enough, in the order of time; more of it is worse. Batches
+    are counted from ``since`` on. Raises ``DataRefused`` where rows have no loss of their own."""
+    settings = watched(config)
+    if not settings.detectors or not len(labelled):
+        return ()
+    metric = _loss_metric(config, settings)
+    scored = backends.metrics(config.task, config.evaluation.scoring)
+    beside = Beside.of(labelled, None)
+    values = scored.by_row(metric, labelled["label"], labelled["prediction"], beside=beside)
+    losses = -values if scored.direction(metric) == "higher" else values
+    length = timedelta(seconds=Period.parse(settings.batch).seconds)
+    number = (labelled["event_time"] - since) // length
+    means = labelled.assign(loss=losses, batch=number).groupby("batch")["loss"].agg(["mean", "size"])
+    enough = means[means["size"] >= settings.batch_labels].sort_index()
+    return tuple(
+        Batch(since + length * int(index), float(mean), int(size))
+        for index, mean, size in zip(enough.index, enough["mean"], enough["size"], strict=True)
+    )
+
+
+def _loss_metric(config: ModelConfig, settings: Performance) -> str:
+    if settings.loss is not None:
+        return settings.loss
+    item = config.evaluation.item(settings.metric)
+    named = settings.metric if item is None else item.metric
+    if named is not None and is_mean_of_rows(named):
+        return settings.metric
+    if (usual := _LOSS_OF.get(config.task)) is None:
+        raise DataRefused(f"rows of a {config.task} have no loss of their own; give monitor.performance.loss")
+    return usual
+
+
+def _judged(
+    config: ModelConfig, settings: Performance, joined: Joined, promise: Promise, backends: Backends
+) -> tuple[Estimate | None, Verdict]:
+    labels, answers = len(joined.labelled), len(joined.answers)
+    if promise.estimate is None:
+        return None, Verdict("inconclusive", (f"the champion's evaluation has no {settings.metric}",))
+    if labels < settings.minimum_labels:
+        asked = f"monitor.performance.minimum_labels asks for {settings.minimum_labels}"
+        return None, Verdict("inconclusive", (f"{labels} labels have landed, {asked}",))
+    try:
+        observed = measure(config, joined.labelled, backends)
+    except DataRefused as error:
+        return None, Verdict("inconclusive", (str(error),))
+    if answers and labels / answers < settings.minimum_coverage:
+        asked = f"monitor.performance.minimum_coverage asks for {settings.minimum_coverage:.0%}"
+        return observed, Verdict("inconclusive", (f"{labels / answers:.0%} of the labels landed, {asked}",))
+    return observed, decay_verdict(
+        settings.metric,
+        observed,
+        promise.estimate,
+        tolerance=settings.tolerance,
+        labels=labels,
+        minimum_labels=settings.minimum_labels,
+        direction=config.evaluation.direction(settings.metric),
+    )
+
+
+def measure(config: ModelConfig, labelled: pd.DataFrame, backends: Backends) -> Estimate:
+    """The watched metric on labelled answers. Raises ``DataRefused`` where it is not defined on them."""
+    metric = watched(config).metric
+    scored = backends.metrics(config.task, config.evaluation.scoring)
+    return scored.score(
+        [metric],
+        labelled["label"],
+        labelled["prediction"],
+        config.evaluation.confidence,
+        beside=Beside.of(labelled, config.data.group),
+    )[metric]
+
+
+def _estimated(
+    config: ModelConfig, settings: Performance, joined: Joined, promise: Promise, notes: list[str]
+) -> Estimate | None:
+    """What the metric probably is on all answers of the window, labelled or not."""
+    if not settings.estimate:
+        return None
+    if config.task != "binary_classification":
+        notes.append(f"no estimate without labels: a {config.task} gives no probabilities")
+        return None
+    if promise.holdout is None or not len(joined.answers):
+        notes.append("no estimate without labels: there are no answers, or no holdout to calibrate by")
+        return None
+    from airflow_mlops.backends.performance_estimate import estimate
+
+    scoring = config.evaluation.scoring
+    spec: Any = scoring.spec(settings.metric)
+    try:
+        return estimate(
+            spec,
+            joined.answers["prediction"],
+            promise.holdout["label"],
+            promise.holdout["prediction"],
+            threshold=scoring.decision_threshold,
+            confidence=config.evaluation.confidence,
+        )
+    except DataRefused as error:
+        notes.append(f"no estimate: {error}")
+        return None
