@@ -38,6 +38,7 @@ EntryKind = Literal[
     "reversed",
     "reversal_refused",
     "monitored",
+    "alerted",
 ]
 
 
