@@ -22,7 +22,10 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_mlops.operators.links.ModelVersionLink",
             "airflow_mlops.operators.links.ReportLink",
         ],
-        "notifications": ["airflow_mlops.notifications.webhook.WebhookNotifier"],
+        "notifications": [
+            "airflow_mlops.notifications.findings.FindingsNotifier",
+            "airflow_mlops.notifications.webhook.WebhookNotifier",
+        ],
         "config": {"mlops": _OPTIONS},
     }
 

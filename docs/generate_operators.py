@@ -35,6 +35,7 @@ _GROUPS = {
     "scoring": "The score pipeline",
     "monitoring": "The monitor pipeline",
     "announce": "Hand-over",
+    "tell": "Alerts",
 }
 
 

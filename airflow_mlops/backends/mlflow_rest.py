@@ -40,6 +40,13 @@ class MlflowAnswer(TrackingRefused):
         return self.code == "RESOURCE_DOES_NOT_EXIST"
 
 
+def version_page(uri: str, model: str, version: str) -> str:
+    """A version's page in MLflow's UI; nothing where ``uri`` is not a server's address."""
+    if not uri.startswith(("http://", "https://")):
+        return ""
+    return f"{_shown(uri.rstrip('/'))}/#/models/{quote(model)}/versions/{version}"
+
+
 class MlflowRest:
     """One MLflow server. Safe to share between threads; connects at the first call."""
 
@@ -75,8 +82,7 @@ class MlflowRest:
     @cached_property
     def shown_uri(self) -> str:
         """The server's address without the user and password it may hold."""
-        parts = urlsplit(self._uri)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        return _shown(self._uri)
 
     @cached_property
     def _client(self) -> httpx.Client:
@@ -194,3 +200,8 @@ def _json(response: httpx.Response, uri: str) -> dict[str, Any]:
             "Correct the host, port and schema of the Airflow connection mlflow_default."
         )
     return answer
+
+
+def _shown(uri: str) -> str:
+    parts = urlsplit(uri)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

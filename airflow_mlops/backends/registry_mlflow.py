@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote
 
 from airflow_mlops.backends.artifacts_mlflow import ArtifactFolder
-from airflow_mlops.backends.mlflow_rest import MlflowAnswer, MlflowRest
+from airflow_mlops.backends.mlflow_rest import MlflowAnswer, MlflowRest, version_page
 from airflow_mlops.core.values import ModelRef, RunRef
 from airflow_mlops.exceptions import ModelRefused, TrackingRefused
 
@@ -202,7 +201,7 @@ class MlflowRegistry:
 
     def _ref(self, version: Mapping[str, Any]) -> ModelRef:
         name, number = str(version["name"]), str(version["version"])
-        return ModelRef(name, number, f"{self._rest.shown_uri}/#/models/{quote(name)}/versions/{number}")
+        return ModelRef(name, number, version_page(self._rest.shown_uri, name, number))
 
     def _unknown(self, error: MlflowAnswer, what: str) -> Exception:
         if not error.is_missing:

@@ -43,7 +43,7 @@ def command(model: str, store: str, moment: str | None, as_json: bool) -> None:
 
 # Of other kinds, the stage only tells entries apart.
 _STAGES = frozenset({"shadowed", "canary_step"})
-_OF_A_RUN = frozenset({"tuned", "gated", "overridden", "declined", "answer_refused"})
+_OF_A_RUN = frozenset({"tuned", "gated", "overridden", "declined", "answer_refused", "alerted"})
 
 
 def _moment(text: str) -> datetime:

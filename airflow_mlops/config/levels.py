@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from airflow_mlops.config.drift_checks import drift_checks
+from airflow_mlops.config.alert_checks import alert_checks
 from airflow_mlops.config.gate_checks import gate_checks
 from airflow_mlops.config.model_gate_checks import model_gate_checks
 from airflow_mlops.config.models import ModelConfig
@@ -114,6 +115,7 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
     if monitor.cron is not None and config.schedule.start is None:
         yield ("monitor", "cron"), "a cron needs schedule.start, the moment the first interval begins"
     yield from _schedule_checks(config)
+    yield from alert_checks(config)
     yield from gate_checks(config)
     yield from model_gate_checks(config)
     yield from rollout_checks(config)
@@ -156,7 +158,7 @@ def _metric_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _schedule_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
-    """A schedule against the model's own hand-overs, and deadlines against the DAGs there are."""
+    """A schedule against the model's own hand-overs."""
     schedule = config.schedule
     if schedule.partitioned and config.retraining.enabled:
         yield (
@@ -177,11 +179,6 @@ def _schedule_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
                 ("schedule", "watch", index),
                 f"{config.model}/{watch.label} is another asset; give a 'name'",
             )
-    if config.alerts.deadline.monitor is not None and config.level < 2 and config.monitor.cron is None:
-        yield (
-            ("alerts", "deadline", "monitor"),
-            "there is no monitor DAG: give monitor.cron, or leave it out",
-        )
 
 
 def _tuning_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:

@@ -33,6 +33,8 @@ EXAMPLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     },
     "Watch": {"path": ("inbox/flights/*.parquet",)},
     "WebhookAlert": {"conn_id": ("alerts",), "endpoint": ("/hooks/mlops",)},
+    "AlertRoute": {"events": (["drift", "decay"], ["promoted", "rolled_back"])},
+    "Alerts": {"severity": ({"drift": "info"},)},
     "SlackWebhookAlert": {"conn_id": ("slack_default",)},
     "SmtpAlert": {"conn_id": ("smtp_default",), "to": (["mlops@example.com"],)},
     "Execution": {"pool": ("training",), "queue": ("gpu",)},

@@ -39,6 +39,7 @@ EntryKind = Literal[
     "reversal_refused",
     "monitored",
     "rescored",
+    "alerted",
 ]
 
 

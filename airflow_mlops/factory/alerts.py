@@ -34,6 +34,21 @@ def held_notifiers(told: Sequence[Mapping[str, Any]], owner: str) -> list[Any]:
     return _notifiers(held_notifier, told, owner, ("alerts", "on_failure"))
 
 
+def findings_notifier(alerts: Mapping[str, Any], owner: str) -> Any:
+    """What tells those whom ``alerts.routes`` name. Raises ``NotHere`` like the above."""
+    from airflow_mlops.notifications.catalog import MissingProvider, check_provider
+    from airflow_mlops.notifications.findings import FindingsNotifier
+
+    for index, route in enumerate(alerts["routes"]):
+        for place, receiver in enumerate(route["to"]):
+            try:
+                check_provider(receiver)
+            except MissingProvider as error:
+                at = ("alerts", "routes", index, "to", place, "type")
+                raise NotHere(at, str(error), f"install it: {error.command}") from error
+    return FindingsNotifier(**alerts, owner=owner)
+
+
 def _notifiers(
     make: Callable[..., Any], told: Sequence[Mapping[str, Any]], owner: str, at: KeyPath
 ) -> list[Any]:

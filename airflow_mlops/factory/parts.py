@@ -90,4 +90,5 @@ PARTS: Mapping[StepName, Part] = {
         },
     ),
     "request_retraining": Part("AnnounceOperator", {"value": "decide"}, runs_step=False),
+    "tell": Part("TellFindingsOperator", runs_step=False),
 }

@@ -12,7 +12,13 @@ from airflow.sdk import DAG, Asset, BaseOperator, Param, TaskGroup, XComArg
 from airflow.sdk.configuration import conf
 from airflow.sdk.definitions.param import ParamsDict
 
-from airflow_mlops.factory.alerts import asking_notifiers, deadline_of, failure_callbacks, held_notifiers
+from airflow_mlops.factory.alerts import (
+    asking_notifiers,
+    deadline_of,
+    failure_callbacks,
+    findings_notifier,
+    held_notifiers,
+)
 from airflow_mlops.factory.parts import PARTS, Part
 from airflow_mlops.factory.schedule import schedule_of
 from airflow_mlops.plan.graph import DagPlan, Plan, StepName, TaskNode
@@ -208,7 +214,9 @@ def _task(part: Part, node: TaskNode, dag: DAG, arguments: dict[str, Any]) -> Ba
 
 
 def _told(part: Part, node: TaskNode, owner: str) -> dict[str, Any]:
-    """Who is told that a task asks a person, or that a stage is held."""
+    """Who is told that a task asks a person, that a stage is held, or what was found."""
+    if "alerts" in node.settings:
+        return {"notifier": findings_notifier(node.settings["alerts"], owner)}
     if not node.settings.get("notify"):
         return {}
     if not part.asks:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ HELD = (
     "with the traffic as it is. Log: {{ ti.log_url }}"
 )
 
+# Findings are put into the templates as values: what data or people have written is never read as one.
+FINDING = "{{ alert.text }}"
+
 ASKED = "{{ ti.dag_id }}: {{ task.subject }} Answer: {{ task.answer_url(ti) }}"
 
 
@@ -36,12 +40,14 @@ class MissingProvider(MlopsError):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Where a notifier is, what installs it, and its arguments: of the settings, a line and the owner."""
+    """Where a notifier is, what installs it, and its arguments: of the settings, a line and the owner.
+    ``finding`` are those that it says a finding by."""
 
     module: str
     name: str
     arguments: Callable[[Mapping[str, Any], str, str], dict[str, Any]]
     distribution: str = "airflow-mlops"
+    finding: Mapping[str, str] = field(default_factory=dict)
 
 
 def failure_notifier(alert: Mapping[str, Any], *, owner: str) -> BaseNotifier:
@@ -59,8 +65,26 @@ def held_notifier(alert: Mapping[str, Any], *, owner: str) -> BaseNotifier:
     return notifier(alert, HELD, owner=owner)
 
 
-def notifier(alert: Mapping[str, Any], line: str, *, owner: str) -> BaseNotifier:
-    """A notifier that says ``line``, which may be a template over the context that it is called with."""
+def finding_notifier(alert: Mapping[str, Any], *, owner: str) -> BaseNotifier:
+    """Says the finding that its context holds as ``alert``. Raises ``MissingProvider``."""
+    return notifier(alert, FINDING, owner=owner, **_KINDS[alert["type"]].finding)
+
+
+def check_provider(alert: Mapping[str, Any]) -> None:
+    """Raises ``MissingProvider``, and imports nothing of the provider, which a parse would pay for."""
+    kind = _KINDS[alert["type"]]
+    package = kind.module.rpartition(".")[0]
+    try:
+        there = find_spec(package) is not None
+    except ModuleNotFoundError:
+        there = False
+    if not there:
+        raise MissingProvider(alert["type"], kind.distribution)
+
+
+def notifier(alert: Mapping[str, Any], line: str, *, owner: str, **instead: Any) -> BaseNotifier:
+    """A notifier that says ``line``, which may be a template over the context that it is called with;
+    ``instead`` are arguments of its own."""
     kind = _KINDS[alert["type"]]
     try:
         made = getattr(import_module(kind.module), kind.name)
@@ -68,7 +92,7 @@ def notifier(alert: Mapping[str, Any], line: str, *, owner: str) -> BaseNotifier
         if not kind.module.startswith(error.name or "?"):
             raise  # something that the provider itself needs
         raise MissingProvider(alert["type"], kind.distribution) from error
-    found: BaseNotifier = made(**kind.arguments(alert, line, owner))
+    found: BaseNotifier = made(**{**kind.arguments(alert, line, owner), **instead})
     return found
 
 
@@ -98,12 +122,14 @@ _KINDS: Mapping[str, Kind] = MappingProxyType(
             "SlackWebhookNotifier",
             _slack,
             "apache-airflow-providers-slack",
+            {"text": "{{ alert.slack }}"},
         ),
         "smtp": Kind(
             "airflow.providers.smtp.notifications.smtp",
             "SmtpNotifier",
             _smtp,
             "apache-airflow-providers-smtp",
+            {"subject": "{{ alert.subject }}", "html_content": "{{ alert.html }}"},
         ),
     }
 )

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from airflow_mlops.core.windows import Period
+from airflow_mlops.hooks.pages import run_url
 from airflow_mlops.notifications.catalog import notifier
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ async def tell(
     first error at the end, so that Airflow marks the callback as failed.
     """
     run = context["dag_run"]
-    url = _page(run["dag_id"], run["dag_run_id"])
+    url = run_url(run["dag_id"], run["dag_run_id"])
     limit = Period(seconds=limit_seconds)
     line = f"{run['dag_id']}: run {run['dag_run_id']} is not over after {limit}. Page: {url}"
     failed: list[Exception] = []
@@ -35,10 +35,3 @@ async def tell(
     if failed:
         raise failed[0]
     return line
-
-
-def _page(dag_id: str, run_id: str) -> str:
-    from airflow.sdk.configuration import conf
-
-    base: str = conf.get("api", "base_url", fallback="http://localhost:8080/")
-    return f"{base.rstrip('/')}/dags/{dag_id}/runs/{quote(run_id)}"

@@ -15,11 +15,11 @@ _TIMEOUT_SECONDS = 10.0
 class WebhookNotifier(BaseNotifier):
     """Posts what happened to the address of an HTTP connection.
 
-    The body has ``event`` (``task_failed``, ``deadline_missed`` or ``person_asked``), ``dag_id``, ``run_id``,
-    ``owner``, ``text`` and ``url`` (of the form, where a person is asked); of a task also ``task_id``,
-    ``map_index`` and ``try_number``, of a failure ``error``, the name of the exception's class. Its message
-    stays in Airflow's log, where secrets are masked. The connection's password is sent as a bearer token, its
-    extra as headers.
+    The body has ``event`` (``task_failed``, ``deadline_missed``, ``person_asked``, or a finding such as
+    ``drift``), ``dag_id``, ``run_id``, ``owner``, ``text`` and ``url`` (of the form, where a person is
+    asked); of a task also ``task_id``, ``map_index`` and ``try_number``, of a failure ``error``, the name of
+    the exception's class. Its message stays in Airflow's log, where secrets are masked. Of a finding it has
+    what ``FindingsNotifier`` says. The connection's password is sent as a bearer token, its extra as headers.
     """
 
     template_fields: Sequence[str] = ("text",)
@@ -46,6 +46,9 @@ class WebhookNotifier(BaseNotifier):
 
 
 def _happened(context: Mapping[str, Any]) -> dict[str, Any]:
+    alert = context.get("alert")
+    if alert is not None:
+        return dict(alert["body"])
     deadline = context.get("deadline")
     if deadline is not None:
         run = context["dag_run"]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from airflow_mlops.operators.scoring import ChoosePartitionsOperator, ScoreOperator
     from airflow_mlops.operators.stages import CanaryStepOperator, ShadowOperator
+    from airflow_mlops.operators.tell import TellFindingsOperator
     from airflow_mlops.operators.training import (
         EvaluateOperator,
         GateOperator,
@@ -75,6 +76,7 @@ __all__ = [
     "SmokeServeOperator",
     "SnapshotOperator",
     "TakeChallengerOperator",
+    "TellFindingsOperator",
     "TrainOperator",
     "UndoRolloutOperator",
     "ValidateDataOperator",
@@ -103,6 +105,7 @@ _MODULES = {
     "preflight": ("CheckContractsOperator", "ModelTestsOperator", "SampleRunOperator"),
     "scoring": ("ChoosePartitionsOperator", "ScoreOperator"),
     "stages": ("CanaryStepOperator", "ShadowOperator"),
+    "tell": ("TellFindingsOperator",),
     "training": (
         "EvaluateOperator",
         "GateOperator",

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_mlops.hooks.pages import report_url
 from airflow_mlops.operators.asking import AskPersonOperator
 from airflow_mlops.operators.base import Configured
 from airflow_mlops.operators.errors import airflow_errors
-from airflow_mlops.operators.links import report_url
 from airflow_mlops.operators.stages import earlier_verdicts, skip_unless_all_passed
 
 if TYPE_CHECKING:

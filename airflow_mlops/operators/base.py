@@ -150,9 +150,11 @@ class StepOperator(BaseOperator):
         """Log the result, keep it for the links, and mark it with the configuration's digest."""
         if result is None:
             raise AirflowSkipException(f"nothing to do: step {self.step} found nothing to work on")
+        from airflow_mlops.operators.numbers import send_numbers
         from airflow_mlops.operators.summary import summary
 
         self.result = sanitised(dict(result))
+        send_numbers(configured.config.model, self.step, result)
         self.log.info(
             "%s", "\n".join([f"{self.doing()} of {configured.config.model}:", *summary(self.result)])
         )

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperatorLink
-from airflow.sdk.configuration import conf
+
+from airflow_mlops.hooks.pages import report_url
 
 
 class _ResultLink(BaseOperatorLink):
@@ -84,12 +85,3 @@ class ModelCardLink(_ResultLink):
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """The page's address in Airflow."""
         return report_url(super().get_link(operator, ti_key=ti_key))
-
-
-def report_url(uri: str) -> str:
-    """Where Airflow shows a report of the store: below its own address, or from its root where ``[api]
-    base_url`` is not set. Nothing for what is no report.
-    """
-    _, found, page = uri.rpartition("/reports/")
-    base = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
-    return f"{base}/mlops/reports/{page}" if found else ""

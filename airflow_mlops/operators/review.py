@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from airflow_mlops.hooks.pages import report_url
 from airflow_mlops.operators.asking import AskPersonOperator
 from airflow_mlops.operators.base import Configured, bare
 from airflow_mlops.operators.errors import airflow_errors
-from airflow_mlops.operators.links import report_url
 
 if TYPE_CHECKING:
     from airflow_mlops.config.parts.asking import Question

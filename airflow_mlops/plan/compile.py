@@ -11,6 +11,7 @@ from airflow_mlops.config.parts.assets import AssetCondition, Watch
 from airflow_mlops.config.parts.schedule import Schedule
 from airflow_mlops.config.parts.score import Score
 from airflow_mlops.config.parts.tuning import Tuning
+from airflow_mlops.core.news import EVENTS
 from airflow_mlops.core.windows import Period
 from airflow_mlops.plan.docs import dag_description, dag_doc
 from airflow_mlops.plan.graph import (
@@ -52,7 +53,7 @@ def _dag(
         dag_id=f"{config.model}.{role}",
         role=role,
         trigger=trigger,
-        tasks=tasks,
+        tasks=_with_tell(config, role, tasks),
         description=dag_description(config, role),
         doc=dag_doc(config, digest, role, trigger),
         owner=config.owner,
@@ -61,6 +62,21 @@ def _dag(
         alerts=tuple(alert.model_dump(mode="json") for alert in config.alerts.on_failure),
         deadline_seconds=_seconds(getattr(config.alerts.deadline, role, None)),
     )
+
+
+def _with_tell(config: ModelConfig, role: DagRole, tasks: tuple[TaskNode, ...]) -> tuple[TaskNode, ...]:
+    """What is found is told at the end of the run that found it, whatever became of the tasks before."""
+    if not config.alerts.routes or not any(event.found_by == role for event in EVENTS.values()):
+        return tasks
+    followed = {name for task in tasks for name in task.upstream}
+    last = tuple(task.full_id for task in tasks if task.full_id not in followed)
+    told = config.alerts.model_dump(mode="json", exclude={"on_failure", "deadline"})
+    told["routes"] = [
+        {**route, "at_least": given.floor}
+        for route, given in zip(told["routes"], config.alerts.routes, strict=True)
+    ]
+    alerts = {**told, "model": config.model, "mlflow_conn_id": config.tracking.conn_id}
+    return (*tasks, _task("tell", after=last, alerts=alerts))
 
 
 def _running(config: ModelConfig) -> Running:

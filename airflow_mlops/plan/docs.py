@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.alerts import Alert
 from airflow_mlops.config.parts.deploy import Deploy, Strategy
+from airflow_mlops.core.news import EVENTS
 from airflow_mlops.core.waiting import OnInconclusive
 from airflow_mlops.plan.graph import DagRole, Trigger
 from airflow_mlops.plan.trigger_words import trigger_in_words
@@ -172,12 +174,21 @@ def _monitor_doc(config: ModelConfig) -> list[str]:
 
 
 def _alert_docs(config: ModelConfig, role: DagRole) -> list[str]:
-    told = " and ".join(f"{alert.type} ({alert.conn_id})" for alert in config.alerts.on_failure)
-    if not told:
-        return []
-    limit = getattr(config.alerts.deadline, role, None)
-    late = f", or when a run is not over within {limit}" if limit else ""
-    return [f"**Tells** {told} when a task fails for good{late}."]
+    lines: list[str] = []
+    if told := _named(config.alerts.on_failure):
+        limit = getattr(config.alerts.deadline, role, None)
+        late = f", or when a run is not over within {limit}" if limit else ""
+        lines.append(f"**Tells** {told} when a task fails for good{late}.")
+    for route in config.alerts.routes:
+        of = [event for event in route.events or EVENTS if EVENTS[event].found_by == role]
+        if of:
+            what = ", ".join(of).replace("_", " ")
+            lines.append(f"**Tells** {_named(route.to)} of {what}, from {route.floor} on.")
+    return lines
+
+
+def _named(told: Sequence[Alert]) -> str:
+    return " and ".join(f"{alert.type} ({alert.conn_id})" for alert in told)
 
 
 _ROLE_DOCS = {

@@ -150,6 +150,11 @@ STEP_DOCS: Mapping[StepName, str] = {
         "Applies the retraining policy to this window and those before it, and records the decision. If "
         "it is red, nothing was requested."
     ),
+    "tell": (
+        "Tells those whom alerts.routes names of what was found: each finding once, until it ends or "
+        "changes. The run's state is not its affair. If it is red, its log says who could not be reached: "
+        "mend the connection and clear it, or leave it to the next run, which tells what this one could not."
+    ),
     "request_retraining": "Emits the asset that starts training. Skipped unless the decision was to retrain.",
 }
 

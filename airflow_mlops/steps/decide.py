@@ -9,6 +9,7 @@ from airflow_mlops.core.ledger import Entry, pending_requests
 from airflow_mlops.core.retraining import Decision, Policy, WindowSignals
 from airflow_mlops.core.retraining import decide as apply_policy
 from airflow_mlops.core.windows import Period
+from airflow_mlops.steps.found_parts import found_parts
 from airflow_mlops.steps.record import entry
 from airflow_mlops.steps.requests import Decided, DecideRequest
 
@@ -115,6 +116,7 @@ def _record(
                 "observed": performance.get("observed"),
                 "promise": performance.get("promise"),
                 **{name: performance[name] for name in _OF_PERFORMANCE if name in performance},
+                **found_parts(request),
             },
         )
     )

@@ -228,7 +228,16 @@ def test_alerts_are_callbacks_of_every_task_and_a_deadline_of_the_dag(model_yaml
     DagSerialization.to_dict(dags["rain.train"])
 
 
-def test_a_notifier_whose_provider_is_not_installed_is_refused_with_the_command_that_installs_it(model_yaml):
+@pytest.fixture
+def no_slack(monkeypatch):
+    """As if the provider were not installed."""
+    for name in ("airflow.providers.slack", "airflow.providers.slack.notifications"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+def test_a_notifier_whose_provider_is_not_installed_is_refused_with_the_command_that_installs_it(
+    model_yaml, no_slack
+):
     path = model_yaml(more="alerts: {on_failure: [{type: slack_webhook, conn_id: slack}]}\n")
     with pytest.raises(ConfigError) as refused:
         load_file(path)
@@ -238,7 +247,26 @@ def test_a_notifier_whose_provider_is_not_installed_is_refused_with_the_command_
     )
 
 
-def test_those_who_are_asked_are_told_by_the_tasks_that_ask(model_yaml):
+def test_findings_are_told_by_a_task_that_does_not_decide_the_state_of_its_run(model_yaml):
+    receivers = "{type: webhook, conn_id: ops}, {type: smtp, conn_id: mail, to: [a@b.c]}"
+    more = f"alerts: {{routes: [{{to: [{receivers}]}}]}}\n"
+    dags = load_file(model_yaml(level=3, more=more))
+    for role in ("train", "deploy", "rollback", "monitor"):
+        tell = dags[f"rain.{role}"].get_task("tell")
+        assert tell.is_teardown
+        assert not tell.on_failure_fail_dagrun
+        assert tell.notifier.model == "rain"
+        dags[f"rain.{role}"].validate_setup_teardown()
+        DagSerialization.to_dict(dags[f"rain.{role}"])
+
+
+def test_a_route_to_a_provider_that_is_not_installed_is_refused_at_its_place(model_yaml, no_slack):
+    path = model_yaml(more="alerts: {routes: [{to: [{type: slack_webhook, conn_id: slack}]}]}\n")
+    with pytest.raises(ConfigError, match=r"alerts\.routes\[0\]\.to\[0\]\.type: slack_webhook needs apache"):
+        load_file(path)
+
+
+def test_those_who_are_asked_are_told_by_the_tasks_that_ask(model_yaml, no_slack):
     told = "notify: [{type: webhook, conn_id: ops}, {type: smtp, conn_id: mail, to: [me@example.com]}]"
     path = model_yaml(more=f"deploy: {{approval: {{{told}}}}}\n")
     path.write_text(path.read_text().replace("gates:\n", f"gates:\n  on_fail: ask\n  review: {{{told}}}\n"))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
 import httpx
@@ -20,28 +18,6 @@ LATE = {
     "dag_run": {"dag_id": "rain.train", "dag_run_id": "manual__1"},
     "deadline": {"id": "d", "deadline_time": "2026-03-01T06:00:00+00:00"},
 }
-
-
-@pytest.fixture
-def server():
-    """A local HTTP server; it refuses what is posted to /broken."""
-    posts: list[tuple[str, dict[str, str], dict[str, object]]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            posts.append((self.path, dict(self.headers), body))
-            self.send_response(500 if self.path == "/broken" else 200)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield SimpleNamespace(port=server.server_address[1], posts=posts)
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture

@@ -97,6 +97,22 @@ def test_a_contradiction_is_shown_at_its_key(load, schedule, key, said):
             "alerts.on_failure[0].endpoint",
             "belongs into the connection",
         ),
+        (
+            "alerts: {routes: [{events: [drift], to: [{type: webhook, conn_id: a}]}]}",
+            "alerts.routes[0].events[0]",
+            "drift is found by the monitor DAG, and there is none: give monitor.cron",
+        ),
+        (
+            "alerts: {routes: [{events: [promoted], at_least: warning, to: [{type: webhook, conn_id: a}]}]}",
+            "alerts.routes[0].at_least",
+            "promoted is info, which is below warning, and would never be told",
+        ),
+        (
+            "alerts: {routes: [{events: [promotd], to: [{type: webhook, conn_id: a}]}]}",
+            "alerts.routes[0].events[0]",
+            "promoted",
+        ),
+        ("alerts: {routes: [{to: []}]}", "alerts.routes[0].to", "needs at least 1 entry"),
         ("execution: {timeout: 1 month}", "execution.timeout", "not always equally long"),
         ("execution: {pool_slots: 0}", "execution.pool_slots", "greater than or equal to 1"),
     ],
@@ -149,3 +165,12 @@ def test_the_schema_knows_the_spellings_of_assets(assets, good):
 
     value = read_source(f"{MINIMAL}schedule: {{assets: {assets}}}\n", "x.yaml").root.value
     assert jsonschema.Draft202012Validator(json_schema()).is_valid(value) is good
+
+
+def test_a_route_without_events_takes_warnings_and_one_with_them_takes_all_it_names(load):
+    said = "alerts: {routes: [{to: [%s]}, {events: [promoted], to: [%s]}], severity: {gate_held: critical}}"
+    receiver = "{type: webhook, conn_id: ops}"
+    config = load(said % (receiver, receiver))
+    assert [route.floor for route in config.alerts.routes] == ["warning", "info"]
+    assert (config.alerts.repeat_after, config.alerts.severity) == ("7 days", {"gate_held": "critical"})
+    assert ModelConfig.model_validate_json(json.dumps(config.model_dump(mode="json"))) == config

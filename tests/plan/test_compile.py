@@ -12,6 +12,7 @@ from airflow_mlops.config.load import load_model
 from airflow_mlops.plan.compile import compile_plan
 from airflow_mlops.plan.graph import DagPlan, Plan, StepName, TaskNode
 from airflow_mlops.plan.step_docs import STEP_DOCS
+from airflow_mlops.plan.stored import plan_from_json, plan_to_json
 from airflow_mlops.plan.trigger_words import trigger_in_words
 
 MINIMAL = (Path(__file__).parents[1] / "config" / "minimal.yaml").read_text()
@@ -281,3 +282,29 @@ def test_an_ab_test_is_one_step_a_report_and_the_decision(tmp_path: Path) -> Non
     assert settings["ab.report"] == {"weight": 0.3}
     assert settings["conclude"]["verdicts"][-1] == "ab.weight_30"
     assert "30 % of the rows for as long as the test lasts (at least 14 days)" in deploy.doc
+
+
+def test_findings_are_told_at_the_end_of_each_dag_that_finds_something(tmp_path: Path) -> None:
+    routes = "{events: [drift, promoted], to: [{type: webhook, conn_id: ops}]}"
+    more = (
+        "level: 2\nmonitor: {cron: '@daily'}\nschedule: {start: 2026-01-01}\n"
+        "score: {schedule: {cron: '@daily', start: 2026-01-01}}\n"
+        f"alerts: {{routes: [{routes}, {{to: [{{type: webhook, conn_id: ops}}]}}]}}\n"
+    )
+    plan = plan_of(tmp_path, more)
+    told = {dag.role: edges(dag).get("tell") for dag in plan.dags}
+    assert {role: after[-1] if after else None for role, after in told.items()} == {
+        "train": "announce_challenger",
+        "deploy": "announce_champion",
+        "rollback": "reverse",
+        "score": None,
+        "monitor": "decide",
+    }
+    assert told["deploy"] == ("roll_back", "announce_champion")
+    (tell,) = [task for task in dag_of(plan, "monitor").tasks if task.step == "tell"]
+    assert tell.settings["alerts"]["model"] == "wine"
+    assert [route["at_least"] for route in tell.settings["alerts"]["routes"]] == ["info", "warning"]
+    assert "**Tells** webhook (ops) of drift, from info on." in dag_of(plan, "monitor").doc
+    assert "of promoted, from info on." in dag_of(plan, "deploy").doc
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(plan)))) == plan
+    assert "tell" not in edges(dag_of(plan_of(tmp_path), "train"))

@@ -1,4 +1,4 @@
-"""Who is told when a task fails or a run is late."""
+"""Who is told when a task fails, a run is late, or the loop finds something."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from airflow_mlops.config.parts.base import ExactPeriodText, Mistakes, Part
+from airflow_mlops.config.parts.base import ExactPeriodText, Mistakes, Part, PeriodText
+from airflow_mlops.core.news import EventName
+from airflow_mlops.core.values import Severity
 
 ConnId = Annotated[str, Field(min_length=1, max_length=200, description="Airflow connection, by its id.")]
 
@@ -56,13 +58,46 @@ class Deadline(Part):
     monitor: ExactPeriodText | None = Field(None, description="Of a monitoring run.")
 
 
+class AlertRoute(Part):
+    """Who is told of which findings. A receiver that several routes lead to is told once."""
+
+    events: tuple[EventName, ...] | None = Field(
+        None, strict=False, min_length=1, description="Which findings; all of them, if not given."
+    )
+    at_least: Severity | None = Field(
+        None,
+        description="Nothing below this severity; warning, if left out, and info where 'events' are named.",
+    )
+    to: tuple[Alert, ...] = Field(strict=False, min_length=1, description="Who is told.")
+
+    @property
+    def floor(self) -> Severity:
+        """The severity in force."""
+        return self.at_least or ("warning" if self.events is None else "info")
+
+
 class Alerts(Part):
-    """Who is told when a task has failed for good, or a run is not over in time."""
+    """Who is told when a task has failed for good, a run is not over in time, or the loop finds something."""
 
     on_failure: tuple[Alert, ...] = Field(
         (), strict=False, description="Told once for each task that fails after its last retry."
     )
     deadline: Deadline = Field(default_factory=Deadline)
+    routes: tuple[AlertRoute, ...] = Field(
+        (),
+        strict=False,
+        description="Told of drift, decay, a held challenger and whatever else the loop finds, by a task at "
+        "the end of the run that found it.",
+    )
+    repeat_after: PeriodText | None = Field(
+        "7 days", description="A finding that lasts is told again after so long; never, if null."
+    )
+    severity: dict[EventName, Severity] = Field(
+        default_factory=dict, description="Another severity for a finding."
+    )
+    tell_over: bool = Field(
+        True, description="Whoever was told of drift, decay, a fault or a held challenger is told of its end."
+    )
 
     @model_validator(mode="after")
     def _somebody_is_told(self) -> Self:
