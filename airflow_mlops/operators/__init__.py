@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow_mlops.operators.announce import AnnounceOperator
     from airflow_mlops.operators.approval import ApproveRolloutOperator
     from airflow_mlops.operators.canary import DeployCanaryOperator
+    from airflow_mlops.operators.causes import AnnounceCauseOperator, TakeCausesOperator
     from airflow_mlops.operators.conclude import ConcludeRolloutOperator
     from airflow_mlops.operators.monitoring import (
         CollectOperator,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AbReportOperator",
+    "AnnounceCauseOperator",
     "AnnounceOperator",
     "ApproveRolloutOperator",
     "CanaryStepOperator",
@@ -74,6 +76,7 @@ __all__ = [
     "ShadowOperator",
     "SmokeServeOperator",
     "SnapshotOperator",
+    "TakeCausesOperator",
     "TakeChallengerOperator",
     "TrainOperator",
     "UndoRolloutOperator",
@@ -84,6 +87,7 @@ _MODULES = {
     "announce": ("AnnounceOperator",),
     "approval": ("ApproveRolloutOperator",),
     "canary": ("DeployCanaryOperator",),
+    "causes": ("AnnounceCauseOperator", "TakeCausesOperator"),
     "conclude": ("ConcludeRolloutOperator",),
     "review": ("ReviewChallengerOperator",),
     "rollback": ("RollbackModelOperator", "UndoRolloutOperator"),
