@@ -53,6 +53,7 @@ DAGS: Mapping[str, Mapping[str, Sequence[str]]] = {
     },
     "monitor": {
         "collect": (), "data_quality": ("collect",), "drift": ("collect",), "performance": ("collect",),
+        "announce_drift": ("data_quality", "drift"), "announce_decay": ("data_quality", "performance"),
         "decide": ("data_quality", "drift", "performance"), "request_retraining": ("decide",),
     },
 }  # fmt: skip

@@ -36,6 +36,7 @@ _GROUPS = {
     "monitoring": "The monitor pipeline",
     "announce": "Hand-over",
     "tell": "Alerts",
+    "causes": "Causes",
 }
 
 
@@ -72,14 +73,15 @@ def _class(kind: type[Any]) -> str:
     return "\n".join([*lines, *listed, *([""] if listed else [])])
 
 
+_BASES = ("StageOperator", "LedgerSensor", "FoundSensor", "CauseSensor")
+
+
 def _doc(kind: type[Any]) -> str:
-    """Its own docstring and, where it is a short one, that of the class of ours it stands on."""
-    own = inspect.cleandoc(kind.__dict__["__doc__"])
-    base = kind.__bases__[0]
-    is_ours = base.__module__.startswith("airflow_mlops.")
-    if is_ours and base.__name__ in ("StageOperator", "LedgerSensor", "ModelSensor"):
-        return f"{own}\n\n{inspect.cleandoc(base.__dict__['__doc__'])}"
-    return own
+    """Its own docstring and, where it is a short one, those of the classes of ours it stands on."""
+    below = kind.__mro__[1:]
+    bases = [base for base in below if base.__name__ in _BASES]
+    bases = bases or [base for base in below if base.__name__ == "ModelSensor"]
+    return "\n\n".join(inspect.cleandoc(base.__dict__["__doc__"]) for base in (kind, *bases))
 
 
 def _parameters(kind: type[Any]) -> list[str]:

@@ -40,6 +40,8 @@ EntryKind = Literal[
     "monitored",
     "rescored",
     "alerted",
+    "cause_found",
+    "cause_taken",
 ]
 
 
@@ -47,10 +49,10 @@ EntryKind = Literal[
 class Entry:
     """One decision: who, what, why and on what evidence.
 
-    ``subject`` is what the entry is about: a request's id, or a model version (a rollout's entries all have
-    the version that is rolled out; a reversal's the earlier champion that is put back, and ``data.previous``
-    the version that is taken out). ``stage`` tells apart entries of one kind about one subject in one run
-    (``0.1`` for a canary step). ``data`` holds small JSON values.
+    ``subject`` is what the entry is about: a request's id, a cause (see ``core.causes``), or a model version
+    (a rollout's entries all have the version that is rolled out; a reversal's the earlier champion that is
+    put back, and ``data.previous`` the version that is taken out). ``stage`` tells apart entries of one kind
+    about one subject in one run (``0.1`` for a canary step). ``data`` holds small JSON values.
     """
 
     model: str
@@ -79,7 +81,7 @@ class Entry:
         return f"{self.kind}-{content_hash(about)[:16]}"
 
 
-CLAIMS: frozenset[str] = frozenset({"retrain_taken", "rollout_taken"})
+CLAIMS: frozenset[str] = frozenset({"retrain_taken", "rollout_taken", "cause_taken"})
 CLOSINGS: frozenset[str] = frozenset({"promoted", "rolled_back", "rejected"})
 CROWNINGS: frozenset[str] = frozenset({"promoted", "reversed"})
 """Kinds of which the subject is the champion from then on."""

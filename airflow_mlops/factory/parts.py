@@ -80,6 +80,16 @@ PARTS: Mapping[StepName, Part] = {
     "data_quality": Part("DataQualityOperator", {"collected": "collect"}),
     "drift": Part("DriftOperator", {"collected": "collect"}),
     "performance": Part("PerformanceOperator", {"collected": "collect"}),
+    "announce_drift": Part(
+        "AnnounceCauseOperator",
+        {"collected": "collect", "quality": "data_quality", "report": "drift"},
+        settings=("cause",),
+    ),
+    "announce_decay": Part(
+        "AnnounceCauseOperator",
+        {"collected": "collect", "quality": "data_quality", "report": "performance"},
+        settings=("cause",),
+    ),
     "decide": Part(
         "DecideRetrainingOperator",
         {

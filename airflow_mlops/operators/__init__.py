@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow_mlops.operators.announce import AnnounceOperator
     from airflow_mlops.operators.approval import ApproveRolloutOperator
     from airflow_mlops.operators.canary import DeployCanaryOperator
+    from airflow_mlops.operators.causes import AnnounceCauseOperator, TakeCausesOperator
     from airflow_mlops.operators.conclude import ConcludeRolloutOperator
     from airflow_mlops.operators.monitoring import (
         CollectOperator,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AbReportOperator",
+    "AnnounceCauseOperator",
     "AnnounceOperator",
     "ApproveRolloutOperator",
     "CanaryStepOperator",
@@ -75,6 +77,7 @@ __all__ = [
     "ShadowOperator",
     "SmokeServeOperator",
     "SnapshotOperator",
+    "TakeCausesOperator",
     "TakeChallengerOperator",
     "TellFindingsOperator",
     "TrainOperator",
@@ -86,6 +89,7 @@ _MODULES = {
     "announce": ("AnnounceOperator",),
     "approval": ("ApproveRolloutOperator",),
     "canary": ("DeployCanaryOperator",),
+    "causes": ("AnnounceCauseOperator", "TakeCausesOperator"),
     "conclude": ("ConcludeRolloutOperator",),
     "review": ("ReviewChallengerOperator",),
     "rollback": ("RollbackModelOperator", "UndoRolloutOperator"),

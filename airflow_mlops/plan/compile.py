@@ -12,6 +12,7 @@ from airflow_mlops.config.parts.schedule import Schedule
 from airflow_mlops.config.parts.score import Score
 from airflow_mlops.config.parts.tuning import Tuning
 from airflow_mlops.core.news import EVENTS
+from airflow_mlops.core.causes import FoundCause
 from airflow_mlops.core.windows import Period
 from airflow_mlops.plan.docs import dag_description, dag_doc
 from airflow_mlops.plan.graph import (
@@ -250,14 +251,22 @@ def _score_tasks(config: ModelConfig, score: Score) -> tuple[TaskNode, ...]:
 
 def _monitor_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
     checks = [_task("data_quality", after=("collect",)), _task("drift", after=("collect",))]
+    found = [_announcement(config, "drift", "drift")]
     if config.monitor.performance is not None:
         checks.append(_task("performance", after=("collect",)))
+        found.append(_announcement(config, "performance", "decay"))
     decide = _task("decide", after=tuple(task.full_id for task in checks))
-    tasks = (_task("collect"), *checks, decide)
+    tasks = (_task("collect"), *checks, *found, decide)
     if not config.retraining.enabled:
         return tasks
     request = _task("request_retraining", after=("decide",), emits=f"{config.model}/retrain")
     return (*tasks, request)
+
+
+def _announcement(config: ModelConfig, check: StepName, cause: FoundCause) -> TaskNode:
+    """Beside the decision to retrain: who else listens is not a matter of that policy."""
+    step: StepName = "announce_drift" if cause == "drift" else "announce_decay"
+    return _task(step, after=("data_quality", check), emits=f"{config.model}/{cause}", cause=cause)
 
 
 def _held(config: ModelConfig) -> dict[str, Any]:

@@ -13,8 +13,8 @@ StepName = Literal[
     "train", "evaluate", "gate", "review", "register", "announce_challenger",
     "take_challenger", "smoke_serve", "approve", "shadow", "canary", "ab_report", "conclude", "promote",
     "roll_back", "announce_champion", "reverse", "choose_partitions", "score", "announce_predictions",
-    "collect", "data_quality", "drift", "performance", "decide", "request_retraining",
-    "tell",
+    "collect", "data_quality", "drift", "performance", "announce_drift", "announce_decay", "decide",
+    "request_retraining", "tell",
 ]  # fmt: skip
 
 
@@ -24,9 +24,9 @@ class TaskNode:
 
     ``upstream`` names tasks by ``full_id``. ``settings`` holds small JSON values: ``weight`` of a canary
     step, ``verdicts`` (full ids of the stages whose verdicts conclude and roll_back read), ``notify`` (who is
-    told that it asks a person, or that it is held), ``alerts`` (who is told of what is found). ``emits`` is
-    the asset that the task's outlet updates. With ``workers`` it is so many mapped tasks, each of which is
-    told its number, and all of which may run at the same time.
+    told that it asks a person, or that it is held), ``alerts`` (who is told of what is found), ``cause``
+    (what is announced). ``emits`` is the asset that the task's outlet updates. With ``workers`` it is so many
+    mapped tasks, each of which is told its number, and all of which may run at the same time.
     """
 
     task_id: str

@@ -146,6 +146,14 @@ STEP_DOCS: Mapping[StepName, str] = {
         "Joins answers with the labels that have landed and holds the metric against the promise made at "
         "promotion. Too few labels is inconclusive, not a failure."
     ),
+    "announce_drift": (
+        "Records the drift in the ledger and emits the asset that tells other DAGs of it, with report, "
+        "features and scores. Skipped where nothing has drifted, or where the data came in broken."
+    ),
+    "announce_decay": (
+        "Records in the ledger that the model is worse than it promised and emits the asset that tells other "
+        "DAGs of it. Skipped where it is not, where nobody knows yet, or where the data came in broken."
+    ),
     "decide": (
         "Applies the retraining policy to this window and those before it, and records the decision. If "
         "it is red, nothing was requested."

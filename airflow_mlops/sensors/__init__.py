@@ -1,8 +1,18 @@
-"""Sensors on the ledger and on MLflow's registry."""
+"""Sensors on the ledger, on a model's data and on MLflow's registry."""
 
 from __future__ import annotations
 
+from airflow_mlops.sensors.causes import DriftSensor, ModelAgeSensor, NewDataSensor, PerformanceSensor
 from airflow_mlops.sensors.ledger import PendingChallengerSensor, RetrainRequestSensor, RolloutSensor
 from airflow_mlops.sensors.model_version import ModelVersionSensor
 
-__all__ = ["ModelVersionSensor", "PendingChallengerSensor", "RetrainRequestSensor", "RolloutSensor"]
+__all__ = [
+    "DriftSensor",
+    "ModelAgeSensor",
+    "ModelVersionSensor",
+    "NewDataSensor",
+    "PendingChallengerSensor",
+    "PerformanceSensor",
+    "RetrainRequestSensor",
+    "RolloutSensor",
+]

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow_mlops.config.described import Described
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.exceptions import MlopsError
+from airflow_mlops.hooks.model import config_of, name_of
 from airflow_mlops.triggers.events import Trigger
 
 
@@ -65,22 +66,11 @@ class ModelSensor(BaseSensorOperator):
 
     def name(self) -> str:
         """The model's name."""
-        config = self.config()
-        return config.model if config is not None else str(self.model)
+        return name_of(self.model, self.get_dag())
 
     def config(self) -> ModelConfig | None:
         """The model's configuration, where more than its name was given."""
-        if isinstance(self.model, Described):
-            return self.model.config
-        if isinstance(self.model, ModelConfig):
-            return self.model
-        if not str(self.model).endswith((".yaml", ".yml")):
-            return None
-        from airflow_mlops.config.load import load_model
-        from airflow_mlops.hooks.site import site_of_task
-
-        path = Path(str(self.model))
-        return load_model(path, site_of_task(path, self.get_dag())).config
+        return config_of(self.model, self.get_dag())
 
     def _found(self, context: Any) -> dict[str, Any] | None:
         try:

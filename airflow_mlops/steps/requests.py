@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.core.causes import FoundCause
 from airflow_mlops.core.retraining import Decision
 from airflow_mlops.core.scored import ChosenPartition, ScoredPartition
 from airflow_mlops.core.values import (
@@ -337,6 +338,18 @@ class CollectedRequest:
     config: ModelConfig
     run: RunInfo
     collected: Collected
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRequest:
+    """For ``find_cause``: ``report`` is that of drift or performance, whichever ``cause`` is looked for."""
+
+    config: ModelConfig
+    run: RunInfo
+    collected: Collected
+    quality: Report | None
+    report: Report
+    cause: FoundCause
 
 
 @dataclass(frozen=True, slots=True)

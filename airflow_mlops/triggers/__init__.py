@@ -6,29 +6,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_mlops.triggers.age import ModelAgeTrigger
+    from airflow_mlops.triggers.causes import CauseTrigger
     from airflow_mlops.triggers.deployment import DeploymentTrigger
     from airflow_mlops.triggers.files import NewFilesTrigger
     from airflow_mlops.triggers.ledger import LedgerTrigger
     from airflow_mlops.triggers.model_version import ModelVersionTrigger
     from airflow_mlops.triggers.rollout_end import RolloutEndTrigger
     from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger
+    from airflow_mlops.triggers.wake import WakeTrigger
 
 __all__ = [
+    "CauseTrigger",
     "DeploymentTrigger",
     "LedgerTrigger",
+    "ModelAgeTrigger",
     "ModelVersionTrigger",
     "NewFilesTrigger",
     "RolloutEndTrigger",
     "RolloutStageTrigger",
+    "WakeTrigger",
 ]
 
 _MODULES = {
+    "CauseTrigger": "causes",
     "DeploymentTrigger": "deployment",
     "LedgerTrigger": "ledger",
+    "ModelAgeTrigger": "age",
     "ModelVersionTrigger": "model_version",
     "NewFilesTrigger": "files",
     "RolloutEndTrigger": "rollout_end",
     "RolloutStageTrigger": "rollout_stage",
+    "WakeTrigger": "wake",
 }
 
 

@@ -45,6 +45,8 @@ MONITOR = {
     "data_quality": {"collect"},
     "drift": {"collect"},
     "performance": {"collect"},
+    "announce_drift": {"data_quality", "drift"},
+    "announce_decay": {"data_quality", "performance"},
     "decide": {"data_quality", "drift", "performance"},
     "request_retraining": {"decide"},
 }
@@ -75,7 +77,8 @@ def test_level_2_adds_preflight_and_monitoring_and_deploys_when_a_challenger_is_
     assert train == TRAIN | {"train": {"validate", *preflight}}
     assert edges(dags["rain.deploy"]) == DEPLOY
     assert dags["rain.deploy"].timetable.asset_condition == Asset("rain/challenger")
-    assert edges(dags["rain.monitor"]).keys() == {"collect", "data_quality", "drift", "decide"}
+    watched = {"collect", "data_quality", "drift", "announce_drift", "decide"}
+    assert edges(dags["rain.monitor"]).keys() == watched
 
 
 def test_level_3_closes_the_loop_from_the_monitor_back_to_training(model_yaml):

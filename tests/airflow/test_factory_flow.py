@@ -22,6 +22,7 @@ FIRST = ROLLOUT | {"champion": None}
 REPORT = {"kind": "drift", "uri": "file:///drift.html", "summary": {}}
 DECISION = {"action": "retrain", "cause": "drift", "reasons": ["3 of 5 windows drifted"]}
 WINDOW = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
+CAUSE = {"model": "rain", "cause": "drift", "subject": "drift of version 1", "features": ["pressure"]}
 COLLECTED = {
     "window": WINDOW,
     "uri": "file:///log.parquet",
@@ -108,11 +109,14 @@ def test_monitoring_asks_for_retraining_whether_or_not_labels_have_landed(run, p
         data_quality=REPORT,
         drift=REPORT,
         performance=performance,
+        find_cause=CAUSE,
         decide={"decision": DECISION, "window": WINDOW, "request_id": "r1", "summary": {}},
     )
     assert done.state == "success"
     assert done.tasks["performance"] == ("success" if performance else "skipped")
     assert done.events["rain/retrain"]["decision"]["cause"] == "drift"
+    assert done.events["rain/drift"] == CAUSE
+    assert ("rain/decay" in done.events) is (performance is not None)
 
 
 def test_monitoring_that_decides_to_keep_the_model_announces_nothing(run):
@@ -124,6 +128,7 @@ def test_monitoring_that_decides_to_keep_the_model_announces_nothing(run):
         data_quality=REPORT,
         drift=REPORT,
         performance=REPORT,
+        find_cause=None,
         decide={"decision": keep, "window": WINDOW, "request_id": None, "summary": {}},
     )
     assert done.state == "success"

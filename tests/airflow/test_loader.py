@@ -232,25 +232,36 @@ def test_the_loader_of_the_repository_is_found_by_airflows_safe_mode():
 
 
 EXAMPLES = {
+    "cause_sensors": {
+        *(f"{verb}_{what}" for verb in ("wait_for", "after") for what in ("drift", "decay", "rows", "age"))
+    },
     "deploy_canary": {"canary", "promote", "announce"},
+    "drift_watcher": {"take_causes", "open_a_ticket"},
     "hand_written": {"snapshot", "validate", "train", "evaluate", "gate", "register", "tell_the_team"},
     "model_version_sensor": {"wait_for_a_champion", "score_again"},
+    "on_drift": {"take_causes", "tell_the_team"},
     "promote": {"take_challenger", "smoke_serve", "approve", "conclude", "promote", "undo"},
     "rollback": {"rollback", "tell_the_team"},
     "rollout_sensor": {"wait_for_the_end", "tell_the_team"},
     "shadow": {"take_challenger", "smoke_serve", "shadow", "undo", "tell_the_team"},
 }
+WOKEN = {
+    "example_on_drift": ["flight_delay/drift", "flight_delay/decay"],
+    "example_drift_watcher": ["flight_delay/drift_watched"],
+}
 
 
 @pytest.mark.slow
-def test_the_hand_written_examples_parse_without_extras_and_have_no_schedule():
+def test_the_hand_written_examples_parse_without_extras_and_none_runs_by_a_clock():
     code = (
         "import json, pathlib, runpy, sys\n"
         "extras = {'pandas', 'numpy', 'sklearn', 'mlflow', 'evidently', 'great_expectations', 'fastapi'}\n"
         "found = {}\n"
         "for path in sys.argv[1:]:\n"
         "    dag = runpy.run_path(path)['dag']\n"
-        "    told = [dag.dag_id, dag.schedule, sorted(task.task_id for task in dag.tasks)]\n"
+        "    woken = getattr(dag.schedule, 'objects', dag.schedule)\n"
+        "    assets = woken and [asset.name for asset in woken]\n"
+        "    told = [dag.dag_id, assets, sorted(task.task_id for task in dag.tasks)]\n"
         "    found[pathlib.Path(path).stem] = [*told, sorted(extras & set(sys.modules))]\n"
         "print(json.dumps(found))"
     )
@@ -261,8 +272,8 @@ def test_the_hand_written_examples_parse_without_extras_and_have_no_schedule():
     done = subprocess.run([sys.executable, "-c", code, *files], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
     assert {name.removeprefix("example_"): set(told[2]) for name, told in found.items()} == EXAMPLES
-    for name, (dag_id, schedule, _, extras) in found.items():
-        assert (dag_id, schedule) == (name, None)
+    for name, (dag_id, woken_by, _, extras) in found.items():
+        assert (dag_id, woken_by) == (name, WOKEN.get(name))
         assert extras == [] or name == "example_promote"
 
 

@@ -81,7 +81,8 @@ def test_good_models_are_scheduled_and_each_broken_file_is_an_import_error_under
     tasks = {task["__var"]["task_id"] for task in json.loads(data[0])["dag"]["tasks"]}
     assert {"preflight.sample_run", "announce_challenger"} <= tasks
     assert {name for (name,) in ask(home, "select name from asset_active")} == {
-        "rain/challenger", "rain/champion", "rain/retrain", "fog/challenger", "fog/champion",
+        "rain/challenger", "rain/champion", "rain/drift", "rain/decay", "rain/retrain", "fog/challenger",
+        "fog/champion",
     }  # fmt: skip
 
 

@@ -111,7 +111,7 @@ def test_a_level_2_model_is_tried_on_a_sample_and_deployed_by_its_asset(tmp_path
     assert train.trigger.assets == ()
     assert deploy.trigger.assets == ("wine/challenger",)
     assert "approve" not in edges(deploy)
-    assert list(edges(monitor)) == ["collect", "data_quality", "drift", "decide"]
+    assert list(edges(monitor)) == ["collect", "data_quality", "drift", "announce_drift", "decide"]
 
 
 def test_tests_of_the_model_are_a_task_of_their_own_where_the_file_names_some(tmp_path: Path) -> None:
@@ -155,10 +155,16 @@ def test_the_assets_close_the_loop_at_level_3(tmp_path: Path) -> None:
     train, deploy, _, monitor = plan.dags
     assert emitted(train) == {"announce_challenger": "wine/challenger"}
     assert emitted(deploy) == {"announce_champion": "wine/champion"}
-    assert emitted(monitor) == {"request_retraining": "wine/retrain"}
+    assert emitted(monitor) == {
+        "announce_drift": "wine/drift",
+        "announce_decay": "wine/decay",
+        "request_retraining": "wine/retrain",
+    }
     assert train.trigger.assets == ("wine/retrain",)
     assert deploy.trigger.assets == ("wine/challenger",)
     assert edges(monitor)["decide"] == ("data_quality", "drift", "performance")
+    assert edges(monitor)["announce_drift"] == ("data_quality", "drift")
+    assert edges(monitor)["announce_decay"] == ("data_quality", "performance")
 
 
 def test_the_schedule_reaches_train_whole_and_monitor_without_catching_up(tmp_path: Path) -> None:
