@@ -18,6 +18,7 @@ EntryKind = Literal[
     "retrain_requested",
     "retrain_refused",
     "retrain_taken",
+    "training_begun",
     "tuned",
     "gated",
     "overridden",
@@ -38,6 +39,7 @@ EntryKind = Literal[
     "reversed",
     "reversal_refused",
     "monitored",
+    "cause_checked",
 ]
 
 

@@ -150,7 +150,10 @@ STEP_DOCS: Mapping[StepName, str] = {
         "Applies the retraining policy to this window and those before it, and records the decision. If "
         "it is red, nothing was requested."
     ),
-    "request_retraining": "Emits the asset that starts training. Skipped unless the decision was to retrain.",
+    "request_retraining": (
+        "Starts a run of the train DAG with the cause in its conf and note, and emits the asset that tells "
+        "others of it. Skipped unless the decision was to retrain."
+    ),
 }
 
 
