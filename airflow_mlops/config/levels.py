@@ -12,7 +12,7 @@ from airflow_mlops.config.gate_checks import gate_checks
 from airflow_mlops.config.model_gate_checks import model_gate_checks
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.asking import Approval
-from airflow_mlops.config.parts.retraining import Cause
+from airflow_mlops.config.parts.retraining import Cause, Retraining
 from airflow_mlops.config.parts.splits import NewestHoldout
 from airflow_mlops.config.performance_checks import performance_checks
 from airflow_mlops.config.problems import KeyPath
@@ -42,14 +42,12 @@ PRESETS: dict[int, Preset] = {
 
 
 def with_presets(config: ModelConfig) -> ModelConfig:
-    """A copy in which preflight.enabled, deploy.automatic, deploy.approval and retraining.enabled are given.
-    A cause that was not asked for by name is left out where monitoring could never see it.
+    """A copy in which preflight.enabled, deploy.automatic, deploy.approval, retraining.enabled and retraining's
+    k and n are given. A cause that was not asked for by name is left out where monitoring could never see it.
     """
     preset = PRESETS[config.level]
     preflight, deploy, retraining = config.preflight, config.deploy, config.retraining
-    causes: tuple[Cause, ...] = retraining.causes
-    if "causes" not in retraining.model_fields_set and config.monitor.performance is None:
-        causes = ("drift",)
+    k, n = _k_of_n(retraining, config.monitor.window)
     return config.model_copy(
         update={
             "preflight": preflight.model_copy(
@@ -62,7 +60,12 @@ def with_presets(config: ModelConfig) -> ModelConfig:
                 }
             ),
             "retraining": retraining.model_copy(
-                update={"enabled": _given(retraining.enabled, preset.retraining), "causes": causes}
+                update={
+                    "enabled": _given(retraining.enabled, preset.retraining),
+                    "causes": _causes(config),
+                    "k": k,
+                    "n": n,
+                }
             ),
         }
     )
@@ -76,6 +79,32 @@ def is_preset(path: KeyPath) -> bool:
         ("deploy", "approval"),
         ("retraining", "enabled"),
     }
+
+
+def _causes(config: ModelConfig) -> tuple[Cause, ...]:
+    retraining = config.retraining
+    if "causes" in retraining.model_fields_set:
+        return retraining.causes
+    unseen: set[Cause] = set()
+    if config.monitor.performance is None:
+        unseen.add("decay")
+    if retraining.maximum_age is None:
+        unseen.add("age")
+    return tuple(cause for cause in retraining.causes if cause not in unseen)
+
+
+def _k_of_n(retraining: Retraining, window: str) -> tuple[int, int]:
+    """A long window has averaged its noise away; of short ones two have to agree."""
+    k, n = (2, 3) if _shorter(window, "7 days") else (1, 1)
+    match retraining.k, retraining.n:
+        case None, None:
+            return k, n
+        case int(asked), None:
+            return asked, max(asked, n)
+        case None, int(among):
+            return min(k, among), among
+        case asked, among:
+            return asked or k, among or n
 
 
 def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
@@ -92,6 +121,7 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
             ("retraining", "causes"),
             "decay is seen only by monitor.performance; give it, or leave decay out",
         )
+    yield from _retraining_checks(config)
     if config.preflight.tests and not config.preflight.enabled and config.level < 2:
         yield (
             ("preflight", "tests"),
@@ -136,6 +166,23 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
         yield (
             ("data", "holdout", "length"),
             f"a holdout of {holdout.length} leaves nothing of the window of {window.length} to train on",
+        )
+
+
+def _retraining_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Keys of the policy that nothing reads, and causes that nobody can see."""
+    retraining, schedule = config.retraining, config.schedule
+    if "age" in retraining.causes and retraining.maximum_age is None:
+        yield ("retraining", "causes"), "age needs retraining.maximum_age, or leave age out"
+    if "age" not in retraining.causes and retraining.maximum_age is not None:
+        yield ("retraining", "maximum_age"), "read only where age is one of retraining.causes; add it"
+    timed = schedule.cron or schedule.every or schedule.timetable
+    if "schedule" in retraining.hold_back and not timed:
+        yield ("retraining", "hold_back"), "there is no schedule to hold back: schedule has no cron"
+    if "new_data" in retraining.hold_back and not (schedule.assets or schedule.watch):
+        yield (
+            ("retraining", "hold_back"),
+            "new data start no training here: give schedule.assets or schedule.watch, or leave new_data out",
         )
 
 

@@ -18,6 +18,7 @@ EntryKind = Literal[
     "retrain_requested",
     "retrain_refused",
     "retrain_taken",
+    "training_begun",
     "tuned",
     "gated",
     "overridden",
@@ -42,6 +43,7 @@ EntryKind = Literal[
     "alerted",
     "cause_found",
     "cause_taken",
+    "cause_checked",
 ]
 
 

@@ -61,6 +61,7 @@ class ModelCard:
     code_version: str
     config_digest: str
     made_at: datetime
+    cause_kinds: tuple[str, ...] = ()
     signatures: tuple[Signature, ...] = ()
 
     def signed(self, signature: Signature) -> ModelCard:

@@ -41,7 +41,8 @@ class RunKey:
 class RunInfo:
     """One pipeline run as its steps see it. ``actor`` is a person's name or ``airflow``; ``now`` is the
     wall clock when the task started; ``sources`` is what the run knows of its own window. ``woken_by`` names
-    the assets whose events started it, ``reason`` is what a person gave as one.
+    the assets whose events started it, ``reason`` is what a person gave as one, ``request`` is the retraining
+    request that it was started for.
     """
 
     key: RunKey
@@ -53,6 +54,7 @@ class RunInfo:
     code_version: str | None = None
     woken_by: tuple[str, ...] = ()
     reason: str = ""
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True)

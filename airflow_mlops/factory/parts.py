@@ -99,6 +99,8 @@ PARTS: Mapping[StepName, Part] = {
             "performance": "performance",
         },
     ),
-    "request_retraining": Part("AnnounceOperator", {"value": "decide"}, runs_step=False),
+    "request_retraining": Part(
+        "RequestTrainingOperator", {"value": "decide"}, settings=("train_dag_id",), runs_step=False
+    ),
     "tell": Part("TellFindingsOperator", runs_step=False),
 }

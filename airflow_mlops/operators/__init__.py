@@ -1,7 +1,8 @@
 """One operator per step of the loop, and the ones that hold a rollout together.
 
 ``from airflow_mlops.operators import TrainOperator`` imports that operator's module and no other: the
-approval and the review bring Airflow's human-in-the-loop operators with them, which every task would pay for.
+approval and the review bring Airflow's human-in-the-loop operators with them, and the request for training
+Airflow's database models, which every task would pay for.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         ModelTestsOperator,
         SampleRunOperator,
     )
+    from airflow_mlops.operators.request_training import RequestTrainingOperator
     from airflow_mlops.operators.review import ReviewChallengerOperator
     from airflow_mlops.operators.rollback import RollbackModelOperator, UndoRolloutOperator
     from airflow_mlops.operators.rollout import (
@@ -69,6 +71,7 @@ __all__ = [
     "PerformanceOperator",
     "PromoteModelOperator",
     "RegisterModelOperator",
+    "RequestTrainingOperator",
     "ReviewChallengerOperator",
     "RollbackModelOperator",
     "SampleRunOperator",
@@ -91,6 +94,7 @@ _MODULES = {
     "canary": ("DeployCanaryOperator",),
     "causes": ("AnnounceCauseOperator", "TakeCausesOperator"),
     "conclude": ("ConcludeRolloutOperator",),
+    "request_training": ("RequestTrainingOperator",),
     "review": ("ReviewChallengerOperator",),
     "rollback": ("RollbackModelOperator", "UndoRolloutOperator"),
     "rollout": (

@@ -61,6 +61,7 @@ class DecideRetrainingOperator(StepOperator):
     clock = "monitoring"
     inputs = template_fields = ("collected", "quality", "drift", "performance")
     optional_inputs = ("performance",)
+    operator_extra_links = (ReportLink(),)
 
     def __init__(
         self, *, collected: Any, quality: Any, drift: Any, performance: Any = None, **kwargs: Any

@@ -58,7 +58,15 @@ def run_info(
         code_version=getattr(getattr(instance, "bundle_instance", None), "version", None),
         woken_by=_woken_by(dag_run),
         reason=str((context.get("params") or {}).get("reason") or ""),
+        request=_request(dag_run),
     )
+
+
+def _request(dag_run: Any) -> str:
+    """The retraining request that monitoring started the run for; by hand, a conf may say anything."""
+    by_task = str(getattr(dag_run.run_type, "value", dag_run.run_type)) == "operator_triggered"
+    told = getattr(dag_run, "conf", None)
+    return str(told.get("request") or "") if by_task and isinstance(told, Mapping) else ""
 
 
 def _woken_by(dag_run: Any) -> tuple[str, ...]:

@@ -98,18 +98,16 @@ def _seconds(period: str | None) -> int | None:
 
 
 def _train_trigger(config: ModelConfig) -> Trigger:
-    retrain = (f"{config.model}/retrain",) if config.retraining.enabled else ()
+    """Retraining is no part of it: monitoring starts those runs itself, with their cause."""
     watch = tuple(_watch(config.model, watch) for watch in config.schedule.watch)
-    return _trigger(config.schedule, more=retrain, watch=watch)
+    return _trigger(config.schedule, watch=watch)
 
 
 def _score_trigger(score: Score) -> Trigger:
     return _trigger(score.schedule)
 
 
-def _trigger(
-    schedule: Schedule, *, more: tuple[str, ...] = (), watch: tuple[Mapping[str, Any], ...] = ()
-) -> Trigger:
+def _trigger(schedule: Schedule, *, watch: tuple[Mapping[str, Any], ...] = ()) -> Trigger:
     timetable = schedule.timetable
     return Trigger(
         cron=schedule.cron,
@@ -119,7 +117,7 @@ def _trigger(
         start=schedule.start,
         end=schedule.end,
         catchup=schedule.catchup,
-        assets=(*_asset_trees(schedule.assets), *more),
+        assets=_asset_trees(schedule.assets),
         watch=watch,
         partitioned=schedule.partitioned,
     )
@@ -259,7 +257,12 @@ def _monitor_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
     tasks = (_task("collect"), *checks, *found, decide)
     if not config.retraining.enabled:
         return tasks
-    request = _task("request_retraining", after=("decide",), emits=f"{config.model}/retrain")
+    request = _task(
+        "request_retraining",
+        after=("decide",),
+        emits=f"{config.model}/retrain",
+        train_dag_id=f"{config.model}.train",
+    )
     return (*tasks, request)
 
 

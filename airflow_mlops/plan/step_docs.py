@@ -163,7 +163,10 @@ STEP_DOCS: Mapping[StepName, str] = {
         "changes. The run's state is not its affair. If it is red, its log says who could not be reached: "
         "mend the connection and clear it, or leave it to the next run, which tells what this one could not."
     ),
-    "request_retraining": "Emits the asset that starts training. Skipped unless the decision was to retrain.",
+    "request_retraining": (
+        "Starts a run of the train DAG with the cause in its conf and note, and emits the asset that tells "
+        "others of it. Skipped unless the decision was to retrain."
+    ),
 }
 
 

@@ -39,6 +39,7 @@ def make_card(request: RegisterRequest, version: ModelRef, code_version: str, ba
         code_version=code_version,
         config_digest=run.config_digest or "",
         made_at=run.now,
+        cause_kinds=request.snapshot.kinds,
         signatures=_signatures(version, request.training, backends),
     )
     return _keep(card, run, backends)

@@ -27,6 +27,7 @@ def _title(card: ModelCard) -> str:
 
 def _sections(card: ModelCard) -> Iterator[Section]:
     yield _purpose(card)
+    yield _cause(card)
     yield _signed(card)
     yield Section("Verdict", (f"The gates said {card.verdict.outcome}.", *card.verdict.reasons))
     yield _metrics(card)
@@ -45,6 +46,12 @@ def _purpose(card: ModelCard) -> Section:
     said += [f"Out of scope: {purpose.out_of_scope}"] if purpose.out_of_scope else []
     said.append(f"Owner: {purpose.owner}. Ask: {purpose.contact or purpose.owner}.")
     return Section("Purpose", tuple(said))
+
+
+def _cause(card: ModelCard) -> Section:
+    kinds = " and ".join(card.cause_kinds).replace("_", " ")
+    said = (f"Cause: {kinds}.",) if kinds else ()
+    return Section("Why it was trained", (*said, *card.causes))
 
 
 def _signed(card: ModelCard) -> Section:

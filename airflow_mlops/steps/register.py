@@ -39,6 +39,7 @@ def register(request: RegisterRequest, backends: Backends) -> Registered:
             "mlops.config_digest": run.config_digest or "",
             "mlops.code_version": code_version,
             "mlops.causes": "; ".join(request.snapshot.causes)[:4_000],
+            "mlops.cause": ", ".join(request.snapshot.kinds),
             **_override_tags(override),
         },
     )
@@ -59,6 +60,7 @@ def register(request: RegisterRequest, backends: Backends) -> Registered:
             data={
                 "role": role,
                 "causes": list(request.snapshot.causes),
+                "cause_kinds": list(request.snapshot.kinds),
                 "training_run": request.training.run_id,
                 "training_code": code_version,
                 "overridden_by": override.actor if override else None,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.causes import FoundCause
-from airflow_mlops.core.retraining import Decision
+from airflow_mlops.core.retraining import Cause, CauseCheck, Decision
 from airflow_mlops.core.scored import ChosenPartition, ScoredPartition
 from airflow_mlops.core.values import (
     DatasetRef,
@@ -35,13 +35,15 @@ class SnapshotRequest:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """``causes`` says why this run trains; ``requests`` are the ledger's requests that it works off;
-    ``lengthened`` says what became of the wish of an earlier run for more holdout rows."""
+    """``causes`` says why this run trains, ``kinds`` in the policy's words; ``requests`` are the ledger's
+    requests that it works off; ``lengthened`` says what became of the wish of an earlier run for more holdout
+    rows."""
 
     dataset: DatasetRef
     causes: tuple[str, ...] = ()
     requests: tuple[str, ...] = ()
     lengthened: str | None = None
+    kinds: tuple[Cause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,9 +366,13 @@ class DecideRequest:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """``request_id`` names the ledger's request, where there is one."""
+    """``request_id`` names the ledger's request, where there is one; ``checks`` are the answers to earlier
+    ones: is the cause gone? ``evidence`` has the reports of the checks that this rests on, by their kind."""
 
     decision: Decision
     window: Window
     request_id: str | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
+    checks: tuple[CauseCheck, ...] = ()
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    report: Report | None = None

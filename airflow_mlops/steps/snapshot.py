@@ -20,6 +20,7 @@ from airflow_mlops.steps.holdout import holdout
 from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import Snapshot, SnapshotRequest
 from airflow_mlops.steps.split import holdout_start_of, split
+from airflow_mlops.steps.training_causes import causes_of, held_back, record_begun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,22 +29,28 @@ if TYPE_CHECKING:
 def snapshot(request: SnapshotRequest, backends: Backends) -> Snapshot | None:
     """Work off every pending retraining request and freeze the rows known as of the run's window end.
 
-    None when only retraining's own asset woke the run and the ledger holds nothing pending; any other asset
-    says that there is something new. A backfill takes no request. Raises ``DataRefused`` where the rows
-    cannot be trained on.
+    None when the run was started for a request that the ledger holds no more, or when the policy holds back
+    what started it; an asset says that there is something new. A backfill takes no request, and is no training
+    that the policy counts. Raises ``DataRefused`` where the rows cannot be trained on.
     """
     config, run = request.config, request.run
     requests = [] if run.kind == "backfill" else _take_requests(config, run, backends)
     updated = [name for name in run.woken_by if name != f"{config.model}/retrain"]
-    if run.kind == "asset" and not requests and not updated:
+    if (run.kind == "asset" or run.request) and not requests and not updated:
         return None
-    dataset, lengthened = _freeze(config, run, _run_window(run, requests), backends)
-    return Snapshot(
+    window, kinds = _run_window(run, requests), causes_of(run, requests, updated)
+    if held_back(kinds, config, run, window, backends):
+        return None
+    dataset, lengthened = _freeze(config, run, window, backends)
+    taken = Snapshot(
         dataset=dataset,
         causes=tuple(_causes(run, requests, updated)) or (f"{run.kind} run",),
         requests=tuple(taken.subject for taken in requests),
         lengthened=lengthened,
+        kinds=kinds,
     )
+    record_begun(taken, config, run, backends)
+    return taken
 
 
 def _causes(run: RunInfo, requests: list[Entry], updated: list[str]) -> Iterator[str]:

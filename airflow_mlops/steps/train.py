@@ -13,6 +13,7 @@ from airflow_mlops.backends.material import ANSWERS_FILE, WARNINGS_FILE
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.values import RunRef, TaskKind, is_classification
 from airflow_mlops.exceptions import TrainingFailed
+from airflow_mlops.steps.made import made_tags, made_today
 from airflow_mlops.steps.requests import TrainRequest, Tuned
 from airflow_mlops.steps.seen import holdout_tags
 
@@ -54,8 +55,10 @@ def train(request: TrainRequest, backends: Backends) -> RunRef:
             "mlops.window_end": dataset.window.end.isoformat(),
             **holdout_tags(config.data, dataset),
             "mlops.causes": "; ".join(request.snapshot.causes)[:4_000],
+            "mlops.cause": ", ".join(request.snapshot.kinds),
             "mlops.config_digest": run.config_digest or "",
             "mlops.code_version": run.code_version or trainer_of(config, backends).code_version(),
+            **made_tags(made_today(config, backends)),
             **_tuning_tags(request.tuned),
         },
         dataset_uri=dataset.uri,
