@@ -160,6 +160,7 @@ def _record(
 ) -> None:
     latest, decision = found.situation.latest, decided.decision
     summary = decided.summary
+    performance = request.performance.summary if request.performance else {}
     evidence = tuple(decided.evidence.values())
     about = {"version": latest.version, "window": latest.window}
     written: list[Entry] = [
