@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from airflow_mlops.backends.material import Explainer, GateMeasure
 from airflow_mlops.backends.predictions import Predictions
 from airflow_mlops.backends.scoring import Metrics
+from airflow_mlops.backends.shift.measure import TogetherMeasure
 from airflow_mlops.backends.study import Study
 from airflow_mlops.backends.tracking import Tracking
 from airflow_mlops.core.drift import Comparison, DriftPlan, DriftVerdict
@@ -363,5 +364,7 @@ class Backends(Protocol):
     def drift_detector(self) -> DriftDetector: ...
 
     def drift_page(self) -> DriftPage: ...
+
+    def multivariate(self, method: str) -> TogetherMeasure: ...
 
     def prometheus(self, conn_id: str) -> Prometheus: ...

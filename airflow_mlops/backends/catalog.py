@@ -31,6 +31,7 @@ from airflow_mlops.backends.import_path import load_object
 from airflow_mlops.backends.material import Explainer, GateMeasure
 from airflow_mlops.backends.predictions import Predictions
 from airflow_mlops.backends.scoring import Metrics
+from airflow_mlops.backends.shift.measure import TogetherMeasure
 from airflow_mlops.backends.study import Study
 from airflow_mlops.backends.tracking import Tracking
 from airflow_mlops.core.metrics import AS_IT_IS, Scoring
@@ -98,6 +99,10 @@ PARTS: Mapping[str, Part] = {
         f"{_HERE}.drift.detector:StreamingDriftDetector", ("pandas", "pyarrow", "scipy"), "training"
     ),
     "drift_page.evidently": Part(f"{_HERE}.drift_evidently:EvidentlyPage", ("evidently",), "evidently"),
+    "multivariate.mmd": Part(f"{_HERE}.shift.mmd:measure", _DATA, "data"),
+    "multivariate.domain_classifier": Part(
+        f"{_HERE}.shift.domain_classifier:measure", ("sklearn",), "training"
+    ),
     "tracking.mlflow": Part(f"{_HERE}.tracking_mlflow:MlflowTracking", ("mlflow", "skops"), "mlflow"),
     "serving.embedded": Part(f"{_HERE}.serving_embedded:EmbeddedTarget"),
     "serving.kubernetes": Part(
@@ -245,6 +250,11 @@ class ConnectedBackends:
     def drift_page(self) -> DriftPage:
         page: DriftPage = load_part("drift_page.evidently")()
         return page
+
+    def multivariate(self, method: str) -> TogetherMeasure:
+        """What looks at several columns at once."""
+        measure: TogetherMeasure = load_part(f"multivariate.{method}")
+        return measure
 
     def prometheus(self, conn_id: str) -> Prometheus:
         """The Prometheus of an Airflow connection."""

@@ -15,6 +15,7 @@ from airflow_mlops.backends.scoring import Beside
 from airflow_mlops.backends.tracking import LoadedModel
 from airflow_mlops.core.values import Estimate, Evaluation, Importance, ModelRef
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
+from airflow_mlops.steps.champion_scores import keep_scores
 from airflow_mlops.steps.cross_validate import cross_validate
 from airflow_mlops.steps.evaluation_report import keep_report
 from airflow_mlops.steps.measure import findings, importance, material_of
@@ -77,6 +78,7 @@ def evaluate(request: EvaluateRequest, backends: Backends) -> Evaluation:
     kept = json.dumps(TypeAdapter(tuple[Importance, ...]).dump_python(leans_on, mode="json"))
     backends.tracking.log_file(request.training.run_id, IMPORTANCE_FILE, kept.encode())
     _keep(request, evaluation, rows, answers, comparison, backends)
+    keep_scores(request.training.run_id, config, rows, answers, backends)
     report = keep_report(request, evaluation, leans_on, folds, backends)
     return replace(evaluation.in_short(), report=report)
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from airflow_mlops.config.parts.base import Column, Part, PeriodText, Share
 from airflow_mlops.config.parts.cuts import Cuts, Groups
+from airflow_mlops.config.parts.monitor_beyond import DistributionDrift, Explain, Multivariate
 from airflow_mlops.core.drift import DriftMethod
 
 
@@ -102,3 +103,15 @@ class Drift(Part):
         le=100_000,
         description="Rows of each side that Evidently's page is drawn from; the scores are of all rows.",
     )
+    multivariate: Multivariate | None = Field(
+        None, description="Looks at several features at once; not done if not given."
+    )
+    predictions: DistributionDrift = Field(
+        default_factory=DistributionDrift,
+        description="The champion's served scores against those on its holdout; no labels are needed.",
+    )
+    target: DistributionDrift = Field(
+        default_factory=DistributionDrift,
+        description="Labels that have landed against the holdout's, where monitor.labels is given.",
+    )
+    explain: Explain = Field(default_factory=Explain)

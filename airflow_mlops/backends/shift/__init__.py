@@ -1,0 +1,1 @@
+"""Measures what moved beyond single columns, on bounded samples."""

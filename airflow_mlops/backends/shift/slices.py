@@ -1,0 +1,89 @@
+"""Rows and scores of each value of a column, on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from airflow_mlops.backends.shift.pictures import OTHERS
+from airflow_mlops.core.shift.attribution import SliceRows
+from airflow_mlops.core.values import ColumnKind
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_VALUES = 12
+MOST_COLUMNS = 12
+_PARTS = 5
+MISSING = "(missing)"
+
+Sides = tuple[Mapping[str, SliceRows], Mapping[str, SliceRows]]
+
+
+def slice_rows(
+    kind: ColumnKind, reference: tuple[pd.Series, Any], window: tuple[pd.Series, Any]
+) -> Sides | None:
+    """The most frequent values of both sides together, and all others as one; of numbers with many values,
+    the fifths of the reference. Each side is the column and the scores. None of texts."""
+    if kind == "text":
+        return None
+    names = (_ranges if kind == "numeric" else _values)(reference[0], window[0])
+    return _counted(names[0], reference[1]), _counted(names[1], window[1])
+
+
+def _values(reference: pd.Series, window: pd.Series) -> tuple[pd.Series, pd.Series]:
+    import pandas as pd
+
+    texts = [
+        side.map(str, na_action="ignore").astype(object).where(side.notna(), MISSING)
+        for side in (reference, window)
+    ]
+    shares = [side.value_counts(normalize=True) for side in texts]
+    both = shares[0].add(shares[1], fill_value=0.0).sort_values(ascending=False, kind="stable")
+    known = set(both.index[:MOST_VALUES])
+    ours, theirs = (pd.Series([one if one in known else OTHERS for one in side]) for side in texts)
+    return ours, theirs
+
+
+def _ranges(reference: pd.Series, window: pd.Series) -> tuple[pd.Series, pd.Series]:
+    import numpy as np
+    import pandas as pd
+
+    sides = [
+        pd.to_numeric(side, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+        for side in (reference, window)
+    ]
+    seen = sides[0][np.isfinite(sides[0])]
+    if not len(seen) or len(np.unique(np.concatenate(sides))) <= MOST_VALUES:
+        plain = [
+            pd.Series([None if np.isnan(one) else f"{one:.6g}" for one in side], dtype=object)
+            for side in sides
+        ]
+        return _values(plain[0], plain[1])
+    edges = np.unique(np.quantile(seen, np.arange(1, _PARTS) / _PARTS))
+    names = _range_names(edges.tolist())
+    found = []
+    for side in sides:
+        places = np.searchsorted(edges, side, side="right")
+        found.append(
+            pd.Series(
+                [MISSING if np.isnan(one) else names[place] for one, place in zip(side, places, strict=True)]
+            )
+        )
+    return found[0], found[1]
+
+
+def _range_names(edges: list[float]) -> list[str]:
+    inner = [f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)]
+    return [f"below {edges[0]:.4g}", *inner, f"from {edges[-1]:.4g}"]
+
+
+def _counted(names: pd.Series, scores: Any) -> dict[str, SliceRows]:
+    import pandas as pd
+
+    grouped = pd.Series(scores, dtype="float64").groupby(names.to_numpy())
+    return {
+        str(name): SliceRows(int(count), float(total))
+        for (name, total), count in zip(grouped.sum().items(), grouped.count(), strict=True)
+    }

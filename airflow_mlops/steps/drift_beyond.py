@@ -1,0 +1,154 @@
+"""Drift beyond single columns: of scores, of labels, of several columns at once, and what explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.shift.distributions import of_labels, prediction_shift
+from airflow_mlops.backends.shift.pictures import picture
+from airflow_mlops.backends.shift.samples import answered, columns_of, drawn, own_rows
+from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.config.parts.monitor_beyond import Multivariate
+from airflow_mlops.core.shift.beyond import Beyond, Counting, TargetShift
+from airflow_mlops.core.shift.distribution import Shift
+from airflow_mlops.core.shift.multivariate import Together, judged
+from airflow_mlops.core.shift.picture import Picture
+from airflow_mlops.core.values import ColumnKind
+from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.steps.champion_scores import ANSWER, SEED, KeptScores, kept_scores
+from airflow_mlops.steps.drift_explained import explained
+from airflow_mlops.steps.labels import landed_labels
+from airflow_mlops.steps.requests import CollectedRequest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS = 20_000
+"""Of each side, at most: what is drawn of the window to be explained."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Rows drawn at random: of what the champion was trained and evaluated on, and of the window, with the
+    features of ``kinds`` and in the same columns."""
+
+    reference: pd.DataFrame
+    window: pd.DataFrame
+    kinds: Mapping[str, ColumnKind]
+
+    @property
+    def pictures(self) -> dict[str, Picture]:
+        """What can be drawn of the columns."""
+        drawn_ = {
+            name: picture(name, kind, self.reference[name], self.window[name])
+            for name, kind in self.kinds.items()
+        }
+        return {name: one for name, one in drawn_.items() if one is not None}
+
+
+def samples(request: CollectedRequest, reference_uri: str, backends: Backends) -> Samples:
+    """Draw at most ``ROWS`` of each side. Raises ``DataRefused`` where the reference is gone."""
+    config, window = request.config, backends.store.local_path(request.collected.uri)
+    try:
+        reference = backends.store.local_path(reference_uri)
+    except KeyError as error:
+        raise DataRefused(f"{reference_uri} is gone from the store; restore it from a backup") from error
+    known = _there(_there(list(config.data.features), window), reference)
+    return Samples(
+        drawn(reference, known, ROWS, SEED),
+        drawn(window, known, ROWS, SEED),
+        {name: config.data.features[name] for name in known},
+    )
+
+
+def beyond_columns(
+    request: CollectedRequest, drawn_rows: Samples, ranked: Sequence[str], backends: Backends
+) -> Beyond:
+    """``ranked`` are the features, those that moved most first. What cannot be said is named, and stops no
+    monitoring."""
+    drift, champion = request.config.monitor.drift, request.collected.champion
+    counting = Counting(
+        multivariate=drift.multivariate is not None and drift.multivariate.counts,
+        predictions=drift.predictions.counts,
+        target=drift.target.counts,
+    )
+    together, unsaid = _together(request.config, drawn_rows, backends)
+    window = backends.store.local_path(request.collected.uri)
+    kept = kept_scores(champion, request.config, backends)
+    if kept is None:
+        unsaid += (f"scores: {champion} keeps none of its holdout, so there are none to compare with",)
+        return Beyond(together=together, counting=counting, unsaid=unsaid)
+    own = own_rows(window, champion.version, _there(kept.features, window), ROWS, SEED)
+    if not own.rows:
+        unsaid += (f"scores: no row of the window was answered by {champion}",)
+        return Beyond(together=together, counting=counting, unsaid=unsaid)
+    told = explained(request, kept, own, ranked, backends)
+    several = request.config.task == "multiclass_classification"
+    return Beyond(
+        predictions=prediction_shift(kept.scores, own.served, drift.predictions.threshold, told.answers),
+        target=_target(request, kept, window, own.rows, backends),
+        together=together,
+        attribution=told.attribution,
+        slices=told.slices,
+        counting=counting,
+        scores=picture(
+            "scores", "categorical" if several else "numeric", kept.sample[ANSWER], own.sample[ANSWER]
+        ),
+        unsaid=(*unsaid, *told.unsaid),
+    )
+
+
+def _there(features: Sequence[str], path: Path) -> list[str]:
+    known = set(columns_of(path))
+    return [name for name in features if name in known]
+
+
+def _together(
+    config: ModelConfig, rows: Samples, backends: Backends
+) -> tuple[tuple[Together, ...], tuple[str, ...]]:
+    """All named features at once, and each group by itself; and what could not be measured."""
+    settings = config.monitor.drift.multivariate
+    if settings is None:
+        return (), ()
+    measure, found, unsaid = backends.multivariate(settings.method), [], []
+    for name, columns in _groups(settings, rows.kinds).items():
+        try:
+            found.append(measure(name, rows.reference, rows.window, columns, rows=settings.rows, seed=SEED))
+        except DataRefused as error:
+            unsaid.append(f"{name} together: {error}")
+    return judged(found, settings.threshold), tuple(unsaid)
+
+
+def _groups(settings: Multivariate, kinds: Mapping[str, ColumnKind]) -> dict[str, dict[str, ColumnKind]]:
+    wanted = settings.columns or tuple(kinds)
+    everything = {name: kind for name, kind in kinds.items() if name in wanted}
+    groups = {
+        name: {column: kinds[column] for column in kinds if _matches(column, columns)}
+        for name, columns in settings.groups.items()
+    }
+    return {"all features" if not settings.columns else f"{len(everything)} features": everything, **groups}
+
+
+def _matches(column: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(column, pattern) for pattern in patterns)
+
+
+def _target(
+    request: CollectedRequest, kept: KeptScores, window: Path, answers: int, backends: Backends
+) -> TargetShift | None:
+    """None where the YAML names no labels, or none has landed for what the champion answered."""
+    config, monitor = request.config, request.config.monitor
+    if monitor.labels is None:
+        return None
+    landed = landed_labels(config, monitor.labels, request.collected.window, backends)
+    landed = landed.drop_duplicates("key")
+    own = landed.loc[answered(window, request.collected.champion.version, landed["key"]), "label"]
+    labels = of_labels(own, config.task, kept.scores.labels)
+    if not labels.rows:
+        return None
+    return TargetShift(Shift(kept.scores.labels, labels, monitor.drift.target.threshold), answers)
