@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from airflow_mlops.config.beyond_checks import beyond_checks
 from airflow_mlops.config.drift_checks import drift_checks
 from airflow_mlops.config.alert_checks import alert_checks
 from airflow_mlops.config.gate_checks import gate_checks
@@ -152,6 +153,7 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
     yield from _tuning_checks(config)
     yield from score_checks(config)
     yield from drift_checks(config)
+    yield from beyond_checks(config)
     for taken in sorted(LOG_COLUMNS & config.data.features.keys()):
         yield ("data", "features", taken), f"the inference log has a column {taken} of its own; rename it"
     for index, name in enumerate(config.validation.leakage.ignore):

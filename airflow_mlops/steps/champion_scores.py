@@ -12,6 +12,7 @@ from airflow_mlops.backends import parquet_bytes
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.backends.shift.distributions import reference_scores, shown
 from airflow_mlops.backends.shift.encoding import sampled
+from airflow_mlops.backends.shift.samples import ANSWER
 from airflow_mlops.backends.tracking import Tracking
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.shift.reference import ReferenceScores
@@ -24,8 +25,6 @@ SCORES_FILE = "scores.json"
 SAMPLE_FILE = "scores_sample.parquet"
 SAMPLE_ROWS = 20_000
 SEED = 0
-# The inference log's own name for it: no feature may be called so.
-ANSWER = "prediction"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,13 +7,15 @@ from typing import Any
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.backends.drift.rows import ParquetRows
 from airflow_mlops.backends.drift.sample import Sampler
-from airflow_mlops.core.drift import Comparison, DriftPlan, DriftVerdict, drift_verdict
+from airflow_mlops.core.drift import drift_verdict
 from airflow_mlops.core.values import Report
 from airflow_mlops.exceptions import ModelRefused
 from airflow_mlops.steps.arrivals import arrivals
+from airflow_mlops.steps.drift_beyond import Samples
 from airflow_mlops.steps.drift_plan import drift_plan
 from airflow_mlops.steps.drift_reference import Reference
 from airflow_mlops.steps.drift_summary import summary_of
+from airflow_mlops.steps.drift_whole import whole_report
 from airflow_mlops.steps.page import page, sentences
 from airflow_mlops.steps.record import report_key
 from airflow_mlops.steps.requests import CollectedRequest
@@ -35,11 +37,16 @@ def drift(request: CollectedRequest, backends: Backends) -> Report:
     sampler = Sampler([one.column for one in plan.columns], settings.sample_rows)
     found = backends.drift_detector().compare(reference.profile(plan, backends), current, plan, sampler)
     verdict = drift_verdict(found.columns, settings.share)
-    body = _page(request, plan, found, verdict, reference, sampler, backends)
-    return Report(
-        kind="drift",
-        uri=backends.store.put(report_key(request.run, "drift"), body),
-        summary={**summary_of(verdict, found), **arrived, "reference": reference_uri},
+    kinds = {one.column: one.kind for one in plan.columns}
+    drawn = reference.sample(plan, backends), sampler.table()
+    return whole_report(
+        request,
+        found,
+        {**summary_of(verdict, found), **arrived, "reference": reference_uri},
+        Samples(drawn[0].to_pandas(), drawn[1].to_pandas(), kinds),
+        backends.drift_page().page(*drawn, found.columns, kinds, verdict, settings.share),
+        backends,
+        facts=arrived["warnings"],
     )
 
 
@@ -52,21 +59,6 @@ def _reference_uri(request: CollectedRequest, backends: Backends) -> str:
             "version that this package trained"
         )
     return uri
-
-
-def _page(
-    request: CollectedRequest,
-    plan: DriftPlan,
-    found: Comparison,
-    verdict: DriftVerdict,
-    reference: Reference,
-    sampler: Sampler,
-    backends: Backends,
-) -> bytes:
-    kinds = {one.column: one.kind for one in plan.columns}
-    drawn = reference.sample(plan, backends), sampler.table()
-    share = request.config.monitor.drift.share
-    return backends.drift_page().page(*drawn, found.columns, kinds, verdict, share)
 
 
 def _too_few(

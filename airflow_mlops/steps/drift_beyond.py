@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.drift.rows import ParquetRows
 from airflow_mlops.backends.shift.distributions import of_labels, prediction_shift
 from airflow_mlops.backends.shift.pictures import picture
-from airflow_mlops.backends.shift.samples import answered, columns_of, drawn, own_rows
+from airflow_mlops.backends.shift.samples import ANSWER, answered, own_rows
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.monitor_beyond import Multivariate
 from airflow_mlops.core.shift.beyond import Beyond, Counting, TargetShift
@@ -20,7 +20,7 @@ from airflow_mlops.core.shift.multivariate import Together, judged
 from airflow_mlops.core.shift.picture import Picture
 from airflow_mlops.core.values import ColumnKind
 from airflow_mlops.exceptions import DataRefused
-from airflow_mlops.steps.champion_scores import ANSWER, SEED, KeptScores, kept_scores
+from airflow_mlops.steps.champion_scores import SEED, KeptScores, kept_scores
 from airflow_mlops.steps.drift_explained import explained
 from airflow_mlops.steps.labels import landed_labels
 from airflow_mlops.steps.requests import CollectedRequest
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS = 20_000
-"""Of each side, at most: what is drawn of the window to be explained."""
+"""Of the window, at most: what is drawn to be explained."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,30 +44,15 @@ class Samples:
     @property
     def pictures(self) -> dict[str, Picture]:
         """What can be drawn of the columns."""
-        drawn_ = {
+        drawn = {
             name: picture(name, kind, self.reference[name], self.window[name])
             for name, kind in self.kinds.items()
         }
-        return {name: one for name, one in drawn_.items() if one is not None}
-
-
-def samples(request: CollectedRequest, reference_uri: str, backends: Backends) -> Samples:
-    """Draw at most ``ROWS`` of each side. Raises ``DataRefused`` where the reference is gone."""
-    config, window = request.config, backends.store.local_path(request.collected.uri)
-    try:
-        reference = backends.store.local_path(reference_uri)
-    except KeyError as error:
-        raise DataRefused(f"{reference_uri} is gone from the store; restore it from a backup") from error
-    known = _there(_there(list(config.data.features), window), reference)
-    return Samples(
-        drawn(reference, known, ROWS, SEED),
-        drawn(window, known, ROWS, SEED),
-        {name: config.data.features[name] for name in known},
-    )
+        return {name: one for name, one in drawn.items() if one is not None}
 
 
 def beyond_columns(
-    request: CollectedRequest, drawn_rows: Samples, ranked: Sequence[str], backends: Backends
+    request: CollectedRequest, samples: Samples, ranked: Sequence[str], backends: Backends
 ) -> Beyond:
     """``ranked`` are the features, those that moved most first. What cannot be said is named, and stops no
     monitoring."""
@@ -77,13 +62,13 @@ def beyond_columns(
         predictions=drift.predictions.counts,
         target=drift.target.counts,
     )
-    together, unsaid = _together(request.config, drawn_rows, backends)
-    window = backends.store.local_path(request.collected.uri)
+    together, unsaid = _together(request.config, samples, backends)
+    window = ParquetRows("window's", (backends.datasets.file(request.collected.uri),))
     kept = kept_scores(champion, request.config, backends)
     if kept is None:
         unsaid += (f"scores: {champion} keeps none of its holdout, so there are none to compare with",)
         return Beyond(together=together, counting=counting, unsaid=unsaid)
-    own = own_rows(window, champion.version, _there(kept.features, window), ROWS, SEED)
+    own = own_rows(window, champion.version, kept.features, ROWS)
     if not own.rows:
         unsaid += (f"scores: no row of the window was answered by {champion}",)
         return Beyond(together=together, counting=counting, unsaid=unsaid)
@@ -101,11 +86,6 @@ def beyond_columns(
         ),
         unsaid=(*unsaid, *told.unsaid),
     )
-
-
-def _there(features: Sequence[str], path: Path) -> list[str]:
-    known = set(columns_of(path))
-    return [name for name in features if name in known]
 
 
 def _together(
@@ -139,7 +119,7 @@ def _matches(column: str, patterns: Sequence[str]) -> bool:
 
 
 def _target(
-    request: CollectedRequest, kept: KeptScores, window: Path, answers: int, backends: Backends
+    request: CollectedRequest, kept: KeptScores, window: ParquetRows, answers: int, backends: Backends
 ) -> TargetShift | None:
     """None where the YAML names no labels, or none has landed for what the champion answered."""
     config, monitor = request.config, request.config.monitor

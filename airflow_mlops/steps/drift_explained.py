@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.backends.shift.distributions import spread
-from airflow_mlops.backends.shift.samples import OwnRows
+from airflow_mlops.backends.shift.samples import ANSWER, OwnRows
 from airflow_mlops.backends.shift.shapley import explain
 from airflow_mlops.backends.shift.slices import slice_rows
 from airflow_mlops.config.models import ModelConfig
@@ -17,7 +17,7 @@ from airflow_mlops.core.shift.attribution import Attribution, SliceTable, attrib
 from airflow_mlops.core.shift.distribution import mean_change
 from airflow_mlops.core.values import ColumnKind
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
-from airflow_mlops.steps.champion_scores import ANSWER, SEED, KeptScores
+from airflow_mlops.steps.champion_scores import SEED, KeptScores
 from airflow_mlops.steps.requests import CollectedRequest
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.backends.drift_text import MEASURES, measure_name, measured
+from airflow_mlops.backends.drift.plain import category
+from airflow_mlops.backends.drift.texts import Dictionary, measured
 from airflow_mlops.core.values import ColumnKind
 from airflow_mlops.exceptions import DataRefused
 
@@ -42,23 +43,27 @@ def numbered(
     which of them hold a category's number.
 
     The categories are numbered by how frequent they are in both frames together. A text becomes the two
-    numbers that ``drift_text`` measures of it.
+    numbers that ``drift.texts`` measures of it; every other row of the reference is then its dictionary, and
+    no longer a row: it would know each of its own words.
     """
     import numpy as np
 
-    texts = [name for name, kind in columns.items() if kind == "text"]
-    reference, current = measured(reference[list(columns)], current[list(columns)], texts)
     places: dict[str, list[int]] = {}
-    before, after, categorical = [], [], []
+    before: list[Any] = []
+    after: list[Any] = []
+    categorical: list[bool] = []
+    known = reference.iloc[::2]
+    if "text" in columns.values():
+        reference = reference.iloc[1::2]
     for name, kind in columns.items():
-        names = [measure_name(name, measure) for measure in MEASURES] if kind == "text" else [name]
-        places[name] = list(range(len(before), len(before) + len(names)))
-        for one in names:
-            pair = _codes if kind == "categorical" else _floats
-            ours, theirs = pair(reference[one], current[one])
-            before.append(ours)
-            after.append(theirs)
-            categorical.append(kind == "categorical")
+        if kind == "text":
+            pairs = _measures(known[name], reference[name], current[name])
+        else:
+            pairs = [(_codes if kind == "categorical" else _floats)(reference[name], current[name])]
+        places[name] = list(range(len(before), len(before) + len(pairs)))
+        before += [ours for ours, _ in pairs]
+        after += [theirs for _, theirs in pairs]
+        categorical += [kind == "categorical"] * len(pairs)
     return places, np.column_stack(before), np.column_stack(after), categorical
 
 
@@ -106,8 +111,21 @@ def _floats(ours: pd.Series, theirs: pd.Series) -> tuple[Any, Any]:
 def _codes(ours: pd.Series, theirs: pd.Series) -> tuple[Any, Any]:
     import pandas as pd
 
-    both = pd.concat([ours, theirs], ignore_index=True).map(str, na_action="ignore").astype(object)
+    both = pd.concat([ours, theirs], ignore_index=True).map(category, na_action="ignore").astype(object)
     ranked = {value: rank for rank, value in enumerate(both.value_counts().index)}
     codes = both.map(lambda value: min(ranked[value], MOST_CATEGORIES), na_action="ignore").astype("float64")
     numbers = codes.to_numpy()
     return numbers[: len(ours)], numbers[len(ours) :]
+
+
+def _measures(known: pd.Series, ours: pd.Series, theirs: pd.Series) -> list[tuple[Any, Any]]:
+    import pyarrow as pa
+
+    # Each row twice, for a dictionary takes up every other one.
+    texts, before, after = (
+        pa.array([one if isinstance(one, str) else None for one in side], pa.string())
+        for side in (known.repeat(2), ours, theirs)
+    )
+    words = Dictionary()
+    words.add(texts)
+    return list(zip(measured(before, words.words), measured(after, words.words), strict=True))

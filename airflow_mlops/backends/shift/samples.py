@@ -1,26 +1,26 @@
-"""Bounded samples of Parquet objects of any size: read batch by batch, the same rows each time."""
+"""What one version answered in a window of any size: all its scores, and some of its rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.backends.drift.rows import ParquetRows
+from airflow_mlops.backends.drift.sample import Sampler
+from airflow_mlops.backends.parquet_files import place_of
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-_BATCH = 65_536
+ANSWER = "prediction"
+_OWN = ["version", ANSWER]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OwnRows:
-    """What one version answered: ``served`` of every row, and some of the rows with ``prediction`` beside
-    their features."""
+    """``served`` is the score of every row; ``sample`` are some rows, features and ``prediction``."""
 
     served: np.ndarray[Any, Any]
     sample: pd.DataFrame
@@ -30,100 +30,44 @@ class OwnRows:
         return len(self.served)
 
 
-def columns_of(path: Path) -> list[str]:
-    """The names of its columns. Raises ``DataRefused`` where the file is no Parquet."""
-    import pyarrow.parquet as pq
-
-    with _readable(path):
-        return [str(name) for name in pq.read_schema(path).names]
-
-
-def drawn(path: Path, columns: Sequence[str], rows: int, seed: int) -> pd.DataFrame:
-    """At most so many rows of a file, in its order."""
+def own_rows(window: ParquetRows, version: str, features: Sequence[str], rows: int) -> OwnRows:
+    """The rows that ``version`` answered with a number, read once; at most ``rows`` of them in the sample,
+    which has those of the features that the window has."""
     import numpy as np
-    import pyarrow.parquet as pq
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    with _readable(path):
-        there = pq.read_metadata(path).num_rows
-    return _rows(path, columns, _places(np.arange(there), rows, seed))
-
-
-def own_rows(path: Path, version: str, features: Sequence[str], rows: int, seed: int) -> OwnRows:
-    """The window's rows that ``version`` answered with a number."""
-    import numpy as np
-
-    served, places, start = [], [], 0
-    for batch in _batches(path, ["version", "prediction"]):
-        frame = batch.to_pandas()
-        numbers = frame["prediction"].to_numpy(dtype="float64", na_value=np.nan)
-        own = (frame["version"] == version).to_numpy() & np.isfinite(numbers)
-        served.append(numbers[own])
-        places.append(np.flatnonzero(own) + start)
-        start += len(frame)
-    found = np.concatenate(served) if served else np.zeros(0)
-    there = np.concatenate(places) if places else np.zeros(0, dtype="int64")
-    return OwnRows(found, _rows(path, [*features, "prediction"], _places(there, rows, seed)))
+    there = _names(window)
+    known = [name for name in features if name in there]
+    sampler, served = Sampler([*known, ANSWER], rows), [np.zeros(0)]
+    for batch in window.batches([*known, *_OWN]):
+        own = pc.and_(pc.equal(batch.column("version"), version), pc.is_finite(batch.column(ANSWER)))
+        kept = batch.filter(pc.fill_null(own, False))
+        served.append(kept.column(ANSWER).cast(pa.float64()).to_numpy(zero_copy_only=False))
+        if kept.num_rows:
+            sampler.add(kept)
+    return OwnRows(np.concatenate(served), sampler.table().to_pandas())
 
 
-def answered(path: Path, version: str, keys: pd.Series) -> np.ndarray[Any, Any]:
-    """Which of these keys the version has answered. A key that comes twice counts at its first place."""
+def answered(window: ParquetRows, version: str, keys: pd.Series) -> np.ndarray[Any, Any]:
+    """Which of these keys the version has answered. Each comes once."""
     import numpy as np
     import pandas as pd
+    import pyarrow.compute as pc
 
-    index = pd.Index(keys)
-    first = ~index.duplicated()
-    unique = index[first]
-    seen = np.zeros(len(unique), dtype=bool)
-    for batch in _batches(path, ["version", "key"]):
-        frame = batch.to_pandas()
-        places = unique.get_indexer(frame.loc[frame["version"] == version, "key"])
+    index, seen = pd.Index(keys), np.zeros(len(keys), dtype=bool)
+    for batch in window.batches(["version", "key"]):
+        own = batch.column("key").filter(pc.fill_null(pc.equal(batch.column("version"), version), False))
+        places = index.get_indexer(own.to_pandas())
         seen[places[places >= 0]] = True
-    found = np.zeros(len(index), dtype=bool)
-    found[np.flatnonzero(first)] = seen
+    return seen
+
+
+def _names(window: ParquetRows) -> set[str]:
+    import pyarrow.parquet as pq
+
+    found: set[str] = set()
+    for file in window.files:
+        path, filesystem = place_of(file)
+        found |= set(pq.read_schema(path, filesystem=filesystem).names)
     return found
-
-
-def _places(there: Any, rows: int, seed: int) -> Any:
-    import numpy as np
-
-    if len(there) <= rows:
-        return there
-    return np.sort(np.random.default_rng(seed).choice(there, rows, replace=False))
-
-
-def _rows(path: Path, columns: Sequence[str], places: Any) -> pd.DataFrame:
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    parts, start = [], 0
-    for batch in _batches(path, columns):
-        low, high = np.searchsorted(places, (start, start + batch.num_rows))
-        if high > low:
-            parts.append(pa.table(batch).take(pa.array(places[low:high] - start)))
-        start += batch.num_rows
-    table = pa.concat_tables(parts) if parts else pq.read_schema(path).empty_table().select(list(columns))
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
-
-
-def _batches(path: Path, columns: Sequence[str]) -> Iterator[Any]:
-    import pyarrow.parquet as pq
-
-    with _readable(path), pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=_BATCH, columns=list(columns)):
-            # A nested or repeated name would come in another order, or twice.
-            yield batch.select(list(columns))
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Says which object is at fault where Arrow only says what is."""
-    import pyarrow as pa
-
-    try:
-        yield
-    except (pa.ArrowInvalid, FileNotFoundError) as error:
-        raise DataRefused(
-            f"{path} cannot be read as Parquet: {error}. Run the step that made it again"
-        ) from error

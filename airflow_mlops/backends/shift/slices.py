@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,8 @@ def slice_rows(
     kind: ColumnKind, reference: tuple[pd.Series, Any], window: tuple[pd.Series, Any]
 ) -> Sides | None:
     """The most frequent values of both sides together, and all others as one; of numbers with many values,
-    the fifths of the reference. Each side is the column and the scores. None of texts."""
+    the fifths of both, each side as heavy as the other. Each side is the column and the scores. None of
+    texts."""
     if kind == "text":
         return None
     names = (_ranges if kind == "numeric" else _values)(reference[0], window[0])
@@ -54,14 +55,14 @@ def _ranges(reference: pd.Series, window: pd.Series) -> tuple[pd.Series, pd.Seri
         pd.to_numeric(side, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
         for side in (reference, window)
     ]
-    seen = sides[0][np.isfinite(sides[0])]
-    if not len(seen) or len(np.unique(np.concatenate(sides))) <= MOST_VALUES:
+    seen = [side[np.isfinite(side)] for side in sides]
+    if not all(len(side) for side in seen) or len(np.unique(np.concatenate(sides))) <= MOST_VALUES:
         plain = [
             pd.Series([None if np.isnan(one) else f"{one:.6g}" for one in side], dtype=object)
             for side in sides
         ]
         return _values(plain[0], plain[1])
-    edges = np.unique(np.quantile(seen, np.arange(1, _PARTS) / _PARTS))
+    edges = np.unique(np.quantile(_mixture(seen), np.arange(1, _PARTS) / _PARTS))
     names = _range_names(edges.tolist())
     found = []
     for side in sides:
@@ -72,6 +73,13 @@ def _ranges(reference: pd.Series, window: pd.Series) -> tuple[pd.Series, pd.Seri
             )
         )
     return found[0], found[1]
+
+
+def _mixture(sides: Sequence[Any]) -> Any:
+    """Numbers that stand for both sides with equal weight, however many rows each has."""
+    import numpy as np
+
+    return np.concatenate([np.quantile(side, np.linspace(0.0, 1.0, 201)) for side in sides])
 
 
 def _range_names(edges: list[float]) -> list[str]:

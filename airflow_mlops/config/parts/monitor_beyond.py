@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from airflow_mlops.config.parts.base import Column, Name, Part
 from airflow_mlops.core.shift.multivariate import Method
+
+Members = Annotated[tuple[Column, ...], Field(strict=False, min_length=1)]
 
 
 class Multivariate(Part):
@@ -29,7 +33,7 @@ class Multivariate(Part):
         description="The features that are looked at together; all, if left out. Leave out what tells any "
         "two windows apart, such as a month.",
     )
-    groups: dict[Name, tuple[Column, ...]] = Field(
+    groups: dict[Name, Members] = Field(
         default_factory=dict,
         description="Numeric features that are one thing, such as an embedding, by a name; each group is "
         "looked at by itself as well. A * stands for anything.",

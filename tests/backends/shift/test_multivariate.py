@@ -67,6 +67,19 @@ def test_an_embedding_is_a_group_of_numbers(measure) -> None:
     assert measured(measure, turned, reference=before, columns=kinds).drifted
 
 
+def test_texts_are_told_apart_by_length_and_by_words_that_are_new(measure) -> None:
+    words, rng = [f"word{number}" for number in range(40)], np.random.default_rng(0)
+
+    def notes(known: list[str], most: int) -> pd.DataFrame:
+        return pd.DataFrame(
+            {"note": [" ".join(rng.choice(known, rng.integers(3, most))) for _ in range(300)]}
+        )
+
+    before, same, other = notes(words, 9), notes(words, 9), notes(["heard", "nowhere"], 9)
+    assert not measured(measure, same, reference=before, columns={"note": "text"}).drifted
+    assert measured(measure, other, reference=before, columns={"note": "text"}).drifted
+
+
 def test_columns_without_any_spread_are_alike(measure) -> None:
     flat = rows(0).assign(age=1.0)
     assert not measured(measure, flat, reference=flat, columns={"age": "numeric"}).drifted

@@ -1,4 +1,4 @@
-"""Bounded samples of Parquet objects."""
+"""What a version answered, and what pages and tables make of it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from airflow_mlops.backends.drift.rows import ParquetRows
 from airflow_mlops.backends.shift.pictures import OTHERS, picture
-from airflow_mlops.backends.shift.samples import answered, columns_of, drawn, own_rows
+from airflow_mlops.backends.shift.samples import answered, own_rows
 from airflow_mlops.backends.shift.slices import MISSING, slice_rows
-from airflow_mlops.exceptions import DataRefused
 
 
 @pytest.fixture
-def path(tmp_path):
-    count = 200_000
+def whole():
+    count = 20_000
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "key": [f"k{number}" for number in range(count)],
             "version": rng.choice(["1", "2"], count),
@@ -25,49 +25,33 @@ def path(tmp_path):
             "prediction": np.where(np.arange(count) % 10 == 0, np.nan, np.arange(count)),
         }
     )
-    file = tmp_path / "window.parquet"
-    frame.to_parquet(file, row_group_size=30_000)
-    return file
 
 
-def test_a_sample_is_spread_over_the_whole_file_and_the_same_each_time(path) -> None:
-    sample = drawn(path, ["age", "plan"], 500, 0)
-    assert list(sample.columns) == ["age", "plan"]
-    assert len(sample) == 500
-    assert sample["age"].mean() == pytest.approx(100_000, rel=0.1)
-    assert sample["age"].is_monotonic_increasing
-    pd.testing.assert_frame_equal(sample, drawn(path, ["age", "plan"], 500, 0))
+@pytest.fixture
+def window(whole, tmp_path):
+    whole.to_parquet(tmp_path / "window.parquet", row_group_size=3_000)
+    return ParquetRows("window's", (tmp_path / "window.parquet",))
 
 
-def test_a_file_smaller_than_the_sample_comes_whole(path) -> None:
-    assert len(drawn(path, ["age"], 1_000_000, 0)) == 200_000
-
-
-def test_own_rows_are_those_that_the_version_answered_with_a_number(path) -> None:
-    whole = pd.read_parquet(path)
+def test_own_rows_are_those_that_the_version_answered_with_a_number(whole, window) -> None:
     own = whole[(whole["version"] == "2") & whole["prediction"].notna()]
-    found = own_rows(path, "2", ["age", "plan"], 300, 0)
+    found = own_rows(window, "2", ["age", "plan", "not logged"], 300)
     assert found.rows == len(own)
     assert found.served.tolist() == own["prediction"].tolist()
     assert list(found.sample.columns) == ["age", "plan", "prediction"]
-    assert set(found.sample["age"]) <= set(own["age"])
-    assert own_rows(path, "3", ["age"], 300, 0).rows == 0
+    assert (len(found.sample), set(found.sample["age"]) <= set(own["age"])) == (300, True)
+    assert found.sample["age"].mean() == pytest.approx(10_000, rel=0.15)
+    pd.testing.assert_frame_equal(found.sample, own_rows(window, "2", ["age", "plan"], 300).sample)
 
 
-def test_the_keys_that_a_version_answered_are_found(path) -> None:
-    whole = pd.read_parquet(path)
-    keys = pd.Series(["k5", "nobody", "k7", "k7"])
+def test_a_version_that_answered_nothing_has_no_rows(window) -> None:
+    assert own_rows(window, "3", ["age"], 300).rows == 0
+
+
+def test_the_keys_that_a_version_answered_are_found(whole, window) -> None:
     version = whole.loc[5, "version"]
-    found = answered(path, version, keys)
-    assert found.tolist() == [True, False, bool(whole.loc[7, "version"] == version), False]
-
-
-def test_a_file_that_is_no_parquet_is_named(tmp_path) -> None:
-    broken = tmp_path / "broken.parquet"
-    broken.write_bytes(b"no parquet at all")
-    for read in (columns_of, lambda file: drawn(file, ["age"], 5, 0)):
-        with pytest.raises(DataRefused, match=r"broken\.parquet cannot be read"):
-            read(broken)
+    found = answered(window, version, pd.Series(["k5", "nobody", "k7"]))
+    assert found.tolist() == [True, False, bool(whole.loc[7, "version"] == version)]
 
 
 def test_a_picture_has_both_sides_in_the_same_bins_and_missing_values_beside_them() -> None:
@@ -94,7 +78,8 @@ def test_slices_are_values_or_fifths_and_count_every_row() -> None:
     scores = rng.uniform(size=1_000)
     before, now = slice_rows("numeric", (ages, scores), (ages + 1, scores))
     assert len(before) == 5
-    assert [one.rows for one in before.values()] == pytest.approx([200] * 5, abs=1)
+    both = [before[name].rows + now[name].rows for name in before]
+    assert both == pytest.approx([400] * 5, abs=12)
     assert sum(one.total for one in now.values()) == pytest.approx(scores.sum())
     before, now = slice_rows("categorical", (plans, scores), (plans, scores))
     assert {name: one.rows for name, one in before.items()} == {"free": 500, MISSING: 500}
