@@ -260,6 +260,7 @@ def test_the_same_rows_again_are_named_as_such(flights, biopsies) -> None:
     _assert_named(biopsies.faults(KNOWN, AUTUMN, lambda _: again), "taken_at", {"stale"})
 
 
+@pytest.mark.slow
 def test_no_month_of_the_flights_is_called_a_fault(flights) -> None:
     """Nor against all months before it, as the example trains, nor against the first quarter."""
     first = datetime(2013, 1, 1, tzinfo=UTC)
@@ -275,6 +276,7 @@ def _month(month: int) -> tuple[datetime, datetime]:
     return datetime(2013, month, 1, tzinfo=UTC), end
 
 
+@pytest.mark.slow
 def test_gaps_of_the_weather_stations_are_no_faults(tmp_path) -> None:
     """Hourly weather as it is: air pressure is missing in 5 % to 19 % of a month, gusts in 59 % to 87 %."""
     weather = pd.read_csv(_weather_file())
