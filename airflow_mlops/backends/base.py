@@ -16,6 +16,7 @@ from airflow_mlops.backends.shift.measure import TogetherMeasure
 from airflow_mlops.backends.study import Study
 from airflow_mlops.backends.tracking import Tracking
 from airflow_mlops.core.drift import Comparison, DriftPlan, DriftVerdict
+from airflow_mlops.core.faults.summary import Reference, TableSummary
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.metrics import AS_IT_IS, Scoring
 from airflow_mlops.core.tuning import SearchPlan
@@ -235,6 +236,36 @@ class DriftPage(Protocol):
         """An HTML page of samples of both sides, which must not contradict looks and verdict."""
 
 
+class FaultSummaries(Protocol):
+    """Sums up kept rows for ``core.faults``: no value of a row is in what it gives."""
+
+    def window(
+        self,
+        uri: str,
+        kinds: Mapping[str, ColumnKind],
+        *,
+        time: str,
+        key: str,
+        salt: str,
+        after: float | None = None,
+    ) -> TableSummary:
+        """Of the rows kept at a URI, or of those later than ``after``, in seconds since 1970. ``salt`` is
+        for the hashes. Raises ``DataRefused`` where the rows are gone."""
+
+    def reference(
+        self,
+        uri: str,
+        kinds: Mapping[str, ColumnKind],
+        *,
+        time: str,
+        key: str,
+        salt: str,
+        length_seconds: float,
+    ) -> Reference:
+        """Of a snapshot, and of its newest stretches of this length. Raises ``DataRefused`` where it is
+        gone."""
+
+
 class ServingTarget(Protocol):
     """Where a model answers requests. Every change is idempotent and read back.
 
@@ -366,5 +397,7 @@ class Backends(Protocol):
     def drift_page(self) -> DriftPage: ...
 
     def multivariate(self, method: str) -> TogetherMeasure: ...
+
+    def fault_summaries(self) -> FaultSummaries: ...
 
     def prometheus(self, conn_id: str) -> Prometheus: ...

@@ -20,6 +20,7 @@ from airflow_mlops.backends.base import (
     DriftDetector,
     DriftPage,
     Endpoints,
+    FaultSummaries,
     FileChecker,
     InferenceLog,
     LedgerStore,
@@ -103,6 +104,7 @@ PARTS: Mapping[str, Part] = {
     "multivariate.domain_classifier": Part(
         f"{_HERE}.shift.domain_classifier:measure", ("sklearn",), "training"
     ),
+    "fault_summaries.parquet": Part(f"{_HERE}.fault_summaries:ParquetFaultSummaries", _DATA, "data"),
     "tracking.mlflow": Part(f"{_HERE}.tracking_mlflow:MlflowTracking", ("mlflow", "skops"), "mlflow"),
     "serving.embedded": Part(f"{_HERE}.serving_embedded:EmbeddedTarget"),
     "serving.kubernetes": Part(
@@ -255,6 +257,10 @@ class ConnectedBackends:
         """What looks at several columns at once."""
         measure: TogetherMeasure = load_part(f"multivariate.{method}")
         return measure
+
+    def fault_summaries(self) -> FaultSummaries:
+        summaries: FaultSummaries = load_part("fault_summaries.parquet")(self.store)
+        return summaries
 
     def prometheus(self, conn_id: str) -> Prometheus:
         """The Prometheus of an Airflow connection."""

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from airflow_mlops.config.alert_checks import alert_checks
 from airflow_mlops.config.beyond_checks import beyond_checks
 from airflow_mlops.config.drift_checks import drift_checks
-from airflow_mlops.config.alert_checks import alert_checks
 from airflow_mlops.config.gate_checks import gate_checks
 from airflow_mlops.config.model_gate_checks import model_gate_checks
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.asking import Approval
 from airflow_mlops.config.parts.retraining import Cause, Retraining
 from airflow_mlops.config.parts.splits import NewestHoldout
+from airflow_mlops.config.parts.upstream_faults import FaultSeverity
 from airflow_mlops.config.performance_checks import performance_checks
 from airflow_mlops.config.problems import KeyPath
 from airflow_mlops.config.rollout_checks import rollout_checks
@@ -31,26 +32,33 @@ class Preset:
     automatic: bool
     approval: bool
     retraining: bool
+    upstream_faults: FaultSeverity
 
 
 OWN_ASSETS = frozenset({"challenger", "champion", "retrain", "predictions"})
 
 PRESETS: dict[int, Preset] = {
-    1: Preset(preflight=False, automatic=False, approval=True, retraining=False),
-    2: Preset(preflight=True, automatic=True, approval=False, retraining=False),
-    3: Preset(preflight=True, automatic=True, approval=False, retraining=True),
+    1: Preset(preflight=False, automatic=False, approval=True, retraining=False, upstream_faults="warning"),
+    2: Preset(preflight=True, automatic=True, approval=False, retraining=False, upstream_faults="critical"),
+    3: Preset(preflight=True, automatic=True, approval=False, retraining=True, upstream_faults="critical"),
 }
 
 
 def with_presets(config: ModelConfig) -> ModelConfig:
-    """A copy in which preflight.enabled, deploy.automatic, deploy.approval, retraining.enabled and retraining's
-    k and n are given. A cause that was not asked for by name is left out where monitoring could never see it.
+    """A copy in which preflight.enabled, deploy.automatic, deploy.approval, retraining.enabled, retraining's
+    k and n, and validation.upstream_faults.severity are given. A cause that was not asked for by name is left
+    out where monitoring could never see it.
     """
     preset = PRESETS[config.level]
     preflight, deploy, retraining = config.preflight, config.deploy, config.retraining
     k, n = _k_of_n(retraining, config.monitor.window)
+    faults = config.validation.upstream_faults
+    severity = faults.severity or preset.upstream_faults
     return config.model_copy(
         update={
+            "validation": config.validation.model_copy(
+                update={"upstream_faults": faults.model_copy(update={"severity": severity})}
+            ),
             "preflight": preflight.model_copy(
                 update={"enabled": _given(preflight.enabled, preset.preflight)}
             ),
@@ -79,6 +87,7 @@ def is_preset(path: KeyPath) -> bool:
         ("deploy", "automatic"),
         ("deploy", "approval"),
         ("retraining", "enabled"),
+        ("validation", "upstream_faults", "severity"),
     }
 
 
@@ -159,6 +168,10 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
     for index, name in enumerate(config.validation.leakage.ignore):
         if name not in config.data.features:
             yield ("validation", "leakage", "ignore", index), f"{name!r} is no feature"
+    known = {*config.data.features, config.data.label, config.data.key, config.data.time_column}
+    for index, name in enumerate(config.validation.upstream_faults.ignore):
+        if name not in known:
+            yield ("validation", "upstream_faults", "ignore", index), f"{name!r} is no column of data"
     window, holdout = config.data.window, config.data.holdout
     if (
         window.length is not None

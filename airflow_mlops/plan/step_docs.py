@@ -14,8 +14,9 @@ STEP_DOCS: Mapping[StepName, str] = {
     ),
     "validate": (
         "Holds the snapshot against the file's expectations and looks for leaks: the label among the "
-        "features, values from the future, rows on both sides of the split. A failure names the expectations "
-        "and columns at fault, and nothing is trained. Mend the data upstream, or the expectation if the "
+        "features, values from the future, rows on both sides of the split. New rows are held against what the "
+        "champion was trained on: a feed that broke is told from a world that changed. A failure names the "
+        "expectations and columns at fault, and nothing is trained. Mend the data upstream, or the expectation if the "
         "world has changed; a retry alone will not help."
     ),
     "contracts": (
@@ -135,8 +136,9 @@ STEP_DOCS: Mapping[StepName, str] = {
         "served. A failure means that the log or the store cannot be read."
     ),
     "data_quality": (
-        "Holds the served rows against the file's expectations. Findings are reported, and explain what "
-        "drift finds; a red task means that the check could not be run."
+        "Holds the served rows against the file's expectations and against what the champion was trained on: "
+        "a feed that broke blocks retraining, and its column is named. Findings are reported, and explain "
+        "what drift finds; a red task means that the check could not be run."
     ),
     "drift": (
         "Compares the served inputs with what the champion was trained on, column by column. Drift is a "

@@ -1,4 +1,4 @@
-"""Data quality: the expectations on the features that the endpoint was really sent."""
+"""Data quality: what must hold of the features that the endpoint was really sent, and if a feed broke."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import replace
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.values import Report
 from airflow_mlops.steps.requests import CollectedRequest
+from airflow_mlops.steps.upstream_faults import critical_faults, faults_in_window
 from airflow_mlops.steps.validate import at_fault, expectations_of, keep_report
 
 
 def data_quality(request: CollectedRequest, backends: Backends) -> Report:
-    """Check the features; ``summary["upstream_fault"]`` names what a critical expectation found, which
-    blocks retraining. The check itself does not fail the run: the champion goes on serving.
+    """Check the features, and hold them against the champion's reference; ``summary["upstream_fault"]`` names
+    the column and what a critical expectation or a look for upstream faults found, which blocks retraining.
+    The check itself does not fail the run: the champion goes on serving.
     """
     config = request.config
     file, checker = backends.datasets.file(request.collected.uri), backends.file_checker()
@@ -21,6 +23,10 @@ def data_quality(request: CollectedRequest, backends: Backends) -> Report:
     asked = [name for name in config.data.features if name in there]
     wanted = [item for item in expectations_of(config) if item.kwargs.get("column") in asked]
     checked = checker.check_file(file, wanted)
-    report = keep_report(config, request.run, "data_quality", checked, backends)
+    compared = None
+    if config.validation.upstream_faults.enabled:
+        compared = faults_in_window(config, request.collected, backends)
+    report = keep_report(config, request.run, "data_quality", checked, backends, compared=compared)
     faults = [str(item) for item in checked.expectations if at_fault(item, "critical")]
+    faults += map(str, critical_faults(config, compared))
     return replace(report, summary={**report.summary, "upstream_fault": "; ".join(faults) or None})

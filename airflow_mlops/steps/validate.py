@@ -1,4 +1,5 @@
-"""Validate: hold the snapshot against the expectations and look for leakage, before anything is trained."""
+"""Validate: hold the snapshot against the expectations, look for leakage and for a feed that broke, before
+anything is trained."""
 
 from __future__ import annotations
 
@@ -7,29 +8,45 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.base import Backends, CheckedFile
 from airflow_mlops.config.models import ModelConfig
-from airflow_mlops.core.values import CheckedExpectation, CheckOutcome, DatasetRef, Expectation, Report, RunInfo
+from airflow_mlops.core.faults import Fault
+from airflow_mlops.core.values import (
+    CheckedExpectation,
+    CheckOutcome,
+    DatasetRef,
+    Expectation,
+    Report,
+    RunInfo,
+)
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.steps.leakage import Leak, leaks_of
 from airflow_mlops.steps.page import page, sentences, table
 from airflow_mlops.steps.record import report_key
 from airflow_mlops.steps.requests import DatasetRequest
+from airflow_mlops.steps.upstream_faults import Compared, critical_faults, faults_in_snapshot, on_page
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def validate(request: DatasetRequest, backends: Backends) -> Report:
-    """Check every expectation and look for leakage. Raises ``DataRefused`` that lists what is critical with
-    its counts; sample rows go to the report only, never to the log or XCom.
+    """Check every expectation, look for leakage, and for upstream faults in the rows that the champion does
+    not know. Raises ``DataRefused`` that lists what is critical with its counts; sample rows go to the report
+    only, never to the log or XCom.
     """
     config, dataset = request.config, request.snapshot.dataset
-    checked = backends.file_checker().check_file(backends.datasets.proven_file(dataset), expectations_of(config))
+    checked = backends.file_checker().check_file(
+        backends.datasets.proven_file(dataset), expectations_of(config)
+    )
     leaks = leaks_of(config, dataset, backends)
-    report = keep_report(config, request.run, "validation", checked, backends, leaks)
+    compared = None
+    if config.validation.upstream_faults.enabled and request.run.kind != "backfill":
+        compared = faults_in_snapshot(config, dataset, backends)
+    report = keep_report(config, request.run, "validation", checked, backends, leaks, compared)
     stopped = [item for item in checked.expectations if at_fault(item, "critical")]
     leaking = [leak for leak in leaks if leak.severity == "critical"]
-    if stopped or leaking:
-        raise _refusal(dataset, len(checked.expectations), stopped, leaking, report)
+    broken = critical_faults(config, compared)
+    if stopped or leaking or broken:
+        raise _refusal(dataset, len(checked.expectations), stopped, leaking, broken, report)
     return report
 
 
@@ -38,6 +55,7 @@ def _refusal(
     expectations: int,
     stopped: Sequence[CheckedExpectation],
     leaking: Sequence[Leak],
+    broken: Sequence[Fault],
     report: Report,
 ) -> DataRefused:
     said, hint = [], ""
@@ -47,11 +65,18 @@ def _refusal(
         said.append(f"{errored} of {expectations} expectations could not be computed")
     if leaking:
         said.append(f"{len(leaking)} leak{'s' * (len(leaking) != 1)} would flatter every model")
-        hint = (
+        hint += (
             "Take what leaks out of the features or the rows; a feature that is right as it is can be "
             "named in validation.leakage.ignore.\n"
         )
-    lines = "\n".join(f"  - {item}" for item in [*stopped, *leaking])
+    if broken:
+        columns = dict.fromkeys(column for fault in broken for column in fault.columns)
+        said.append(f"the feed of {', '.join(columns)} is broken")
+        hint += (
+            "Mend the feed and clear the run from its snapshot. Where the world has changed and the rows are "
+            "right, name the column in validation.upstream_faults.ignore.\n"
+        )
+    lines = "\n".join(f"  - {item}" for item in [*stopped, *leaking, *broken])
     return DataRefused(
         f"{' and '.join(said)}, on {dataset.rows} rows in {dataset.window}; "
         f"nothing was trained, the champion goes on serving:\n{lines}\n{hint}Sample rows: {report.uri}"
@@ -78,6 +103,7 @@ def keep_report(
     checked: CheckedFile,
     backends: Backends,
     leaks: Sequence[Leak] = (),
+    compared: Compared | None = None,
 ) -> Report:
     """Write the page of a check and sum it up: counts and names, no raw values."""
     items = checked.expectations
@@ -88,19 +114,22 @@ def keep_report(
         sentences(f"{held} of {len(items)} expectations held, {checked.rows} rows."),
         table("Expectations", ("severity", "outcome", "what"), rows),
         table("Leakage", ("severity", "what"), [(leak.severity, leak.what) for leak in leaks]),
+        on_page(config, compared),
         *(_samples(items[place], frame) for place, frame in checked.at_fault.items()),
         *(_rows_of(leak) for leak in leaks),
     )
     uri = backends.store.put(report_key(run, kind), body)
     summary: dict[str, Any] = {
         "success": not any(at_fault(item, "critical") for item in items)
-        and not any(leak.severity == "critical" for leak in leaks),
+        and not any(leak.severity == "critical" for leak in leaks)
+        and not critical_faults(config, compared),
         "expectations": len(items),
         "rows": checked.rows,
         "failed": _told(items, "failed"),
         "errored": _told(items, "errored"),
         "sampled": sum(item.sampled_from is not None for item in items),
         "leakage": [{"severity": leak.severity, "leak": leak.what} for leak in leaks],
+        **(compared.summary if compared is not None else {"faults": []}),
     }
     return Report(kind=kind, uri=uri, summary=summary)
 

@@ -10,6 +10,7 @@ from airflow_mlops.config.parts.base import Column, ImportPath, Mistakes, Moment
 from airflow_mlops.config.parts.leakage import Leakage
 from airflow_mlops.config.parts.row_condition import refused_condition
 from airflow_mlops.config.parts.splits import Holdout
+from airflow_mlops.config.parts.upstream_faults import UpstreamFaults
 from airflow_mlops.core.values import PART_COLUMN, ColumnKind, Severity
 
 
@@ -182,3 +183,4 @@ class Validation(Part):
         description="A Great Expectations suite, a JSON file beside this YAML; its expectations go first.",
     )
     leakage: Leakage = Field(default_factory=Leakage)
+    upstream_faults: UpstreamFaults = Field(default_factory=UpstreamFaults)

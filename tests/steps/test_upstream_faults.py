@@ -1,0 +1,192 @@
+"""A feed that broke: monitoring blocks retraining and names the column, training refuses its rows."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pandas as pd
+import pytest
+
+from airflow_mlops.core.ledger import Entry, pending_requests
+from airflow_mlops.core.windows import Window
+from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.steps.collect import collect
+from airflow_mlops.steps.data_quality import data_quality
+from airflow_mlops.steps.decide import decide
+from airflow_mlops.steps.drift import drift
+from airflow_mlops.steps.requests import (
+    CollectedRequest,
+    CollectRequest,
+    DatasetRequest,
+    DecideRequest,
+    SnapshotRequest,
+    TrainRequest,
+)
+from airflow_mlops.steps.snapshot import snapshot
+from airflow_mlops.steps.train import train
+from airflow_mlops.steps.validate import validate
+
+START = datetime(2024, 1, 1, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def champion(config, backends, make_run):
+    """Trained as of day 40."""
+    run = make_run(40)
+    taken = snapshot(SnapshotRequest(config, run), backends)
+    trained = train(TrainRequest(config, run, taken), backends)
+    version = backends.tracking.register("churn", trained, {}).version
+    backends.tracking.set_alias("churn", "champion", version)
+
+
+@pytest.fixture
+def feed(root):
+    """``feed(change)``: the rows from day 40 on come changed."""
+
+    def make(change):
+        path = root / "rows" / "all.parquet"
+        rows = pd.read_parquet(path)
+        new = rows["at"] >= START + timedelta(days=40)
+        pd.concat([rows[~new], change(rows[new].copy())]).to_parquet(path)
+
+    return make
+
+
+@pytest.fixture
+def served(root):
+    """``served(change)``: days 40 to 50 were asked of the endpoint."""
+
+    def make(change=lambda rows: rows):
+        rows = pd.read_parquet(root / "rows" / "all.parquet")
+        rows = rows[(rows["at"] >= START + timedelta(days=40)) & (rows["at"] < START + timedelta(days=50))]
+        log = change(rows.copy()).assign(
+            request_id="q", key=rows["id"], event_time=rows["at"], received_at=rows["at"], version="1",
+            role="champion", mode="none", weight=0.0, rollout_id=None, error=None, latency_seconds=0.001,
+            prediction=0.5,
+        )  # fmt: skip
+        log = log.drop(columns=["churned", "at", "id"]).astype({"rollout_id": "string", "error": "string"})
+        folder = root / "inference" / "churn" / "date=2025-01-01"
+        folder.mkdir(parents=True, exist_ok=True)
+        log.to_parquet(folder / "part.parquet")
+
+    return make
+
+
+def validated(config, backends, make_run, day=50):
+    run = make_run(day)
+    taken = snapshot(SnapshotRequest(config, run), backends)
+    return validate(DatasetRequest(config, run, taken), backends)
+
+
+def with_faults(config, **given):
+    faults = config.validation.upstream_faults.model_copy(update=given)
+    return config.model_copy(
+        update={"validation": config.validation.model_copy(update={"upstream_faults": faults})}
+    )
+
+
+def thousandfold(rows):
+    return rows.assign(spend=rows["spend"] * 1000)
+
+
+def test_rows_as_they_always_are_are_trained_on(config, backends, make_run, champion) -> None:
+    summary = validated(config, backends, make_run).summary
+    assert summary["success"] is True
+    assert summary["faults"] == []
+    assert "200 new rows" in summary["compared"]
+
+
+def test_a_broken_feed_is_refused_before_anything_is_trained_and_its_column_named(
+    config, backends, make_run, champion, feed
+) -> None:
+    feed(thousandfold)
+    with pytest.raises(DataRefused) as refused:
+        validated(config, backends, make_run)
+    assert "the feed of spend is broken" in str(refused.value)
+    assert "  - spend: the unit changed (thousands: 1000 times as large)" in str(refused.value)
+    assert "validation.upstream_faults.ignore" in str(refused.value)
+
+
+def test_a_category_that_was_renamed_is_not_said_in_clear(config, backends, make_run, champion, feed) -> None:
+    feed(lambda rows: rows.assign(plan=rows["plan"].replace("free", "secret")))
+    with pytest.raises(DataRefused, match="plan: a category with") as refused:
+        validated(config, backends, make_run)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_warning_is_reported_and_trained_on(config, backends, make_run, champion, feed) -> None:
+    feed(thousandfold)
+    report = validated(with_faults(config, severity="warning"), backends, make_run)
+    (fault,) = report.summary["faults"]
+    assert (fault["columns"], fault["kind"]) == (["spend"], "unit")
+    page = backends.store.local_path(report.uri).read_text()
+    assert "1 upstream fault:" in page
+    assert "the unit changed" in page
+
+
+def test_a_column_that_changed_on_purpose_is_ignored(config, backends, make_run, champion, feed) -> None:
+    feed(thousandfold)
+    assert validated(with_faults(config, ignore=("spend",)), backends, make_run).summary["faults"] == []
+    assert "compared" not in validated(with_faults(config, enabled=False), backends, make_run).summary
+
+
+def test_without_a_champion_there_is_nothing_to_compare_with(config, backends, make_run, feed) -> None:
+    feed(thousandfold)
+    assert "no champion yet" in validated(config, backends, make_run).summary["compared"]
+
+
+def test_a_snapshot_without_new_rows_is_held_against_the_whole_of_the_known_ones(
+    config, backends, make_run, champion, root
+) -> None:
+    path = root / "rows" / "all.parquet"
+    assert validated(config, backends, make_run, day=40).summary["faults"] == []
+    thousandfold(pd.read_parquet(path)).to_parquet(path)
+    with pytest.raises(DataRefused, match="the feed of spend is broken"):
+        validated(config, backends, make_run, day=40)
+
+
+def look(config, run, backends):
+    collected = collect(CollectRequest(config, run), backends)
+    asked = CollectedRequest(config, run, collected)
+    return DecideRequest(config, run, collected, data_quality(asked, backends), drift(asked, backends), None)
+
+
+def test_monitoring_blocks_retraining_and_keeps_the_champion(
+    config, backends, make_run, champion, served
+) -> None:
+    served(lambda rows: rows.assign(spend=-rows["spend"], age=rows["age"] + 3))
+    request = look(config, make_run(50, dag="monitor"), backends)
+    assert request.quality.summary["upstream_fault"].startswith("spend: the values are what they were before")
+    assert request.quality.summary["faults"][0]["columns"] == ["spend"]
+    assert request.drift.summary["drifted"] is True
+    decided = decide(request, backends)
+    assert decided.decision.action == "refuse"
+    assert any("spend" in reason for reason in decided.decision.reasons)
+    entries = backends.ledger.entries("churn")
+    assert pending_requests(entries) == []
+    (monitored,) = [item for item in entries if item.kind == "monitored"]
+    assert monitored.data["fault_columns"] == ["spend"]
+    assert backends.tracking.alias("churn", "champion").version == "1"
+
+
+def test_a_window_that_drifted_is_not_called_broken(config, backends, make_run, champion, served) -> None:
+    served(lambda rows: rows.assign(age=rows["age"] * 1.5 + 1, spend=rows["spend"] + 0.5))
+    report = look(config, make_run(50, dag="monitor"), backends).quality
+    assert report.summary["upstream_fault"] is None
+    assert report.summary["faults"] == []
+
+
+def test_half_the_requests_are_missed_after_three_usual_windows(
+    config, backends, make_run, champion, served
+) -> None:
+    served(lambda rows: rows.iloc[::2])
+    for place in range(3):
+        start = START + timedelta(days=10 * place)
+        backends.ledger.append(
+            Entry(
+                "churn", "monitored", str(place), START, "churn.monitor", f"r{place}",
+                window=Window(start, start + timedelta(days=10)), data={"rows": 200},
+            )
+        )  # fmt: skip
+    report = look(config, make_run(50, dag="monitor"), backends).quality
+    assert report.summary["upstream_fault"].startswith("event_time: 100 rows, at least 200 in each of 3")
