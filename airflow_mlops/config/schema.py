@@ -83,6 +83,11 @@ EXAMPLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
             ],
         )
     },
+    "Drift": {
+        "features": ({"distance": {"method": "wasserstein", "threshold": 0.2}},),
+        "freshness": ("1 hour",),
+    },
+    "DriftSlices": {"by": (["carrier", ["origin", "weekday"]],), "edges": ({"distance": [500, 1500]},)},
     "Score": {
         "path": ("predictions/{model}/date={partition}",),
         "keep": (["region", "plan"],),

@@ -141,8 +141,9 @@ STEP_DOCS: Mapping[StepName, str] = {
         "what drift finds; a red task means that the check could not be run."
     ),
     "drift": (
-        "Compares the served inputs with what the champion was trained on, column by column. Drift is a "
-        "finding, not a failure; the report names the columns that moved."
+        "Compares the served inputs with what the champion was trained and evaluated on, column by column "
+        "and slice by slice, and says whether as many rows came as usual. Drift is a finding, not a failure; "
+        "the report names the columns and slices that moved."
     ),
     "performance": (
         "Joins answers with the labels that have landed and holds the metric against the promise made at "

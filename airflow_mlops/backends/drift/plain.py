@@ -24,7 +24,8 @@ def numbers(column: Any) -> NDArray[np.float64]:
         return np.full(len(column), np.nan)
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         coerced = pd.to_numeric(pd.Series(column.to_pylist(), dtype=object), errors="coerce")
-        return coerced.to_numpy(dtype=np.float64, na_value=np.nan)
+        found: NDArray[np.float64] = coerced.to_numpy(dtype=np.float64, na_value=np.nan)
+        return found
     if column.type != pa.float64():
         column = column.cast(pa.float64(), safe=False)
     if isinstance(column, pa.ChunkedArray):

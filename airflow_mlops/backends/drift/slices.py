@@ -106,12 +106,13 @@ def cuts_of(plan: SlicePlan, kinds: Mapping[str, ColumnKind], column: Mapping[st
 
 def _crossed(columns: Sequence[Grouped], column: Mapping[str, Any]) -> Codes:
     """One number for each combination of groups; -1 where a value has no group."""
-    whole, nowhere = 0, False
-    for one in columns:
-        own = one.codes(column[one.column])
-        whole, nowhere = whole * len(one.names) + own, nowhere | (own < 0)
     import numpy as np
 
+    whole = columns[0].codes(column[columns[0].column]).astype(np.int64)
+    nowhere = whole < 0
+    for one in columns[1:]:
+        own = one.codes(column[one.column])
+        whole, nowhere = whole * len(one.names) + own, nowhere | (own < 0)
     return np.where(nowhere, -1, whole)
 
 

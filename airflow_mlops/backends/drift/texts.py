@@ -47,7 +47,9 @@ class Words:
         fresh = np.asarray(pc.invert(pc.is_in(self.words, value_set=known)).to_numpy(zero_copy_only=False))
         counts = self.counts
         strange = np.bincount(self.texts, weights=fresh, minlength=self.rows)
-        return np.divide(strange, counts, out=np.full(self.rows, np.nan), where=counts > 0)
+        shares: NDArray[np.float64] = np.full(self.rows, np.nan)
+        np.divide(strange, counts, out=shares, where=counts > 0)
+        return shares
 
 
 def words_of(column: Any) -> Words:
