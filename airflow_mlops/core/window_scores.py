@@ -13,7 +13,7 @@ from math import isfinite, nan
 from typing import Any, cast, get_args
 
 from airflow_mlops.core.detectors.watch import Batch
-from airflow_mlops.core.label_lag import LagModel, Lags, counted, lag_model, merged
+from airflow_mlops.core.label_lag import LagModel, Lags, counted, lag_model, merged, next_class
 from airflow_mlops.core.ledger import Entry, in_order
 from airflow_mlops.core.values import Estimate, Outcome
 from airflow_mlops.core.windows import Period, Window
@@ -143,7 +143,8 @@ def lag_model_of(windows: Iterable[Sequence[WindowScore]]) -> LagModel:
         for score in scores:
             landed.append({_age(score): max(score.labels - seen, 0)})
             seen = max(seen, score.labels)
-        waiting.append({_age(last): max(last.answers - seen, 0)})
+        # Those that wait were looked at as long as those that had come: they drop out in the class after.
+        waiting.append({next_class(_age(last)): max(last.answers - seen, 0)})
     return lag_model(merged(landed), merged(waiting))
 
 
