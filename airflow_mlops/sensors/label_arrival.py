@@ -113,7 +113,7 @@ class LabelArrivalSensor(ModelSensor):
         if config.compute.python is not None and config.monitor.labels.source.type == "python":
             raise ConfigError(
                 f"the labels of {config.model} come from Python code that runs in compute.python, and "
-                "sensors look in the worker's own Python; read them from Parquet files, or wait in another way"
+                "sensors look in the worker's own Python; read them from Parquet files instead"
             )
         return config, config.monitor.labels
 
