@@ -23,7 +23,8 @@ from airflow_mlops.core.windows import Period, Window
 class WindowScore:
     """``answers`` are the version's own in the window, ``labels`` those of them that have one at ``at``.
 
-    ``observed`` is measured; ``estimated`` is not, and decides nothing. ``losses`` are the batches that
+    ``judged`` says whether labels were enough to hold ``observed`` against the promise. ``observed`` is
+    measured; ``estimated`` is not, and decides nothing. ``losses`` are the batches that
     detectors read. ``landed`` counts labels by their lag, ``waiting`` answers without one by their age.
     """
 
@@ -40,6 +41,7 @@ class WindowScore:
     losses: tuple[Batch, ...] = ()
     landed: Lags | None = None
     waiting: Lags | None = None
+    judged: bool = False
 
     @property
     def coverage(self) -> float:
@@ -64,6 +66,7 @@ class WindowScore:
             "losses": [[batch.start.isoformat(), batch.loss, batch.rows] for batch in self.losses],
             "landed": None if self.landed is None else sorted(map(list, self.landed.items())),
             "waiting": None if self.waiting is None else sorted(map(list, self.waiting.items())),
+            "judged": self.judged,
         }
 
     @classmethod
@@ -92,6 +95,7 @@ class WindowScore:
             ),
             _lags(kept.get("landed")),
             _lags(kept.get("waiting")),
+            bool(kept.get("judged")),
         )
 
 

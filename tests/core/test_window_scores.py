@@ -60,6 +60,7 @@ def test_a_score_comes_back_from_the_ledger_as_it_was() -> None:
         losses=(Batch(day(0), 0.2, 40), Batch(day(0.5), 0.25, 20)),
         landed={86_400: 60},
         waiting={3_600: 40},
+        judged=True,
     )
     assert WindowScore.of_entry(entry(whole)) == whole
     assert (whole.decayed, whole.coverage) == (True, 0.6)

@@ -162,6 +162,21 @@ def test_a_decay_that_only_shows_when_labels_land_is_scored_then_and_is_in_the_l
     assert performance(later, backends).summary["rescored"] == []
 
 
+def test_a_decay_that_only_shows_when_labels_land_asks_for_retraining(
+    patient, backends, make_run, serve, land
+):
+    config = patient()
+    first = serve(40, 50)
+    monitor(config, make_run(50, dag="monitor", run_id="m1"), backends)
+    land(flipped(first))
+    serve(50, 60)
+    run = make_run(60, dag="monitor", run_id="m2")
+    _, decision = monitor(config, run, backends)
+    assert (decision.action, decision.cause) == ("retrain", "decay")
+    assert "decay in 2024-02-10 to 2024-02-20, the latest window with labels" in decision.reasons[0]
+    assert monitor(config, run, backends)[1] == decision  # on a retry
+
+
 def test_a_window_is_scored_again_only_when_more_labels_are_there(patient, backends, make_run, serve, land):
     config = patient()
     first, second = serve(40, 50), serve(50, 60)
