@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 FEWEST = 30
 _MOST_CATEGORIES = 50
+_APART = 10.0
+"""The effect where all of one side are of a category and none of the other: there is no spread then."""
 
 
 def differences(
@@ -80,4 +82,5 @@ def _of_categories(name: str, one: pd.Series, other: pd.Series) -> Difference | 
 def _standardised(shares: Any) -> Iterator[float]:
     for with_label, without in shares.T:
         spread = ((with_label * (1 - with_label) + without * (1 - without)) / 2) ** 0.5
-        yield float((with_label - without) / spread) if spread > 0 else 0.0
+        gap = float(with_label - without)
+        yield gap / float(spread) if spread > 0 else gap * _APART

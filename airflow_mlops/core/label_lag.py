@@ -89,6 +89,11 @@ def counted(seconds: Iterable[float]) -> dict[int, int]:
     return {edge: count[edge] for edge in sorted(count)}
 
 
+def next_class(edge: int) -> int:
+    """The class after the one that ends at ``edge``."""
+    return EDGES[min(bisect_left(EDGES, edge) + 1, len(EDGES) - 1)]
+
+
 def merged(many: Iterable[Lags]) -> dict[int, int]:
     """All counts in one. A class that this release does not have goes to the next longer one."""
     whole: Counter[int] = Counter()

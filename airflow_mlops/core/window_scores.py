@@ -13,7 +13,7 @@ from math import isfinite, nan
 from typing import Any, cast, get_args
 
 from airflow_mlops.core.detectors.watch import Batch
-from airflow_mlops.core.label_lag import LagModel, Lags, counted, lag_model, merged
+from airflow_mlops.core.label_lag import LagModel, Lags, counted, lag_model, merged, next_class
 from airflow_mlops.core.ledger import Entry, in_order
 from airflow_mlops.core.values import Estimate, Outcome
 from airflow_mlops.core.windows import Period, Window
@@ -23,7 +23,8 @@ from airflow_mlops.core.windows import Period, Window
 class WindowScore:
     """``answers`` are the version's own in the window, ``labels`` those of them that have one at ``at``.
 
-    ``observed`` is measured; ``estimated`` is not, and decides nothing. ``losses`` are the batches that
+    ``judged`` says whether labels were enough to hold ``observed`` against the promise. ``observed`` is
+    measured; ``estimated`` is not, and decides nothing. ``losses`` are the batches that
     detectors read. ``landed`` counts labels by their lag, ``waiting`` answers without one by their age.
     """
 
@@ -40,6 +41,7 @@ class WindowScore:
     losses: tuple[Batch, ...] = ()
     landed: Lags | None = None
     waiting: Lags | None = None
+    judged: bool = False
 
     @property
     def coverage(self) -> float:
@@ -64,6 +66,7 @@ class WindowScore:
             "losses": [[batch.start.isoformat(), batch.loss, batch.rows] for batch in self.losses],
             "landed": None if self.landed is None else sorted(map(list, self.landed.items())),
             "waiting": None if self.waiting is None else sorted(map(list, self.waiting.items())),
+            "judged": self.judged,
         }
 
     @classmethod
@@ -92,6 +95,7 @@ class WindowScore:
             ),
             _lags(kept.get("landed")),
             _lags(kept.get("waiting")),
+            bool(kept.get("judged")),
         )
 
 
@@ -143,7 +147,8 @@ def lag_model_of(windows: Iterable[Sequence[WindowScore]]) -> LagModel:
         for score in scores:
             landed.append({_age(score): max(score.labels - seen, 0)})
             seen = max(seen, score.labels)
-        waiting.append({_age(last): max(last.answers - seen, 0)})
+        # Those that wait were looked at as long as those that had come: they drop out in the class after.
+        waiting.append({next_class(_age(last)): max(last.answers - seen, 0)})
     return lag_model(merged(landed), merged(waiting))
 
 

@@ -43,7 +43,7 @@ def endpoints(config: ModelConfig, *, needs_serving: bool = False, needs_metrics
         tracking=tracking.tracking_uri,
         tracking_token=tracking.token,
         serving=serving,
-        inference_log=conf.get("mlops", "inference_log", fallback="") or None,
+        inference_log=_inference_log(),
         prometheus=_prometheus(config) if needs_metrics else {},
     )
 
@@ -58,10 +58,10 @@ def connect_backends(
 
 
 def connect_store() -> Backends:
-    """Backends that reach only the store, for who only reads the ledger."""
+    """Backends that reach only the store and the inference log, for who asks no server."""
     from airflow_mlops.backends.catalog import connect
 
-    return connect(Endpoints(store=store_root()))
+    return connect(Endpoints(store=store_root(), inference_log=_inference_log()))
 
 
 def connect_tracking(conn_id: str) -> Tracking:
@@ -72,6 +72,11 @@ def connect_tracking(conn_id: str) -> Tracking:
     return connect(
         Endpoints(store=store_root(), tracking=mlflow.tracking_uri, tracking_token=mlflow.token)
     ).tracking
+
+
+def _inference_log() -> str | None:
+    """Where the model server's log is, if not in the store."""
+    return conf.get("mlops", "inference_log", fallback="") or None
 
 
 def _prometheus(config: ModelConfig) -> dict[str, PrometheusEndpoint]:

@@ -62,9 +62,7 @@ class _Found:
     checks: tuple[CauseCheck, ...]
 
 
-def _look(
-    request: DecideRequest, policy: Policy, today: Made, request_id: str, backends: Backends
-) -> _Found:
+def _look(request: DecideRequest, policy: Policy, today: Made, request_id: str, backends: Backends) -> _Found:
     """What the decision rests on. What this run's own first try wrote is left out."""
     window = request.collected.window
     entries = [
@@ -74,7 +72,7 @@ def _look(
     ]
     latest = signals_of(request)
     earlier = [
-        signals_of_entry(item)
+        signals_of_entry(item, _rescored(item, entries))
         for item in entries
         if item.kind == "monitored" and item.window is not None and item.window.end < window.end
     ]
@@ -89,11 +87,13 @@ def _look(
 def signals_of(request: DecideRequest) -> WindowSignals:
     """What the checks of this window found, from the summaries of their reports."""
     decayed: bool | None = None
+    judged = True
     drift, quality = request.drift.summary, request.quality.summary
     reasons = [str(reason) for reason in drift.get("reasons", ())]
     if request.performance is not None:
         outcome = request.performance.summary["outcome"]
         decayed = None if outcome == "inconclusive" else outcome == "fail"
+        judged = bool(request.performance.summary.get("score", {}).get("judged", True))
         reasons = [*(str(reason) for reason in request.performance.summary["reasons"]), *reasons]
     return WindowSignals(
         window=request.collected.window,
@@ -104,23 +104,37 @@ def signals_of(request: DecideRequest) -> WindowSignals:
         rows=request.collected.rows,
         version=request.collected.champion.version,
         compared=bool(drift["drifted"]) or drift.get("share", 0.0) is not None,
+        judged=judged,
     )
 
 
-def signals_of_entry(item: Entry) -> WindowSignals:
-    """What the ledger says of an earlier window."""
+def _rescored(item: Entry, entries: Sequence[Entry]) -> Entry | None:
+    """The last time that a window was scored again, on more labels, after it was monitored."""
+    again = [
+        one
+        for one in entries
+        if (one.kind, one.subject, one.version) == ("rescored", item.subject, item.version)
+        and one.at >= item.at
+    ]
+    return again[-1] if again else None
+
+
+def signals_of_entry(item: Entry, rescored: Entry | None = None) -> WindowSignals:
+    """What the ledger says of an earlier window, and of its decay since more of its labels have landed."""
     if item.window is None:
         raise ValueError(f"ledger entry {item.id} has no window")
     drifted = bool(item.data["drifted"])
+    score = (rescored or item).data.get("score") or {}
     return WindowSignals(
         window=item.window,
         drifted=drifted,
-        decayed=item.data["decayed"],
+        decayed=(rescored or item).data["decayed"],
         upstream_fault=item.data["upstream_fault"],
-        reasons=item.reasons,
+        reasons=item.reasons if rescored is None else (*rescored.reasons, *item.reasons),
         rows=item.data.get("rows"),
         version=item.version,
         compared=drifted or item.data.get("drift_share") is not None,
+        judged=bool(score.get("judged", True)),
     )
 
 

@@ -56,7 +56,7 @@ def score_window(
     from the same answers."""
     settings = watched(config)
     notes: list[str] = []
-    observed, verdict = _judged(config, settings, joined, promise, backends)
+    observed, verdict, judged = _judged(config, settings, joined, promise, backends)
     if estimated is None:
         estimated = _estimated(config, settings, joined, promise, notes)
     try:
@@ -78,6 +78,7 @@ def score_window(
         losses=losses,
         landed=joined.lags(),
         waiting=joined.ages(now),
+        judged=judged,
     )
     return Scored(score, verdict, tuple(notes))
 
@@ -126,21 +127,24 @@ def _loss_metric(config: ModelConfig, settings: Performance) -> str:
 
 def _judged(
     config: ModelConfig, settings: Performance, joined: Joined, promise: Promise, backends: Backends
-) -> tuple[Estimate | None, Verdict]:
+) -> tuple[Estimate | None, Verdict, bool]:
+    """The metric, the verdict, and whether there was enough for one."""
     labels, answers = len(joined.labelled), len(joined.answers)
     if promise.estimate is None:
-        return None, Verdict("inconclusive", (f"the champion's evaluation has no {settings.metric}",))
+        said = f"the champion's evaluation has no {settings.metric}"
+        return None, Verdict("inconclusive", (said,)), False
     if labels < settings.minimum_labels:
         asked = f"monitor.performance.minimum_labels asks for {settings.minimum_labels}"
-        return None, Verdict("inconclusive", (f"{labels} labels have landed, {asked}",))
+        return None, Verdict("inconclusive", (f"{labels} labels have landed, {asked}",)), False
     try:
         observed = measure(config, joined.labelled, backends)
     except DataRefused as error:
-        return None, Verdict("inconclusive", (str(error),))
+        return None, Verdict("inconclusive", (str(error),)), False
     if answers and labels / answers < settings.minimum_coverage:
         asked = f"monitor.performance.minimum_coverage asks for {settings.minimum_coverage:.0%}"
-        return observed, Verdict("inconclusive", (f"{labels / answers:.0%} of the labels landed, {asked}",))
-    return observed, decay_verdict(
+        said = f"{labels / answers:.0%} of the labels landed, {asked}"
+        return observed, Verdict("inconclusive", (said,)), False
+    verdict = decay_verdict(
         settings.metric,
         observed,
         promise.estimate,
@@ -149,6 +153,7 @@ def _judged(
         minimum_labels=settings.minimum_labels,
         direction=config.evaluation.direction(settings.metric),
     )
+    return observed, verdict, True
 
 
 def measure(config: ModelConfig, labelled: pd.DataFrame, backends: Backends) -> Estimate:

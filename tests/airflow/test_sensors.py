@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
 
 from airflow_mlops.backends.base import Endpoints
 from airflow_mlops.backends.catalog import connect
@@ -15,12 +22,14 @@ from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import ModelRef
 from airflow_mlops.exceptions import BackendUnavailable
 from airflow_mlops.sensors import (
+    LabelArrivalSensor,
     ModelVersionSensor,
     PendingChallengerSensor,
     RetrainRequestSensor,
     RolloutSensor,
 )
 from airflow_mlops.triggers.ledger import LedgerTrigger
+from airflow_mlops.triggers.pause import PauseTrigger
 from airflow_mlops.triggers.rollout_end import RolloutEndTrigger
 
 
@@ -196,3 +205,85 @@ def test_an_mlflow_without_a_connection_fails_with_the_command_that_adds_it(regi
     sensor = ModelVersionSensor(task_id="wait", model="churn", mlflow_conn_id="elsewhere")
     with pytest.raises(AirflowFailException, match="airflow connections add elsewhere"):
         sensor.execute({})
+
+
+JANUARY = {"window_start": "2026-01-01", "window_end": "2026-02-01"}
+
+
+@pytest.fixture
+def labels(mlops_store):
+    """Ten answers of January; ``land(n)`` lets the labels of the first n be there."""
+    keys, asked = [f"k{number}" for number in range(10)], datetime(2026, 1, 5, tzinfo=timezone.utc)
+    log = mlops_store / "inference" / "churn" / "date=2026-01-05"
+    log.mkdir(parents=True)
+    answers = {"request_id": keys, "key": keys, "prediction": 0.5, "error": None, "role": "champion"}
+    frame = pd.DataFrame({**answers, "version": "1", "event_time": asked, "received_at": asked})
+    frame.astype({"error": "string"}).to_parquet(log / "part.parquet")
+    (mlops_store / "labels").mkdir()
+
+    def land(count):
+        rows = pd.DataFrame({"id": keys[:count], "at": asked, "churned": 1})
+        rows.to_parquet(mlops_store / "labels" / "landed.parquet")
+
+    return land
+
+
+@pytest.fixture
+def labelled_model(tmp_path):
+    """The path of a model's YAML that says where its labels land."""
+    path = tmp_path / "churn.yaml"
+    text = (Path(__file__).parents[1] / "churn.yaml").read_text()
+    labels = "{source: {type: parquet, path: labels/*.parquet}}"
+    watched = "{metric: roc_auc}"
+    path.write_text(f"{text}monitor: {{labels: {labels}, performance: {watched}}}\n")
+    return str(path)
+
+
+def test_labels_are_waited_for_until_enough_are_there_and_no_worker_is_held(labels, labelled_model):
+    labels(4)
+    sensor = LabelArrivalSensor(
+        task_id="wait", model=labelled_model, coverage=0.9, poke_interval=0.01,
+        deadline=timedelta(days=36_000), **JANUARY,
+    )  # fmt: skip
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.execute({})
+    (event,) = asyncio.run(_consumed(PauseTrigger, deferred.value.trigger))
+    with pytest.raises(TaskDeferred) as again:
+        sensor.execute_complete({}, event)
+    labels(9)
+    (event,) = asyncio.run(_consumed(PauseTrigger, again.value.trigger))
+    assert sensor.execute_complete({}, event) == {
+        "window_start": "2026-01-01T00:00:00+00:00", "window_end": "2026-02-01T00:00:00+00:00",
+        "answers": 10, "labels": 9, "coverage": 0.9, "reached": True,
+    }  # fmt: skip
+    waited_long = {"resume": {"began": "2000-01-01T00:00:00+00:00"}, "moment": ""}
+    with pytest.raises(AirflowSensorTimeout):
+        sensor.execute_complete({}, waited_long)
+
+
+def test_at_the_deadline_the_wait_goes_on_with_what_is_there_or_skips_or_fails(labels, labelled_model):
+    labels(4)
+    late = {"model": labelled_model, "deadline": timedelta(seconds=1), **JANUARY}
+    found = LabelArrivalSensor(task_id="go", **late).execute({})
+    assert (found["reached"], found["labels"]) == (False, 4)
+    with pytest.raises(
+        AirflowSkipException, match="4 of 10 answers in 2026-01-01 to 2026-02-01 have a label"
+    ):
+        LabelArrivalSensor(task_id="skip", on_deadline="skip", **late).execute({})
+    with pytest.raises(AirflowFailException, match="the deadline of 1 second after the window has passed"):
+        LabelArrivalSensor(task_id="fail", on_deadline="fail", deferrable=False, **late).execute({})
+
+
+def test_the_window_is_the_runs_interval_and_the_share_is_the_yamls(labels, labelled_model):
+    labels(10)
+    start, end = (datetime(2026, month, 1, tzinfo=timezone.utc) for month in (1, 2))
+    run = SimpleNamespace(data_interval_start=start, data_interval_end=end, run_after=end)
+    found = LabelArrivalSensor(task_id="wait", model=labelled_model).execute({"dag_run": run})
+    assert (found["window_end"], found["answers"]) == ("2026-02-01T00:00:00+00:00", 10)
+
+
+def test_a_model_that_does_not_say_where_its_labels_land_is_refused():
+    with pytest.raises(AirflowFailException, match="give the path of its YAML"):
+        LabelArrivalSensor(task_id="wait", model="churn", **JANUARY).execute({})
+    with pytest.raises(ValueError, match="give window_start and window_end, or neither"):
+        LabelArrivalSensor(task_id="wait", model="churn", window_end="2026-02-01")

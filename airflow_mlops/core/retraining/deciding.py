@@ -13,7 +13,7 @@ from typing import Literal
 
 from airflow_mlops.core.retraining.history import History, State, Training, is_under_way, useless_in_a_row
 from airflow_mlops.core.retraining.policy import CHANGED, SEEN, Cause, Policy
-from airflow_mlops.core.retraining.signals import WindowSignals, is_bad, new_rows, recent
+from airflow_mlops.core.retraining.signals import WindowSignals, is_bad, latest_judged, new_rows, recent
 from airflow_mlops.core.retraining.standing_causes import shown
 
 
@@ -56,20 +56,25 @@ def decide(policy: Policy, at: Situation) -> Decision:
 
     The first refusal that applies is the one named: disabled, upstream fault, another request or training or
     rollout that is not over, too few new rows, fewer than k bad windows, cool-down, budget, circuit breaker.
-    Windows with an upstream fault never count as bad. Code and configuration are a person's doing: new rows
-    and the circuit breaker do not hold them back.
+    Windows with an upstream fault never count as bad. Where the latest window has no labels yet, decay is
+    looked for in the latest ones that have: it may only show when labels land. Code and configuration are a
+    person's doing: new rows and the circuit breaker do not hold them back.
     """
-    seen = _causes(policy, at)
+    late = latest_judged(policy, at.latest, at.earlier, _spent_until(at))
+    seen = _causes(policy, at, late)
     if not seen:
         return Decision("keep", None, _nothing_bad(policy, at.latest))
-    windows = recent(policy, at.latest, at.earlier, _spent_until(at))
-    bad = sum(is_bad(policy, signals) for signals in windows)
-    counted = {cause: words for cause, words in seen.items() if cause in at.standing or bad >= policy.k}
+    latest = recent(policy, at.latest, at.earlier, _spent_until(at))
+    counts = {cause: _counted(policy, late if cause == "decay" and late else latest) for cause in seen}
+    counted = {
+        cause: words for cause, words in seen.items() if cause in at.standing or counts[cause][0] >= policy.k
+    }
     cause = next(iter(counted or seen))
+    bad, looked_at = counts[cause]
     refusal = (
         _standing_refusal(policy, at)
         or _too_few_rows(policy, at, cause)
-        or _too_few_bad(policy, bad, len(windows), counted)
+        or _too_few_bad(policy, bad, looked_at, counted)
         or _cooling_down(policy, at.end, at.history)
         or _over_budget(policy, at.end, at.history)
         or _broken_off(policy, at, cause)
@@ -78,7 +83,7 @@ def decide(policy: Policy, at: Situation) -> Decision:
     more = (*(seen[other] for other in also if other in at.standing), *at.latest.reasons)
     if refusal is not None:
         return Decision("refuse", cause, (f"{seen[cause]}, but {refusal}", *more), also)
-    count = f"{bad} of the last {len(windows)} windows bad, {policy.k} of {policy.n} asked for"
+    count = f"{bad} of the last {looked_at} windows bad, {policy.k} of {policy.n} asked for"
     said = seen[cause] if cause in at.standing else f"{seen[cause]}: {count}"
     not_before = policy.quiet_until(at.now)
     wait = () if not_before is None else (f"training waits for the quiet hours to end, {shown(not_before)}",)
@@ -95,9 +100,17 @@ def let_through(policy: Policy, causes: Sequence[Cause], end: datetime, history:
     return _not_alone(policy, end, history) or _cooling_down(policy, end, history)
 
 
-def _causes(policy: Policy, at: Situation) -> dict[Cause, str]:
-    """Every cause there is, the first one first, each in words."""
+def _counted(policy: Policy, windows: Sequence[WindowSignals]) -> tuple[int, int]:
+    """How many of some windows are bad, and how many they are."""
+    return sum(is_bad(policy, signals) for signals in windows), len(windows)
+
+
+def _causes(policy: Policy, at: Situation, late: Sequence[WindowSignals]) -> dict[Cause, str]:
+    """Every cause there is, the first one first, each in words. ``late`` are the windows that have labels,
+    where the latest one has none yet."""
     found: dict[Cause, str] = dict(at.standing)
+    if late and late[0].shows("decay") and "decay" in policy.causes:
+        found["decay"] = f"decay in {late[0].window}, the latest window with labels"
     for cause in ("decay", "drift"):
         if getattr(at.latest, "decayed" if cause == "decay" else "drifted") and cause in policy.causes:
             found[cause] = f"{cause} in {at.latest.window}"
@@ -126,9 +139,7 @@ def _standing_refusal(policy: Policy, at: Situation) -> str | None:
     if not policy.enabled:
         return "retraining is disabled"
     if at.latest.upstream_fault is not None:
-        return (
-            f"the data came in broken: {at.latest.upstream_fault}; training on them would learn the fault"
-        )
+        return f"the data came in broken: {at.latest.upstream_fault}; training on them would learn the fault"
     return _not_alone(policy, at.end, at.history)
 
 
@@ -172,7 +183,9 @@ def _cooling_down(policy: Policy, end: datetime, history: History) -> str | None
     until = policy.cooldown.after(last.end)
     if end >= until:
         return None
-    return f"the last {what} was at {shown(last.end)}: {policy.cooldown} of cool-down last until {shown(until)}"
+    return (
+        f"the last {what} was at {shown(last.end)}: {policy.cooldown} of cool-down last until {shown(until)}"
+    )
 
 
 def _over_budget(policy: Policy, end: datetime, history: History) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from airflow_mlops.core.retraining.policy import Cause, Policy
@@ -16,8 +16,8 @@ class WindowSignals:
 
     ``decayed`` is None where too few labels have landed. ``upstream_fault`` says which column the data
     came in broken on; then drift and decay are no news about the model. ``compared`` is False where too few
-    rows were served to look for drift. ``rows`` were served in it, ``version`` was the champion then; both are
-    None where nobody wrote them down.
+    rows were served to look for drift, ``judged`` is False where the labels to judge by had not landed.
+    ``rows`` were served in it, ``version`` was the champion then; both are None where nobody wrote them down.
     """
 
     window: Window
@@ -28,6 +28,7 @@ class WindowSignals:
     rows: int | None = None
     version: str | None = None
     compared: bool = True
+    judged: bool = True
 
     def shows(self, cause: Cause) -> bool | None:
         """Whether drift or decay was in it; None where nobody can tell."""
@@ -70,6 +71,17 @@ def recent(
     }
     newest_first = sorted(by_end, reverse=True)
     return [latest, *(by_end[end] for end in newest_first[: policy.n - 1])]
+
+
+def latest_judged(
+    policy: Policy, latest: WindowSignals, earlier: Sequence[WindowSignals], since: datetime | None
+) -> list[WindowSignals]:
+    """The windows that decay is counted among where the latest one has no labels yet: the newest ones that
+    have, newest first, at most n. Empty where the latest one speaks for itself."""
+    if latest.judged:
+        return []
+    everything = replace(policy, n=len(earlier) + 1)
+    return [one for one in recent(everything, latest, earlier, since) if one.judged][: policy.n]
 
 
 def new_rows(latest: WindowSignals, earlier: Sequence[WindowSignals], since: datetime | None) -> int | None:
