@@ -42,8 +42,8 @@ PRESETS: dict[int, Preset] = {
 
 
 def with_presets(config: ModelConfig) -> ModelConfig:
-    """A copy in which preflight.enabled, deploy.automatic, deploy.approval, retraining.enabled and retraining's
-    k and n are given. A cause that was not asked for by name is left out where monitoring could never see it.
+    """A copy in which preflight.enabled, deploy.automatic, deploy.approval, retraining.enabled, .k and .n are
+    given. A cause that was not asked for by name is left out where monitoring could never see it.
     """
     preset = PRESETS[config.level]
     preflight, deploy, retraining = config.preflight, config.deploy, config.retraining
