@@ -19,10 +19,10 @@ class RequestTrainingOperator(TriggerDagRunOperator):
     """Starts ``train_dag_id`` for the request of ``value`` (what ``DecideRetrainingOperator`` returned), and
     emits an event of each of its ``outlets`` with all of it as the event's extra.
 
-    Skipped unless the decision was to retrain. The run's conf has request, cause, window, reasons and reports,
-    and its note says the cause in words. It is named after the request, so that no repeat starts another, and
-    where the policy has quiet hours it waits in Airflow's queue until they are over. An asset-triggered run
-    could have neither conf nor note; and where the train DAG is paused, its event would be lost.
+    Skipped unless the decision was to retrain. The run's conf has request, cause, window, reasons and
+    reports, and its note says the cause in words. It is named after the request, so that no repeat starts
+    another, and where the policy has quiet hours it waits in Airflow's queue until they are over. A run that
+    an asset starts could have neither conf nor note; and where the train DAG is paused, no event reaches it.
     """
 
     template_fields: Sequence[str] = ("value",)

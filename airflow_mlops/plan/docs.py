@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.alerts import Alert
 from airflow_mlops.config.parts.deploy import Deploy, Strategy
+from airflow_mlops.config.parts.retraining import Retraining
 from airflow_mlops.core.news import EVENTS
 from airflow_mlops.core.waiting import OnInconclusive
 from airflow_mlops.plan.graph import DagRole, Trigger
@@ -83,6 +84,16 @@ def _train_doc(config: ModelConfig) -> list[str]:
         *_tuning_doc(config),
         f"**Gates**, on at least {config.gates.minimum_rows} holdout rows:\n\n{gates}\n\n{first}",
         *_held(config),
+        *_started(config),
+    ]
+
+
+def _started(config: ModelConfig) -> list[str]:
+    if not config.retraining.enabled:
+        return []
+    return [
+        f"**Started as well** by `{config.model}.monitor`, by the retraining policy: the cause is in the "
+        "run's conf and note."
     ]
 
 
@@ -162,15 +173,35 @@ def _score_doc(config: ModelConfig) -> list[str]:
 
 
 def _monitor_doc(config: ModelConfig) -> list[str]:
-    policy, drift = config.retraining, config.monitor.drift
-    told = (
-        f"**Retrains** on {' or '.join(policy.causes)} in {policy.k} of the last {policy.n} windows, at most "
-        f"once per {policy.cooldown} and {policy.budget} times per {policy.budget_period}."
-        if policy.enabled
-        else "**Reports only**: retraining by policy is off."
-    )
+    drift = config.monitor.drift
+    told = _policy_in_words(config.retraining)
     share = f"{100 * drift.share:g} %"
     return [f"**Watches** for {drift.method} of {drift.threshold:g} or more in {share} of the columns.", told]
+
+
+def _policy_in_words(policy: Retraining) -> str:
+    if not policy.enabled:
+        return "**Reports only**: retraining by policy is off."
+    seen = [cause for cause in policy.causes if cause in ("drift", "decay")]
+    facts = {
+        "age": f"once the champion's data are {policy.maximum_age} old",
+        "code": "when its training code has changed",
+        "config": "when the configuration of its training has changed",
+    }
+    causes = [
+        *([f"on {' or '.join(seen)} in {policy.k} of the last {policy.n} windows"] if seen else []),
+        *(words for cause, words in facts.items() if cause in policy.causes),
+    ]
+    breaker = (
+        f" It stops for {policy.breaker.rest} after {policy.breaker.after} retrainings that did not help."
+        if policy.breaker.after
+        else ""
+    )
+    quiet = f" No retraining begins in {len(policy.quiet)} stretches of quiet hours." if policy.quiet else ""
+    return (
+        f"**Retrains** {', and '.join(causes)}; at most once per {policy.cooldown} and {policy.budget} times "
+        f"per {policy.budget_period}.{breaker}{quiet}"
+    )
 
 
 def _alert_docs(config: ModelConfig, role: DagRole) -> list[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.identity import content_hash
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.retraining import (
@@ -23,6 +23,7 @@ from airflow_mlops.core.retraining import (
 )
 from airflow_mlops.core.retraining import decide as apply_policy
 from airflow_mlops.core.values import Report
+from airflow_mlops.core.windows import Window
 from airflow_mlops.steps.decision_page import decision_page
 from airflow_mlops.steps.found_parts import found_parts
 from airflow_mlops.steps.made import made_data, made_of, made_today
@@ -33,8 +34,9 @@ _OF_PERFORMANCE = ("labels", "coverage", "estimated", "detectors", "slices", "sc
 
 
 def decide(request: DecideRequest, backends: Backends) -> Decided:
-    """Weigh this window with the earlier ones, record what was seen and decided, and file the request. Whether
-    the cause of the last retraining is gone is checked first: the circuit breaker counts those that are not.
+    """Weigh this window with the earlier ones, record what was seen and decided, and file the request.
+
+    Whether the cause of the last retraining is gone is checked first: the circuit breaker wants to know.
     """
     config, window = request.config, request.collected.window
     request_id = content_hash([config.model, window.end.isoformat()])[:16]
@@ -71,11 +73,13 @@ def _look(request: DecideRequest, policy: Policy, today: Made, request_id: str, 
         if not (item.kind == "cause_checked" and is_ours(item, request.run))
     ]
     latest = signals_of(request)
+    relabelled = {item.window.end: item for item in entries if item.kind == "rescored" and item.window}
     earlier = [
-        signals_of_entry(item, _rescored(item, entries))
+        signals_of_entry(item, relabelled.get(item.window.end))
         for item in entries
         if item.kind == "monitored" and item.window is not None and item.window.end < window.end
     ]
+    latest = replace(latest, late_decay=_late_decay(request, latest, earlier))
     champion = made_of(request.collected.champion, backends)
     history = history_of(entries, without=request_id)
     checks = check_causes(policy, history, latest, earlier, champion, today)
@@ -87,13 +91,11 @@ def _look(request: DecideRequest, policy: Policy, today: Made, request_id: str, 
 def signals_of(request: DecideRequest) -> WindowSignals:
     """What the checks of this window found, from the summaries of their reports."""
     decayed: bool | None = None
-    judged = True
     drift, quality = request.drift.summary, request.quality.summary
     reasons = [str(reason) for reason in drift.get("reasons", ())]
     if request.performance is not None:
         outcome = request.performance.summary["outcome"]
         decayed = None if outcome == "inconclusive" else outcome == "fail"
-        judged = bool(request.performance.summary.get("score", {}).get("judged", True))
         reasons = [*(str(reason) for reason in request.performance.summary["reasons"]), *reasons]
     return WindowSignals(
         window=request.collected.window,
@@ -104,37 +106,36 @@ def signals_of(request: DecideRequest) -> WindowSignals:
         rows=request.collected.rows,
         version=request.collected.champion.version,
         compared=bool(drift["drifted"]) or drift.get("share", 0.0) is not None,
-        judged=judged,
     )
 
 
-def _rescored(item: Entry, entries: Sequence[Entry]) -> Entry | None:
-    """The last time that a window was scored again, on more labels, after it was monitored."""
-    again = [
-        one
-        for one in entries
-        if (one.kind, one.subject, one.version) == ("rescored", item.subject, item.version)
-        and one.at >= item.at
-    ]
-    return again[-1] if again else None
+def _late_decay(
+    request: DecideRequest, latest: WindowSignals, earlier: Sequence[WindowSignals]
+) -> Window | None:
+    """The newest window of which decay is known, where this run has scored it anew and found it."""
+    summary = request.performance.summary if request.performance else {}
+    ends = {datetime.fromisoformat(one["window"][1]) for one in summary.get("rescored", ())}
+    known = [item for item in (*earlier, latest) if item.decayed is not None]
+    newest = max(known, key=lambda item: item.window.end, default=None)
+    if newest is None or not newest.decayed or newest.window.end not in ends:
+        return None
+    return newest.window
 
 
-def signals_of_entry(item: Entry, rescored: Entry | None = None) -> WindowSignals:
-    """What the ledger says of an earlier window, and of its decay since more of its labels have landed."""
+def signals_of_entry(item: Entry, relabelled: Entry | None = None) -> WindowSignals:
+    """What the ledger says of an earlier window, and of its labels that have landed since."""
     if item.window is None:
         raise ValueError(f"ledger entry {item.id} has no window")
     drifted = bool(item.data["drifted"])
-    score = (rescored or item).data.get("score") or {}
     return WindowSignals(
         window=item.window,
         drifted=drifted,
-        decayed=(rescored or item).data["decayed"],
+        decayed=(relabelled or item).data["decayed"],
         upstream_fault=item.data["upstream_fault"],
-        reasons=item.reasons if rescored is None else (*rescored.reasons, *item.reasons),
+        reasons=item.reasons,
         rows=item.data.get("rows"),
         version=item.version,
         compared=drifted or item.data.get("drift_share") is not None,
-        judged=bool(score.get("judged", True)),
     )
 
 
@@ -172,66 +173,65 @@ def _record(
     today: Made,
     backends: Backends,
 ) -> None:
-    latest, decision = found.situation.latest, decided.decision
-    summary = decided.summary
-    performance = request.performance.summary if request.performance else {}
-    evidence = tuple(decided.evidence.values())
-    about = {"version": latest.version, "window": latest.window}
-    written: list[Entry] = [
-        entry(
-            request.config,
-            request.run,
-            "monitored",
-            latest.window.end.isoformat(),
-            reasons=latest.reasons,
-            evidence=evidence,
-            data={
-                "drifted": latest.drifted,
-                "decayed": latest.decayed,
-                "upstream_fault": latest.upstream_fault,
-                "action": decision.action,
-                **{name: summary[name] for name in ("drift_share", "rows", "metric", "observed", "promise")},
-                **{name: performance[name] for name in _OF_PERFORMANCE if name in performance},
-                **found_parts(request),
-            },
-            **about,
-        )
-    ]
-    written += _checked(request.config, request, found.checks, evidence)
-    if decision.action != "keep":
-        kind = "retrain_requested" if decision.action == "retrain" else "retrain_refused"
-        pages = (*evidence, *([decided.report.uri] if decided.report else []))
-        data = {"cause": decision.cause, "also": list(decision.also), **made_data(today)}
-        written.append(
-            entry(
-                request.config,
-                request.run,
-                kind,
-                request_id,
-                reasons=decision.reasons,
-                evidence=pages,
-                data=data,
-                **about,
-            )
-        )
+    written = [_monitored(request, found.situation.latest, decided), *_checked(request, decided)]
+    if decided.decision.action != "keep":
+        written.append(_asked(request, decided, request_id, today))
     for item in written:
         backends.ledger.append(item)
 
 
-def _checked(
-    config: ModelConfig, request: DecideRequest, checks: Sequence[CauseCheck], evidence: tuple[str, ...]
-) -> list[Entry]:
+def _monitored(request: DecideRequest, latest: WindowSignals, decided: Decided) -> Entry:
+    scores = ("drift_share", "rows", "metric", "observed", "promise")
+    performance = request.performance.summary if request.performance else {}
+    return entry(
+        request.config,
+        request.run,
+        "monitored",
+        latest.window.end.isoformat(),
+        version=latest.version,
+        reasons=latest.reasons,
+        evidence=tuple(decided.evidence.values()),
+        window=latest.window,
+        data={
+            "drifted": latest.drifted,
+            "decayed": latest.decayed,
+            "upstream_fault": latest.upstream_fault,
+            "action": decided.decision.action,
+            **{name: decided.summary[name] for name in scores},
+            **{name: performance[name] for name in _OF_PERFORMANCE if name in performance},
+            **found_parts(request),
+        },
+    )
+
+
+def _checked(request: DecideRequest, decided: Decided) -> list[Entry]:
     return [
         entry(
-            config,
+            request.config,
             request.run,
             "cause_checked",
             check.request,
             version=check.version,
             reasons=check.reasons,
-            evidence=evidence,
-            window=request.collected.window,
+            evidence=tuple(decided.evidence.values()),
+            window=decided.window,
             data={"cause": check.cause, "gone": check.gone},
         )
-        for check in checks
+        for check in decided.checks
     ]
+
+
+def _asked(request: DecideRequest, decided: Decided, request_id: str, today: Made) -> Entry:
+    decision = decided.decision
+    page = () if decided.report is None else (decided.report.uri,)
+    return entry(
+        request.config,
+        request.run,
+        "retrain_requested" if decision.action == "retrain" else "retrain_refused",
+        request_id,
+        version=request.collected.champion.version,
+        reasons=decision.reasons,
+        evidence=(*decided.evidence.values(), *page),
+        window=decided.window,
+        data={"cause": decision.cause, "also": list(decision.also), **made_data(today)},
+    )

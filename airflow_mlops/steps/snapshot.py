@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 def snapshot(request: SnapshotRequest, backends: Backends) -> Snapshot | None:
     """Work off every pending retraining request and freeze the rows known as of the run's window end.
 
-    None when the run was started for a request that the ledger holds no more, or when the policy holds back
-    what started it; an asset says that there is something new. A backfill takes no request, and is no training
-    that the policy counts. Raises ``DataRefused`` where the rows cannot be trained on.
+    None when the run was started for a request that another run has taken, or when the policy holds back
+    what started it; an asset says that there is something new. A backfill takes no request, and the policy
+    does not count it. Raises ``DataRefused`` where the rows cannot be trained on.
     """
     config, run = request.config, request.run
     requests = [] if run.kind == "backfill" else _take_requests(config, run, backends)

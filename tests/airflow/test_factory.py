@@ -9,7 +9,7 @@ import sys
 from datetime import timedelta
 
 import pytest
-from airflow.sdk import Asset, AssetOrTimeSchedule, CronDataIntervalTimetable
+from airflow.sdk import Asset, CronDataIntervalTimetable
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
@@ -85,11 +85,10 @@ def test_level_3_closes_the_loop_from_the_monitor_back_to_training(model_yaml):
     dags = load_file(model_yaml(level=3))
 
     assert edges(dags["rain.monitor"]) == MONITOR
-    assert dags["rain.monitor"].get_task("request_retraining").outlets == [Asset("rain/retrain")]
-    schedule = dags["rain.train"].timetable
-    assert isinstance(schedule, AssetOrTimeSchedule)
-    assert schedule.asset_condition == Asset("rain/retrain")
-    assert isinstance(schedule.timetable, CronDataIntervalTimetable)
+    request = dags["rain.monitor"].get_task("request_retraining")
+    assert request.outlets == [Asset("rain/retrain")]
+    assert request.trigger_dag_id == "rain.train"
+    assert isinstance(dags["rain.train"].timetable, CronDataIntervalTimetable)
 
 
 def test_an_ab_test_hands_its_verdict_to_a_report_and_ends_as_every_rollout_does(model_yaml):

@@ -100,8 +100,8 @@ def test_a_monitor_run_with_nothing_served_skips_every_task_and_is_green(run):
     assert set(done.tasks.values()) == {"skipped"}
 
 
-@pytest.mark.parametrize("performance", [None, REPORT])
-def test_monitoring_asks_for_retraining_whether_or_not_labels_have_landed(run, performance):
+@pytest.mark.parametrize(("performance", "wanted"), [(None, "r1"), (REPORT, "r2")])
+def test_monitoring_asks_for_retraining_whether_or_not_labels_have_landed(run, performance, wanted):
     done = run(
         "monitor",
         level=3,
@@ -110,13 +110,18 @@ def test_monitoring_asks_for_retraining_whether_or_not_labels_have_landed(run, p
         drift=REPORT,
         performance=performance,
         find_cause=CAUSE,
-        decide={"decision": DECISION, "window": WINDOW, "request_id": "r1", "summary": {}},
+        decide={"decision": DECISION, "window": WINDOW, "request_id": wanted, "summary": {}},
     )
     assert done.state == "success"
     assert done.tasks["performance"] == ("success" if performance else "skipped")
     assert done.events["rain/retrain"]["decision"]["cause"] == "drift"
     assert done.events["rain/drift"] == CAUSE
     assert ("rain/decay" in done.events) is (performance is not None)
+    asked = done.started["rain.train"]
+    assert asked.run_id == f"retrain__2026-01-02T00:00__{wanted}"
+    assert (asked.conf["request"], asked.conf["cause"]) == (wanted, "drift")
+    assert "because of drift" in asked.note
+    assert "3 of 5 windows drifted" in asked.note
 
 
 def test_monitoring_that_decides_to_keep_the_model_announces_nothing(run):

@@ -137,27 +137,6 @@ def test_partitioned_assets_run_for_each_key_and_so_does_the_rollout_that_follow
 WATCHED = "monitor: {cron: '@daily'}\nretraining: {causes: [drift]}\n"
 
 
-@pytest.mark.parametrize(
-    "schedule",
-    [
-        "{cron: '@daily', start: 2026-01-01}",
-        "{every: 2 days, start: 2026-01-01, end: 2027-01-01}",
-        "{timetable: {name: DeltaTriggerTimetable, params: {delta: 1 day}}, start: 2026-01-01}",
-        "{assets: a, start: 2026-01-01}",
-        "{assets: {all: [a, b]}, cron: '@daily', start: 2026-01-01}",
-        "{watch: [{type: files, path: inbox}], start: 2026-01-01}",
-        "{start: 2026-01-01}",
-    ],
-)
-def test_retraining_by_policy_starts_a_run_whatever_else_does(model_yaml, schedule):
-    path = model_yaml(level=2, more=f"schedule: {schedule}\n{WATCHED}")
-    path.write_text(path.read_text().replace("level: 2", "level: 3"))
-    condition = load_file(path)["rain.train"].timetable.asset_condition
-    retrain = Asset("rain/retrain")
-    assert condition == retrain or retrain in condition.objects
-    assert isinstance(condition, Asset | AssetAny)
-
-
 def test_assets_and_a_clock_are_each_enough(dags):
     made = dags("{cron: '@daily', start: 2026-01-01, assets: a, watch: [{type: files, path: x}]}")
     schedule = made["rain.train"].timetable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -46,14 +47,16 @@ def test_what_the_file_says_beats_the_level(tmp_path: Path) -> None:
 
 
 def test_causes_left_out_are_those_that_monitoring_can_see(tmp_path: Path) -> None:
-    assert loaded(tmp_path, WATCHED + "level: 3\n").retraining.causes == ("drift",)
-    assert loaded(tmp_path, WITH_LABELS + "level: 3\n").retraining.causes == ("drift", "decay")
+    assert loaded(tmp_path, WATCHED + "level: 3\n").retraining.causes == ("drift", "config")
+    assert loaded(tmp_path, WITH_LABELS + "level: 3\n").retraining.causes == ("drift", "decay", "config")
+    aged = WITH_LABELS + "level: 3\nretraining: {maximum_age: 90 days}\n"
+    assert loaded(tmp_path, aged).retraining.causes == ("drift", "decay", "age", "config")
 
 
 def test_the_level_changes_the_digest_only_through_what_it_fills_in(tmp_path: Path) -> None:
     one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
     one.write_text(WATCHED + "level: 1\n")
-    two.write_text(WATCHED + "level: 1\nretraining: {enabled: false, causes: [drift]}\n")
+    two.write_text(WATCHED + "level: 1\nretraining: {enabled: false, causes: [drift, config]}\n")
     assert load_model(one).digest == load_model(two).digest
 
 
@@ -105,3 +108,53 @@ def test_what_is_wrong_under_approval_is_told_at_its_key(tmp_path: Path, approva
     with pytest.raises(ConfigError) as refused:
         loaded(tmp_path, MINIMAL + f"deploy: {{approval: {approval}}}\n")
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("window", "given", "k_of_n"),
+    [
+        ("1 day", "", (2, 3)),
+        ("1 month", "", (1, 1)),
+        ("1 day", "k: 4", (4, 4)),
+        ("1 day", "n: 1", (1, 1)),
+        ("7 days", "n: 4", (1, 4)),
+        ("1 day", "k: 1, n: 2", (1, 2)),
+    ],
+)
+def test_short_windows_have_to_agree_and_long_ones_stand_alone(
+    tmp_path: Path, window: str, given: str, k_of_n: tuple[int, int]
+) -> None:
+    text = f"{WATCHED}  window: {window}\nlevel: 3\nretraining: {{{given}}}\n"
+    retraining = loaded(tmp_path, text).retraining
+    assert (retraining.k, retraining.n) == k_of_n
+
+
+@pytest.mark.parametrize(
+    ("retraining", "told"),
+    [
+        ("{causes: [age]}", "retraining.causes: age needs retraining.maximum_age"),
+        ("{causes: [drift], maximum_age: 90 days}", "retraining.maximum_age: read only where age is one"),
+        ("{causes: [schedule]}", "retraining.causes[0]"),
+        ("{hold_back: [schedule]}", "retraining.hold_back: there is no schedule to hold back"),
+        ("{hold_back: [new_data]}", "retraining.hold_back: new data start no training here"),
+        ("{quiet: [{hours: '9 to 5'}]}", "retraining.quiet[0].hours: '9 to 5' is not a stretch of a day"),
+        ("{quiet: [{hours: '00:00-24:00'}]}", "retraining.quiet: the quiet hours leave no hour of the week"),
+        ("{k: 3, n: 2}", "retraining.k: k (3) cannot be larger than n (2)"),
+    ],
+)
+def test_a_policy_that_nothing_could_follow_is_told_at_its_key(
+    tmp_path: Path, retraining: str, told: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        loaded(tmp_path, f"{WATCHED}level: 3\nretraining: {retraining}\n")
+    assert told in str(refused.value)
+
+
+def test_quiet_hours_are_on_the_clock_of_the_models_zone(tmp_path: Path) -> None:
+    quiet = "retraining: {quiet: [{hours: '8:00-18:00', days: [mon, fri]}]}\n"
+    watched = WATCHED.replace("{start", "{timezone: Europe/Paris, start")
+    config = loaded(tmp_path, f"{watched}level: 3\n{quiet}")
+    assert config.retraining.quiet[0].hours == "08:00-18:00"
+    policy = config.retraining.policy(config.schedule.timezone)
+    friday = datetime(2026, 1, 9, 8, tzinfo=timezone.utc)
+    assert policy.quiet_until(friday) == datetime(2026, 1, 9, 17, tzinfo=timezone.utc)

@@ -47,7 +47,7 @@ def test_the_tutorials_changes_one_after_the_other_lead_to_level_3(tutorial, chu
     assert (config.level, config.retraining.enabled, config.retraining.causes) == (
         3,
         True,
-        ("drift", "decay"),
+        ("drift", "decay", "config"),
     )
 
 

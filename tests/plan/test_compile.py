@@ -150,7 +150,7 @@ def test_a_rollout_goes_through_shadow_and_rising_weights_to_one_of_two_ends(tmp
     assert "12.5 % of the rows" in next(task.doc for task in deploy.tasks if task.task_id == "weight_12_5")
 
 
-def test_the_assets_close_the_loop_at_level_3(tmp_path: Path) -> None:
+def test_assets_and_a_request_close_the_loop_at_level_3(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, WATCHED + "level: 3\n")
     train, deploy, _, monitor = plan.dags
     assert emitted(train) == {"announce_challenger": "wine/challenger"}
@@ -160,7 +160,9 @@ def test_the_assets_close_the_loop_at_level_3(tmp_path: Path) -> None:
         "announce_decay": "wine/decay",
         "request_retraining": "wine/retrain",
     }
-    assert train.trigger.assets == ("wine/retrain",)
+    assert train.trigger.assets == ()
+    request = next(task for task in monitor.tasks if task.step == "request_retraining")
+    assert request.settings == {"train_dag_id": "wine.train"}
     assert deploy.trigger.assets == ("wine/challenger",)
     assert edges(monitor)["decide"] == ("data_quality", "drift", "performance")
     assert edges(monitor)["announce_drift"] == ("data_quality", "drift")
@@ -212,7 +214,8 @@ def test_a_dags_page_says_model_schedule_gates_policy_and_owner(tmp_path: Path) 
     more = WATCHED + "level: 3\nowner: cellar\ndescription: Is this wine good?\nretraining: {k: 2, n: 3}\n"
     train, deploy, rollback, monitor = (dag.doc for dag in plan_of(tmp_path, more).dags)
     assert all("Is this wine good?" in doc and "**Owner**: cellar" in doc for doc in (train, deploy, monitor))
-    assert "every month on day 1 at 00:00 (Europe/Paris), or when `wine/retrain` is updated" in train
+    assert "every month on day 1 at 00:00 (Europe/Paris)" in train
+    assert "**Started as well** by `wine.monitor`, by the retraining policy" in train
     assert "- `roc_auc` at least 0.6" in train
     assert "- `log_loss` no worse than the champion's by more than 0.01" in train
     assert "all rows since 2020-01-01; the newest 30 days are held out" in train

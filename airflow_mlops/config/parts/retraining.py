@@ -42,8 +42,7 @@ class QuietHours(Part):
     def as_quiet(self) -> Quiet:
         """As the policy reads it."""
         start, end = (
-            60 * int(hour) + int(minute)
-            for hour, minute in (one.split(":") for one in self.hours.split("-"))
+            60 * int(hour) + int(minute) for hour, minute in (one.split(":") for one in self.hours.split("-"))
         )
         return Quiet(start, end, frozenset(WEEKDAYS.index(day) for day in self.days))
 
@@ -87,7 +86,9 @@ class Retraining(Part):
         "monitor.window is shorter than a week, else 1.",
     )
     minimum_rows: int = Field(
-        200, ge=0, description="Rows served since the last training's data; with fewer there is little to learn."
+        200,
+        ge=0,
+        description="Rows served since the last training's data; with fewer there is little to learn.",
     )
     cooldown: PeriodText = Field(
         "7 days", description="No request sooner than this after the last training, whatever that was for."
@@ -99,7 +100,8 @@ class Retraining(Part):
     )
     breaker: Breaker = Field(default_factory=Breaker)
     patience: PeriodText = Field(
-        "2 days", description="A training that has no verdict after this is taken for dead, and no longer waited for."
+        "2 days",
+        description="A training that has no verdict after this is taken for dead, and no longer waited for.",
     )
     quiet: tuple[QuietHours, ...] = Field(
         (),

@@ -44,7 +44,9 @@ def check_causes(
         if training.state != "promoted" or training.version != latest.version:
             continue
         for asked in training.asked:
-            if asked.gone is None and (check := _check(asked, training, policy, latest, earlier, champion, today)):
+            if asked.gone is None and (
+                check := _check(asked, training, policy, latest, earlier, champion, today)
+            ):
                 found.append(check)
     return tuple(found)
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from airflow_mlops.core.retraining.history import History, State, Training, is_under_way, useless_in_a_row
 from airflow_mlops.core.retraining.policy import CHANGED, SEEN, Cause, Policy
-from airflow_mlops.core.retraining.signals import WindowSignals, is_bad, latest_judged, new_rows, recent
+from airflow_mlops.core.retraining.signals import WindowSignals, is_bad, new_rows, recent, with_labels
 from airflow_mlops.core.retraining.standing_causes import shown
 
 
@@ -56,25 +56,19 @@ def decide(policy: Policy, at: Situation) -> Decision:
 
     The first refusal that applies is the one named: disabled, upstream fault, another request or training or
     rollout that is not over, too few new rows, fewer than k bad windows, cool-down, budget, circuit breaker.
-    Windows with an upstream fault never count as bad. Where the latest window has no labels yet, decay is
-    looked for in the latest ones that have: it may only show when labels land. Code and configuration are a
-    person's doing: new rows and the circuit breaker do not hold them back.
+    Windows with an upstream fault never count as bad. Code and configuration are a person's doing: new rows
+    and the circuit breaker do not hold them back.
     """
-    late = latest_judged(policy, at.latest, at.earlier, _spent_until(at))
-    seen = _causes(policy, at, late)
+    seen = _causes(policy, at)
     if not seen:
         return Decision("keep", None, _nothing_bad(policy, at.latest))
-    latest = recent(policy, at.latest, at.earlier, _spent_until(at))
-    counts = {cause: _counted(policy, late if cause == "decay" and late else latest) for cause in seen}
-    counted = {
-        cause: words for cause, words in seen.items() if cause in at.standing or counts[cause][0] >= policy.k
-    }
+    count = _counted(policy, at)
+    counted = {cause: words for cause, words in seen.items() if cause in at.standing or count.enough(cause)}
     cause = next(iter(counted or seen))
-    bad, looked_at = counts[cause]
     refusal = (
         _standing_refusal(policy, at)
         or _too_few_rows(policy, at, cause)
-        or _too_few_bad(policy, bad, looked_at, counted)
+        or (None if counted else count.words(cause))
         or _cooling_down(policy, at.end, at.history)
         or _over_budget(policy, at.end, at.history)
         or _broken_off(policy, at, cause)
@@ -83,8 +77,7 @@ def decide(policy: Policy, at: Situation) -> Decision:
     more = (*(seen[other] for other in also if other in at.standing), *at.latest.reasons)
     if refusal is not None:
         return Decision("refuse", cause, (f"{seen[cause]}, but {refusal}", *more), also)
-    count = f"{bad} of the last {looked_at} windows bad, {policy.k} of {policy.n} asked for"
-    said = seen[cause] if cause in at.standing else f"{seen[cause]}: {count}"
+    said = seen[cause] if cause in at.standing else f"{seen[cause]}: {count.words(cause)}"
     not_before = policy.quiet_until(at.now)
     wait = () if not_before is None else (f"training waits for the quiet hours to end, {shown(not_before)}",)
     return Decision("retrain", cause, (said, *wait, *more), also, not_before)
@@ -100,21 +93,50 @@ def let_through(policy: Policy, causes: Sequence[Cause], end: datetime, history:
     return _not_alone(policy, end, history) or _cooling_down(policy, end, history)
 
 
-def _counted(policy: Policy, windows: Sequence[WindowSignals]) -> tuple[int, int]:
-    """How many of some windows are bad, and how many they are."""
-    return sum(is_bad(policy, signals) for signals in windows), len(windows)
-
-
-def _causes(policy: Policy, at: Situation, late: Sequence[WindowSignals]) -> dict[Cause, str]:
-    """Every cause there is, the first one first, each in words. ``late`` are the windows that have labels,
-    where the latest one has none yet."""
+def _causes(policy: Policy, at: Situation) -> dict[Cause, str]:
+    """Every cause there is, the first one first, each in words."""
+    latest = at.latest
     found: dict[Cause, str] = dict(at.standing)
-    if late and late[0].shows("decay") and "decay" in policy.causes:
-        found["decay"] = f"decay in {late[0].window}, the latest window with labels"
-    for cause in ("decay", "drift"):
-        if getattr(at.latest, "decayed" if cause == "decay" else "drifted") and cause in policy.causes:
-            found[cause] = f"{cause} in {at.latest.window}"
-    return {cause: found[cause] for cause in SEEN if cause in found}
+    if latest.decayed:
+        found["decay"] = f"decay in {latest.window}"
+    elif latest.late_decay is not None:
+        found["decay"] = f"decay in {latest.late_decay}, by labels that have landed since"
+    if latest.drifted:
+        found["drift"] = f"drift in {latest.window}"
+    return {cause: found[cause] for cause in SEEN if cause in found and cause in policy.causes}
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """How many of the windows that count are bad: of the latest ones, and of the latest with labels."""
+
+    policy: Policy
+    bad: int
+    of: int
+    decayed: int
+    labelled: int
+
+    def enough(self, cause: Cause) -> bool:
+        return self.bad >= self.policy.k or (cause == "decay" and self.decayed >= self.policy.k)
+
+    def words(self, cause: Cause) -> str:
+        asked = f"{self.policy.k} of {self.policy.n} asked for"
+        if cause == "decay" and self.decayed > self.bad:
+            return f"{self.decayed} of the last {self.labelled} windows with labels bad, {asked}"
+        return f"{self.bad} of the last {self.of} windows bad, {asked}"
+
+
+def _counted(policy: Policy, at: Situation) -> _Count:
+    since = _spent_until(at)
+    windows = recent(policy, at.latest, at.earlier, since)
+    labelled = with_labels(policy, at.latest, at.earlier, since)
+    return _Count(
+        policy,
+        sum(is_bad(policy, signals) for signals in windows),
+        len(windows),
+        sum(bool(signals.decayed) for signals in labelled) if "decay" in policy.causes else 0,
+        len(labelled),
+    )
 
 
 def _spent_until(at: Situation) -> datetime | None:
@@ -164,12 +186,6 @@ def _too_few_rows(policy: Policy, at: Situation, cause: Cause) -> str | None:
         return None
     since = "" if last is None else f" since the last training's data, {shown(last.end)}"
     return f"{found} rows were served{since}, {policy.minimum_rows} asked for: there is little to learn"
-
-
-def _too_few_bad(policy: Policy, bad: int, seen: int, counted: Mapping[Cause, str]) -> str | None:
-    if counted:
-        return None
-    return f"{bad} of the last {seen} windows bad, {policy.k} of {policy.n} asked for"
 
 
 def _cooling_down(policy: Policy, end: datetime, history: History) -> str | None:

@@ -50,7 +50,7 @@ class Training:
         return bool(self.asked)
 
     def helped(self, policy: Policy, now: datetime) -> bool | None:
-        """Whether an automatic training did any good, as of ``now`` in event time; None where nobody can tell.
+        """Whether an automatic training did any good, as of ``now`` in event time; None where nobody knows.
 
         It did not where its challenger was held or rolled back, where it came to nothing, and where its cause
         was still there after its promotion. One that a newer challenger overtook is no evidence.
@@ -206,7 +206,8 @@ def _training(run: tuple[str, str], of_run: Sequence[Entry], asked: Sequence[Ask
         version=registered.subject if registered is not None else None,
         asked=tuple(asked),
         code=_last_said("code", of_run) or next((one.code for one in reversed(asked) if one.code), None),
-        recipe=_last_said("recipe", of_run) or next((one.recipe for one in reversed(asked) if one.recipe), None),
+        recipe=_last_said("recipe", of_run)
+        or next((one.recipe for one in reversed(asked) if one.recipe), None),
     )
 
 
@@ -226,4 +227,3 @@ def _state(of_run: Sequence[Entry], registered: Entry | None) -> State:
     if "rolled_back" in kinds:
         return "rolled_back"
     return "superseded" if "rejected" in kinds else "rolling_out"
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from airflow_mlops.core.retraining.policy import Cause, Policy
@@ -16,8 +16,11 @@ class WindowSignals:
 
     ``decayed`` is None where too few labels have landed. ``upstream_fault`` says which column the data
     came in broken on; then drift and decay are no news about the model. ``compared`` is False where too few
-    rows were served to look for drift, ``judged`` is False where the labels to judge by had not landed.
-    ``rows`` were served in it, ``version`` was the champion then; both are None where nobody wrote them down.
+    rows were served to look for drift. ``rows`` were served in it, ``version`` was the champion then; both
+    are None where nobody wrote them down.
+
+    Labels that are late tell of an earlier window: ``late_decay`` is the newest one of which decay is known,
+    where it became known just now, and is there.
     """
 
     window: Window
@@ -28,7 +31,7 @@ class WindowSignals:
     rows: int | None = None
     version: str | None = None
     compared: bool = True
-    judged: bool = True
+    late_decay: Window | None = None
 
     def shows(self, cause: Cause) -> bool | None:
         """Whether drift or decay was in it; None where nobody can tell."""
@@ -54,6 +57,15 @@ def is_bad(policy: Policy, signals: WindowSignals) -> bool:
     return signals.upstream_fault is None and cause_in(policy, signals) is not None
 
 
+def with_labels(
+    policy: Policy, latest: WindowSignals, earlier: Sequence[WindowSignals], since: datetime | None
+) -> list[WindowSignals]:
+    """The newest windows of which decay is known, at most n: where labels are late, these are other windows
+    than the latest."""
+    known = [item for item in _own(latest, earlier, since) if item.shows("decay") is not None]
+    return known[: policy.n]
+
+
 def recent(
     policy: Policy, latest: WindowSignals, earlier: Sequence[WindowSignals], since: datetime | None
 ) -> list[WindowSignals]:
@@ -62,6 +74,12 @@ def recent(
     What the last training has answered (windows that end by ``since``) is spent, and what another champion
     was seen with says nothing about this one.
     """
+    return _own(latest, earlier, since)[: policy.n]
+
+
+def _own(
+    latest: WindowSignals, earlier: Sequence[WindowSignals], since: datetime | None
+) -> list[WindowSignals]:
     by_end = {
         signals.window.end: signals
         for signals in earlier
@@ -69,19 +87,7 @@ def recent(
         and (since is None or signals.window.end > since)
         and signals.version in (None, latest.version)
     }
-    newest_first = sorted(by_end, reverse=True)
-    return [latest, *(by_end[end] for end in newest_first[: policy.n - 1])]
-
-
-def latest_judged(
-    policy: Policy, latest: WindowSignals, earlier: Sequence[WindowSignals], since: datetime | None
-) -> list[WindowSignals]:
-    """The windows that decay is counted among where the latest one has no labels yet: the newest ones that
-    have, newest first, at most n. Empty where the latest one speaks for itself."""
-    if latest.judged:
-        return []
-    everything = replace(policy, n=len(earlier) + 1)
-    return [one for one in recent(everything, latest, earlier, since) if one.judged][: policy.n]
+    return [latest, *(by_end[end] for end in sorted(by_end, reverse=True))]
 
 
 def new_rows(latest: WindowSignals, earlier: Sequence[WindowSignals], since: datetime | None) -> int | None:

@@ -1,4 +1,4 @@
-"""Causes that are facts about the champion, not findings in a window: its age, its code, its configuration."""
+"""Causes that are facts about the champion, not findings in a window: age, code, configuration."""
 
 from __future__ import annotations
 

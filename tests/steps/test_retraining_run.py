@@ -1,0 +1,177 @@
+"""From a request to its training and back: causes, what is recorded, and whether the cause is gone."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from airflow_mlops.config.parts.retraining import Retraining
+from airflow_mlops.config.parts.schedule import Schedule
+from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.values import ModelRef, Report
+from airflow_mlops.core.windows import Window
+from airflow_mlops.steps.decide import decide
+from airflow_mlops.steps.evaluate import evaluate
+from airflow_mlops.steps.gate import gate
+from airflow_mlops.steps.register import register
+from airflow_mlops.steps.requests import (
+    Collected,
+    DecideRequest,
+    EvaluateRequest,
+    GateRequest,
+    RegisterRequest,
+    SnapshotRequest,
+    TrainRequest,
+)
+from airflow_mlops.steps.snapshot import snapshot
+from airflow_mlops.steps.train import train
+
+START = datetime(2024, 1, 1, tzinfo=timezone.utc)
+QUICK = Retraining(enabled=True, causes=("drift", "decay"), k=1, n=1, cooldown="1 day", budget=12)
+
+
+@pytest.fixture
+def trained(backends):
+    """``trained(config, run)``: a training run from its snapshot to a version that is promoted."""
+
+    def make(config, run):
+        taken = snapshot(SnapshotRequest(config, run), backends)
+        training = train(TrainRequest(config, run, taken), backends)
+        evaluation = evaluate(EvaluateRequest(config, run, taken, training), backends)
+        verdict = gate(GateRequest(config, run, taken, training, evaluation), backends)
+        model = register(RegisterRequest(config, run, taken, training, evaluation, verdict), backends)
+        backends.tracking.set_alias("churn", "champion", model.version)
+        backends.ledger.append(
+            Entry("churn", "promoted", model.version, run.now, "churn.deploy", f"deploys {model.version}")
+        )
+        return taken, model
+
+    return make
+
+
+@pytest.fixture
+def monitored(backends, make_run):
+    """``monitored(config, day, version)``: what is decided on the ten days up to that day."""
+    numbers = itertools.count()
+
+    def look(config, day, version, *, drifted=False, outcome="pass", run_id=None, fault=None, rows=200):
+        window = Window(START + timedelta(days=day - 10), START + timedelta(days=day))
+        collected = Collected(window, "file:///log.parquet", rows, ModelRef("churn", version))
+        summary = {"drifted": drifted, "share": 0.5 * drifted, "reasons": [], "columns": {"age": 0.4}}
+        run = make_run(day, dag="churn.monitor", run_id=run_id or f"look {next(numbers)}")
+        return decide(
+            DecideRequest(
+                config,
+                run,
+                collected,
+                Report("data_quality", "file:///quality.html", {"upstream_fault": fault}),
+                Report("drift", "file:///drift.html", summary),
+                Report("performance", "file:///performance.html", {"outcome": outcome, "reasons": ["auc"]}),
+            ),
+            backends,
+        )
+
+    return look
+
+
+def of(backends, *kinds):
+    return [item for item in backends.ledger.entries("churn") if item.kind in kinds]
+
+
+@pytest.mark.parametrize(("drifts_on", "gone"), [(False, True), (True, False)])
+def test_after_a_retraining_monitoring_says_whether_its_cause_is_gone(
+    config, backends, make_run, trained, monitored, drifts_on, gone
+):
+    config = config.model_copy(update={"retraining": QUICK})
+    trained(config, make_run(30, run_id="first"))
+    asked = monitored(config, 40, "1", drifted=True)
+    assert asked.decision.action == "retrain"
+    assert asked.evidence["drift"] == "file:///drift.html"
+    assert asked.summary["columns"] == {"age": 0.4}
+
+    by_request = replace(make_run(40, run_id="retrain"), request=asked.request_id)
+    taken, model = trained(config, by_request)
+    assert (taken.kinds, taken.requests) == (("drift",), (asked.request_id,))
+    assert "Cause: drift." in backends.tracking.runs["run-churn.train|retrain|-1"]["description"]
+
+    seen = monitored(config, 50, model.version, drifted=drifts_on, run_id="after")
+    again = monitored(config, 50, model.version, drifted=drifts_on, run_id="after")
+    assert again == seen
+    (check,) = seen.checks
+    became = "is gone since version 2" if gone else "is still there with version 2"
+    assert (check.gone, check.reasons[0]) == (gone, f"drift of 2024-02-10 {became}")
+    (entry,) = of(backends, "cause_checked")
+    assert (entry.subject, entry.version, entry.data["gone"]) == (asked.request_id, "2", gone)
+    assert became.encode() in backends.store.local_path(seen.report.uri).read_bytes()
+
+
+def test_a_request_that_another_run_has_taken_starts_no_second_training(
+    config, backends, make_run, monitored, trained
+):
+    config = config.model_copy(update={"retraining": QUICK})
+    trained(config, make_run(30, run_id="first"))
+    asked = monitored(config, 40, "1", drifted=True)
+    scheduled = snapshot(SnapshotRequest(config, make_run(40, kind="scheduled", run_id="cron")), backends)
+    assert scheduled.kinds == ("schedule", "drift")
+    late = replace(make_run(40, run_id="retrain"), request=asked.request_id)
+    assert snapshot(SnapshotRequest(config, late), backends) is None
+
+
+def test_every_training_is_recorded_with_its_causes_and_starts_the_cool_down(
+    config, backends, make_run, monitored, trained
+):
+    config = config.model_copy(update={"retraining": QUICK.model_copy(update={"cooldown": "14 days"})})
+    trained(config, make_run(30, run_id="first"))
+    new_data = replace(make_run(40, kind="asset", run_id="data"), woken_by=("raw/customers",))
+    snapshot(SnapshotRequest(config, new_data), backends)
+    snapshot(SnapshotRequest(config, make_run(35, kind="backfill", run_id="back")), backends)
+    begun = [item.data["causes"] for item in of(backends, "training_begun")]
+    assert begun == [["by_hand"], ["new_data"]]
+    refused = monitored(config, 50, "1", drifted=True).decision
+    assert refused.action == "refuse"
+    assert refused.reasons[0].endswith(
+        "but the last training was at 2024-02-10: 14 days of cool-down last until 2024-02-24"
+    )
+
+
+def test_new_data_that_come_too_soon_are_held_back_where_the_policy_says_so(
+    config, backends, make_run, trained
+):
+    held = QUICK.model_copy(update={"cooldown": "14 days", "hold_back": ("new_data",)})
+    config = config.model_copy(update={"retraining": held, "schedule": Schedule(start=START)})
+    trained(config, make_run(30, run_id="first"))
+    new_data = replace(make_run(40, kind="asset", run_id="data"), woken_by=("raw/customers",))
+    assert snapshot(SnapshotRequest(config, new_data), backends) is None
+    (refused,) = of(backends, "retrain_refused")
+    assert refused.reasons[0].startswith("new data, but the last training was at 2024-01-31")
+    assert snapshot(SnapshotRequest(config, make_run(40, run_id="by hand")), backends) is not None
+
+
+def test_another_recipe_asks_once_for_training_and_a_cosmetic_edit_does_not(
+    config, backends, make_run, monitored, trained
+):
+    policy = QUICK.model_copy(update={"causes": ("config",)})
+    config = config.model_copy(update={"retraining": policy})
+    trained(config, make_run(30, run_id="first"))
+    cosmetic = config.model_copy(update={"description": "another one", "owner": "somebody"})
+    assert monitored(cosmetic, 40, "1").decision.action == "keep"
+    training = config.training.model_copy(update={"params": {"C": 0.5}})
+    changed = config.model_copy(update={"training": training})
+    asked = monitored(changed, 41, "1").decision
+    assert (asked.action, asked.cause) == ("retrain", "config")
+    held = make_run(41, run_id="retrain")
+    snapshot(SnapshotRequest(changed, replace(held, request="x")), backends)
+    assert monitored(changed, 55, "1").decision.action == "keep"
+
+
+def test_an_old_champion_is_a_cause_without_any_bad_window(config, backends, make_run, monitored, trained):
+    policy = QUICK.model_copy(update={"causes": ("age",), "maximum_age": "20 days"})
+    config = config.model_copy(update={"retraining": policy})
+    trained(config, make_run(30, run_id="first"))
+    assert monitored(config, 45, "1").decision.action == "keep"
+    asked = monitored(config, 50, "1").decision
+    assert (asked.action, asked.cause) == ("retrain", "age")
+    assert asked.reasons[0] == "the champion's data end at 2024-01-31, more than 20 days ago"
