@@ -22,7 +22,7 @@ FIRST = ROLLOUT | {"champion": None}
 REPORT = {"kind": "drift", "uri": "file:///drift.html", "summary": {}}
 DECISION = {"action": "retrain", "cause": "drift", "reasons": ["3 of 5 windows drifted"]}
 WINDOW = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
-CAUSE = {"model": "rain", "cause": "drift", "subject": "drift of version 1", "features": ["pressure"]}
+CAUSE = {"model": "rain", "causes": [{"cause": "drift", "features": ["pressure"]}], "reasons": ["it moved"]}
 COLLECTED = {
     "window": WINDOW,
     "uri": "file:///log.parquet",
