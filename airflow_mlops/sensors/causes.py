@@ -171,8 +171,8 @@ class NewDataSensor(WorkedOutSensor):
             )
         if config.compute.python is not None and config.data.source.type == "python":
             raise ConfigError(
-                f"the rows of {config.model} come from Python code that runs in compute.python, and sensors look "
-                "in the worker's own Python: read them from Parquet files, or start the DAG by an asset"
+                f"the rows of {config.model} come from Python code that runs in compute.python, and sensors "
+                "look in the worker's own Python: read them from Parquet files, or start the DAG by an asset"
             )
         return config
 
