@@ -7,6 +7,7 @@ hold.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,8 +30,8 @@ class CauseEvent:
     """A cause as it goes into asset events, XCom and the ledger: small, and without a value of anybody's row.
 
     ``subject`` names it: the same cause found twice has one subject. ``version`` is the model version that it
-    is about, ``reports`` are the pages that tell all. ``features`` moved, the worst first; ``scores`` are in
-    the method's own unit by feature, or values of a metric by its name.
+    is about, ``reports`` are the pages that tell all. ``features`` and ``slices`` moved, or got worse, the
+    worst first; ``scores`` are in the method's own unit by feature, or values of a metric by its name.
     """
 
     model: str
@@ -42,7 +43,24 @@ class CauseEvent:
     reports: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
+    slices: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """Causes of one model, oldest first, and all their ``reasons``, each once."""
+
+    model: str
+    causes: tuple[CauseEvent, ...]
+    reasons: tuple[str, ...]
+
+    @classmethod
+    def of(cls, model: str, causes: Iterable[CauseEvent]) -> Causes:
+        """With the reasons that the causes have."""
+        causes = tuple(causes)
+        reasons = dict.fromkeys(reason for cause in causes for reason in cause.reasons)
+        return cls(model, causes, tuple(reasons))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +156,7 @@ def cause_data(event: CauseEvent) -> dict[str, Any]:
         "subject": event.subject,
         "features": list(event.features),
         "scores": dict(event.scores),
+        "slices": list(event.slices),
     }
 
 
@@ -168,13 +187,14 @@ def _of_data(entry: Entry, subject: str, at: datetime) -> CauseEvent:
         version=entry.version,
         reports=entry.evidence,
         features=tuple(entry.data.get("features", ())),
-        scores=dict(_numbers(entry.data.get("scores", {}))),
+        scores=dict(finite(entry.data.get("scores", {}))),
+        slices=tuple(entry.data.get("slices", ())),
         reasons=entry.reasons,
     )
 
 
-def _numbers(scores: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    """The ledger keeps NaN and infinity as null, and neither is a score."""
+def finite(scores: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Those that are numbers: JSON knows no NaN and no infinity, and neither is a score."""
     for name, score in scores.items():
-        if isinstance(score, (int, float)):
-            yield name, float(score)
+        if isinstance(score, (int, float)) and math.isfinite(score):
+            yield str(name), float(score)

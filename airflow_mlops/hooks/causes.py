@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from airflow_mlops.core.causes import CauseEvent, Taker
+from airflow_mlops.core.causes import CauseEvent, Causes, Taker
 
 
 def taker_of(context: Mapping[str, Any], consumer: str | None) -> Taker:
@@ -16,14 +16,8 @@ def taker_of(context: Mapping[str, Any], consumer: str | None) -> Taker:
 
 
 def taken_json(model: str, taken: Sequence[CauseEvent]) -> dict[str, Any]:
-    """Causes in JSON values, for XCom."""
-    reasons = dict.fromkeys(reason for event in taken for reason in event.reasons)
-    return {"model": model, "causes": causes_json(taken), "reasons": list(reasons)}
-
-
-def causes_json(events: Sequence[CauseEvent]) -> list[dict[str, Any]]:
-    """Causes in JSON values."""
+    """Causes and their reasons in JSON values, for XCom and for events."""
     from pydantic import TypeAdapter
 
-    dumped: list[dict[str, Any]] = TypeAdapter(list[CauseEvent]).dump_python(list(events), mode="json")
+    dumped: dict[str, Any] = TypeAdapter(Causes).dump_python(Causes.of(model, taken), mode="json")
     return dumped

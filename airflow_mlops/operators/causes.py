@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 class AnnounceCauseOperator(StepOperator):
     """Records the drift or decay that a report has found, and emits an event of each of its ``outlets``.
 
-    ``report`` is the output of ``DriftOperator`` for ``cause="drift"``, of ``PerformanceOperator`` for
-    ``cause="decay"``; ``quality`` that of ``DataQualityOperator``. The event carries the cause: report,
-    features, window, scores. Skipped, and then Airflow emits no event, where there is none, where the data
-    came in broken, and in a backfill. The ledger has the cause before anybody is woken.
+    Decay that shows in an earlier window, since its labels have landed, is found as well. ``report`` is the
+    output of ``DriftOperator`` for ``cause="drift"``, of ``PerformanceOperator`` for ``cause="decay"``;
+    ``quality`` that of ``DataQualityOperator``. The event carries the causes: report, features, slices,
+    window, scores. Skipped, and then Airflow emits no event, where there is none, where the data came in
+    broken, and in a backfill. The ledger has the cause before anybody is woken.
     """
 
     step = "find_cause"
@@ -69,6 +70,8 @@ class TakeCausesOperator(BaseOperator):
     ``since`` leaves out what was found before; if it is not given, that is the DAG's ``start_date``. The
     result holds ``causes``, oldest first, and all their ``reasons``.
     """
+
+    result_form: ClassVar[str] = "airflow_mlops.core.causes:Causes"
 
     def __init__(
         self,

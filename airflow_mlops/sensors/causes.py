@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar
+
+from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.causes import (
@@ -53,9 +55,14 @@ class CauseSensor(ModelSensor):
 
     def execute_complete(self, context: Any, event: Mapping[str, Any]) -> Any:
         """Resumed by the trigger, which only looks: the cause is taken here. Where another run of the DAG has
-        taken it meanwhile, the wait goes on."""
+        taken it meanwhile, the wait goes on, and ``timeout`` counts from its beginning."""
         super().execute_complete(context, event)
-        return self.execute(context)
+        began = getattr(context.get("ti"), "start_date", None)
+        waited = datetime.now(timezone.utc) - began if began is not None else timedelta()
+        found = self._found(context)
+        if found is None and waited.total_seconds() > float(self.timeout):
+            raise AirflowSensorTimeout(f"there was no cause to act for {waited}; timeout is {self.timeout} s")
+        return found if found is not None else self.execute(context)
 
     @abstractmethod
     def causes_of(self, model: str, taker: Taker) -> Sequence[CauseEvent]:
@@ -161,6 +168,11 @@ class NewDataSensor(WorkedOutSensor):
             raise ConfigError(
                 f"{self.model!r} is a model's name, which does not say where its rows are: give "
                 f"{type(self).__name__} the path of its YAML, a Model, or its configuration"
+            )
+        if config.compute.python is not None and config.data.source.type == "python":
+            raise ConfigError(
+                f"the rows of {config.model} come from Python code that runs in compute.python, and sensors "
+                "look in the worker's own Python: read them from Parquet files, or start the DAG by an asset"
             )
         return config
 

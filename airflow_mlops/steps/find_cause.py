@@ -2,82 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.core.causes import CauseEvent, FoundCause, cause_data, found_subject
-from airflow_mlops.core.values import Report
-from airflow_mlops.steps.record import entry
+from airflow_mlops.core.causes import (
+    CauseEvent,
+    Causes,
+    cause_data,
+    finite,
+    found_subject,
+    known_causes,
+)
+from airflow_mlops.core.windows import Window
+from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import CauseRequest
 
 MOST_FEATURES = 20
+MOST_SLICES = 10
 MOST_REASONS = 10
 """An event goes into Airflow's database each time; the report has all of it."""
 
 
-def find_cause(request: CauseRequest, backends: Backends) -> CauseEvent | None:
-    """Record the drift or decay of the window, before anybody is woken to act on it.
+def find_cause(request: CauseRequest, backends: Backends) -> Causes | None:
+    """Record the drift or decay that was found, before anybody is woken to act on it.
 
-    None where there is none, where the data came in broken (then drift and decay are no news about the
-    model), and in a backfill, which looks at a past that nobody can act on.
+    None where there is none, or none that another run has not found already; where the data came in broken
+    (then drift and decay are no news about the model); and in a backfill, which looks at a past that nobody
+    can act on. Decay may show in earlier windows, whose labels have landed since: each is a cause of its own.
     """
-    run, collected = request.run, request.collected
-    fault = request.quality.summary.get("upstream_fault") if request.quality is not None else None
-    if run.kind == "backfill" or fault or not _is_found(request.cause, request.report.summary):
+    quality = request.quality.summary if request.quality is not None else {}
+    if request.run.kind == "backfill" or quality.get("upstream_fault"):
         return None
-    event = _event(request)
-    backends.ledger.append(
-        entry(
-            request.config,
-            run,
-            "cause_found",
-            event.subject,
-            version=event.version,
-            reasons=event.reasons,
-            evidence=event.reports,
-            window=collected.window,
-            data=cause_data(event),
+    others = [
+        item for item in backends.ledger.entries(request.config.model) if not is_ours(item, request.run)
+    ]
+    known = {event.subject for event in known_causes(others, (request.cause,))}
+    seen = _drift(request) if request.cause == "drift" else _decay(request)
+    found = [event for event in seen if event.subject not in known]
+    for event in found:
+        backends.ledger.append(
+            entry(
+                request.config,
+                request.run,
+                "cause_found",
+                event.subject,
+                version=event.version,
+                reasons=event.reasons,
+                evidence=event.reports,
+                window=event.window,
+                data=cause_data(event),
+            )
         )
+    return Causes.of(request.config.model, found) if found else None
+
+
+def _drift(request: CauseRequest) -> Iterator[CauseEvent]:
+    summary = request.report.summary
+    if not summary.get("drifted"):
+        return
+    looks = summary.get("looks", {})
+    scores = dict(list(finite(summary.get("columns", {})))[:MOST_FEATURES])
+    yield _event(
+        request,
+        request.collected.window,
+        request.collected.champion.version,
+        reasons=summary.get("reasons", ()),
+        features=[name for name in scores if looks.get(name, {}).get("drifted", True)],
+        scores=scores,
+        slices=[str(one["slice"]) for one in summary.get("slices", ())],
     )
-    return event
 
 
-def _is_found(cause: FoundCause, summary: Mapping[str, Any]) -> bool:
-    if cause == "drift":
-        return bool(summary.get("drifted"))
-    return summary.get("outcome") == "fail"
+def _decay(request: CauseRequest) -> Iterator[CauseEvent]:
+    summary = request.report.summary
+    metric = str(summary.get("metric"))
+    for again in summary.get("rescored", ()):
+        if again["outcome"] == "fail":
+            start, end = map(datetime.fromisoformat, again["window"])
+            yield _event(
+                request,
+                Window(start, end),
+                str(again["version"]),
+                reasons=again.get("reasons", ()),
+                scores=_observed(metric, again),
+            )
+    if summary.get("outcome") == "fail":
+        yield _event(
+            request,
+            request.collected.window,
+            request.collected.champion.version,
+            reasons=summary.get("reasons", ()),
+            scores=_observed(metric, summary),
+            slices=[str(one["slice"]) for one in summary.get("slices", ()) if one.get("outcome") == "fail"],
+        )
 
 
-def _event(request: CauseRequest) -> CauseEvent:
-    collected, report = request.collected, request.report
-    scores = dict(list(_scores(request.cause, report).items())[:MOST_FEATURES])
-    version = collected.champion.version
+def _observed(metric: str, judged: Mapping[str, Any]) -> dict[str, float]:
+    return dict(finite({metric: judged.get("observed"), f"{metric} promised": judged.get("promise")}))
+
+
+def _event(
+    request: CauseRequest,
+    window: Window,
+    version: str,
+    *,
+    reasons: Sequence[Any],
+    scores: Mapping[str, float],
+    features: Sequence[str] = (),
+    slices: Sequence[str] = (),
+) -> CauseEvent:
     return CauseEvent(
         model=request.config.model,
         cause=request.cause,
-        subject=found_subject(request.cause, version, collected.window),
+        subject=found_subject(request.cause, version, window),
         at=request.run.now,
-        window=collected.window,
+        window=window,
         version=version,
-        reports=(report.uri,),
-        features=tuple(scores) if request.cause == "drift" else (),
+        reports=(request.report.uri,),
+        features=tuple(features),
         scores=scores,
-        reasons=tuple(str(reason) for reason in report.summary.get("reasons", ())[:MOST_REASONS]),
+        slices=tuple(slices[:MOST_SLICES]),
+        reasons=tuple(str(reason) for reason in reasons[:MOST_REASONS]),
     )
-
-
-def _scores(cause: FoundCause, report: Report) -> dict[str, float]:
-    """By feature, the worst first; or what was observed of the metric, and what was promised."""
-    summary = report.summary
-    if cause == "drift":
-        return dict(_finite(summary.get("columns", {})))
-    metric = str(summary.get("metric"))
-    observed = {metric: summary.get("observed"), f"{metric} promised": summary.get("promise")}
-    return dict(_finite(observed))
-
-
-def _finite(scores: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    for name, score in scores.items():
-        if isinstance(score, (int, float)) and score == score and abs(score) != float("inf"):
-            yield str(name), float(score)

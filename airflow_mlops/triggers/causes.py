@@ -15,7 +15,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow_mlops.core.causes import CauseEvent, TakenCause, known_causes, pending_causes
 from airflow_mlops.exceptions import BackendUnavailable, MlopsError
 from airflow_mlops.hooks.backends import connect_store
-from airflow_mlops.hooks.causes import causes_json
+from airflow_mlops.hooks.causes import taken_json
 from airflow_mlops.triggers.events import LookingTrigger, event
 
 _STATE_KEY = "causes"
@@ -140,7 +140,7 @@ class CauseTrigger(LookingTrigger, BaseEventTrigger):
 
 
 def _payload(model: str, new: Sequence[CauseEvent], pending: int) -> dict[str, Any]:
-    return {"model": model, "pending": pending, "causes": causes_json(new[-_CARRIED:])}
+    return {**taken_json(model, new[-_CARRIED:]), "pending": pending}
 
 
 def _short(one: CauseEvent) -> str:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, TaskDeferred
 
 from airflow_mlops.backends.base import Endpoints
 from airflow_mlops.backends.catalog import connect
@@ -147,6 +147,26 @@ def test_new_rows_are_counted_by_the_task_which_is_woken_to_look(mlops_store, mo
     assert sensor.execute(context()) == found, "a retry finds what it took"
     with pytest.raises(TaskDeferred):
         sensor.execute(context("r2"))
+
+
+def test_the_timeout_counts_from_the_beginning_however_often_the_task_looks(find):
+    sensor = DriftSensor(task_id="wait", model="churn", timeout=60)
+    now = datetime.now(timezone.utc)
+    with pytest.raises(TaskDeferred):
+        sensor.execute_complete({**context(), "ti": SimpleNamespace(start_date=now)}, {"found": {}})
+    late = {**context(), "ti": SimpleNamespace(start_date=now - timedelta(seconds=61))}
+    with pytest.raises(AirflowSensorTimeout, match="there was no cause to act"):
+        sensor.execute_complete(late, {"found": {}})
+    find("drift", 1)
+    assert subjects(sensor.execute_complete(late, {"found": {}})) == ["drift 1"]
+
+
+def test_rows_of_code_that_runs_in_another_python_are_refused(mlops_store, model_yaml):
+    path = model_yaml("rain", more="compute: {python: /opt/envs/rain/bin/python}\n")
+    source = "{type: parquet, path: rain.parquet}"
+    path.write_text(path.read_text().replace(source, "{type: python, callable: rain.data:rows}"))
+    with pytest.raises(AirflowFailException, match="sensors look in the worker's own Python"):
+        NewDataSensor(task_id="wait", model=str(path)).execute(context())
 
 
 def test_a_name_does_not_say_where_rows_are(mlops_store):

@@ -203,5 +203,6 @@ def test_an_event_counts_all_and_carries_the_latest(find):
         "reports": [],
         "features": ["age"],
         "scores": {"age": 0.4},
+        "slices": [],
         "reasons": [],
     }

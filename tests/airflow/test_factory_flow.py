@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import datetime, timezone
+from threading import Timer
 
+import pytest
+from airflow.sdk import DAG
+
+from airflow_mlops.backends.base import Endpoints
+from airflow_mlops.backends.catalog import connect
+from airflow_mlops.core.ledger import Entry
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.hooks import backends as hooks
+from airflow_mlops.sensors import DriftSensor
 from airflow_mlops.steps import catalog
 
 pytestmark = [pytest.mark.slow, pytest.mark.airflow]
@@ -22,7 +30,7 @@ FIRST = ROLLOUT | {"champion": None}
 REPORT = {"kind": "drift", "uri": "file:///drift.html", "summary": {}}
 DECISION = {"action": "retrain", "cause": "drift", "reasons": ["3 of 5 windows drifted"]}
 WINDOW = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
-CAUSE = {"model": "rain", "cause": "drift", "subject": "drift of version 1", "features": ["pressure"]}
+CAUSE = {"model": "rain", "causes": [{"cause": "drift", "features": ["pressure"]}], "reasons": ["it moved"]}
 COLLECTED = {
     "window": WINDOW,
     "uri": "file:///log.parquet",
@@ -145,3 +153,15 @@ def test_a_train_run_with_nothing_pending_skips_every_task_and_is_green(run):
     done = run("train", level=3, snapshot=None)
     assert done.state == "success"
     assert set(done.tasks.values()) == {"skipped"}
+
+
+def test_a_dag_by_hand_waits_for_drift_and_goes_on_with_its_cause(mlops_store, mlops_run_dag):
+    ledger = connect(Endpoints(store=str(mlops_store))).ledger
+    at, data = datetime(2026, 3, 1, tzinfo=timezone.utc), {"cause": "drift", "scores": {"pressure": 0.4}}
+    found = Entry("rain", "cause_found", "drift 1", at, "rain.monitor", "r1", data=data)
+    with DAG("wait_for_drift", schedule=None, auto_register=False) as dag:
+        DriftSensor(task_id="wait", model="rain", poke_interval=0.1)
+    Timer(0.5, ledger.append, [found]).start()
+    done = mlops_run_dag(dag)
+    assert done.tasks == {"wait": "success"}
+    assert done.results["wait"]["causes"][0]["scores"] == {"pressure": 0.4}

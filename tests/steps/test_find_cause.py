@@ -40,18 +40,57 @@ def request_for(config, make_run):
 
 
 def test_drift_is_kept_in_the_ledger_with_report_features_window_and_scores(request_for, backends):
-    event = find_cause(request_for(DRIFT, "drift"), backends)
-    assert event is not None
+    found = find_cause(request_for(DRIFT, "drift"), backends)
+    assert found is not None
+    (event,) = found.causes
     assert (event.cause, event.version, event.window) == ("drift", "3", DAY)
     assert (event.reports, event.features, event.scores) == (("file:///drift.html",), ("age",), {"age": 0.4})
     assert known_causes(backends.ledger.entries("churn"), ["drift"]) == [event]
 
 
 def test_decay_says_what_was_observed_and_what_was_promised(request_for, backends):
-    event = find_cause(request_for(DECAY, "decay"), backends)
-    assert event is not None
+    found = find_cause(request_for(DECAY, "decay"), backends)
+    assert found is not None
+    (event,) = found.causes
     assert event.scores == {"roc_auc": 0.6, "roc_auc promised": 0.7}
     assert event.reasons == ("roc_auc fell",)
+
+
+def test_features_are_those_that_have_drifted_and_slices_those_that_moved_most(request_for, backends):
+    summary = {
+        **DRIFT.summary,
+        "columns": {"age": 0.4, "spend": 0.05},
+        "looks": {"age": {"drifted": True}, "spend": {"drifted": False}},
+        "slices": [{"slice": "plan = pro", "share": 0.5}],
+    }
+    found = find_cause(request_for(replace(DRIFT, summary=summary), "drift"), backends)
+    assert found is not None
+    (event,) = found.causes
+    assert (event.features, event.scores) == (("age",), {"age": 0.4, "spend": 0.05})
+    assert event.slices == ("plan = pro",)
+
+
+def test_decay_of_earlier_windows_whose_labels_have_landed_is_found_in_each(request_for, backends):
+    again = {
+        "window": ["2026-02-01T00:00:00+00:00", "2026-02-02T00:00:00+00:00"],
+        "version": "2",
+        "outcome": "fail",
+        "observed": 0.55,
+        "promise": 0.7,
+        "reasons": ["roc_auc was 0.55"],
+    }
+    passed = {**again, "outcome": "pass"}
+    summary = {**DECAY.summary, "outcome": "inconclusive", "rescored": [again, passed]}
+    late = replace(DECAY, summary=summary)
+    found = find_cause(request_for(late, "decay"), backends)
+    assert found is not None
+    (event,) = found.causes
+    assert (event.version, event.scores) == ("2", {"roc_auc": 0.55, "roc_auc promised": 0.7})
+    assert str(event.window) == "2026-02-01 to 2026-02-02"
+    both = find_cause(request_for(replace(late, summary={**summary, "outcome": "fail"}), "decay"), backends)
+    assert both is not None
+    assert [one.version for one in both.causes] == ["2", "3"]
+    assert len(known_causes(backends.ledger.entries("churn"), ["decay"])) == 2
 
 
 @pytest.mark.parametrize(
@@ -78,12 +117,15 @@ def test_a_backfill_finds_nothing_that_anybody_is_to_act_on(request_for, backend
     assert find_cause(replace(asked, run=replace(asked.run, kind="backfill")), backends) is None
 
 
-def test_a_window_that_is_looked_at_again_is_one_cause(request_for, backends):
+def test_a_window_that_is_looked_at_again_is_one_cause_of_which_nobody_is_told_again(request_for, backends):
     asked = request_for(DRIFT, "drift")
-    later = replace(asked.run, now=asked.run.now + timedelta(hours=2))
-    by_hand = replace(later, key=replace(later.key, run_id="by hand"))
-    for run in (asked.run, later, by_hand):
-        find_cause(replace(asked, run=run), backends)
+    first = find_cause(asked, backends)
+    retried = replace(asked.run, now=asked.run.now + timedelta(hours=2))
+    again = find_cause(replace(asked, run=retried), backends)
+    assert first is not None
+    assert again is not None, "a retry has not told anybody yet"
+    by_hand = replace(retried, key=replace(retried.key, run_id="by hand"))
+    assert find_cause(replace(asked, run=by_hand), backends) is None
     assert len(known_causes(backends.ledger.entries("churn"), ["drift"])) == 1
 
 
@@ -94,6 +136,7 @@ def test_what_goes_into_an_event_is_small_and_plain_json(request_for, backends):
         "find_cause", dump_request(request_for(replace(DRIFT, summary=summary), "drift")), backends
     )
     assert result is not None
-    assert list(result["scores"]) == result["features"] == [f"column_{number}" for number in range(20)]
-    assert len(result["reasons"]) == 10
-    assert result["window"] == {"start": "2026-03-01T00:00:00Z", "end": "2026-03-02T00:00:00Z"}
+    (cause,) = result["causes"]
+    assert list(cause["scores"]) == cause["features"] == [f"column_{number}" for number in range(20)]
+    assert len(result["reasons"]) == len(cause["reasons"]) == 10
+    assert cause["window"] == {"start": "2026-03-01T00:00:00Z", "end": "2026-03-02T00:00:00Z"}

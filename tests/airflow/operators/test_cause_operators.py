@@ -48,9 +48,11 @@ def take(context, **options):
 
 def test_the_event_of_a_drift_carries_its_cause(announce):
     found, extra = announce()
-    assert extra["reports"] == ["file:///drift.html"]
-    assert (extra["features"], extra["scores"]) == (["age"], {"age": 0.4})
-    assert extra["window"] == COLLECTED["window"]
+    (cause,) = extra["causes"]
+    assert cause["reports"] == ["file:///drift.html"]
+    assert (cause["features"], cause["scores"]) == (["age"], {"age": 0.4})
+    assert cause["window"] == COLLECTED["window"]
+    assert (extra["model"], extra["reasons"]) == ("churn", ["age moved"])
     assert extra == {name: value for name, value in found.items() if name != "config"}
 
 
@@ -61,7 +63,7 @@ def test_no_drift_or_broken_data_or_a_backfill_is_no_event(announce):
         with pytest.raises(AirflowSkipException, match="nothing to do"):
             announce(**given)
     found, _ = announce(quality=None)
-    assert found["cause"] == "drift"
+    assert found["causes"][0]["cause"] == "drift"
 
 
 def test_a_dag_takes_all_that_is_pending_once_and_is_skipped_when_it_is_woken_again(announce, make_context):
