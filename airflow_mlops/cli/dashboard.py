@@ -57,7 +57,7 @@ def dashboard() -> dict[str, Any]:
                     "label": "Prometheus",
                     "query": "prometheus",
                     "refresh": 1,
-                    "current": {},
+                    "current": {"selected": True, "text": "default", "value": "default"},
                     "hide": 0,
                 },
                 _variable("model", "Model", "label_values(mlops_ledger_readable, model)"),
@@ -75,7 +75,7 @@ def _variable(name: str, label: str, query: str) -> dict[str, Any]:
         "label": label,
         "datasource": _SOURCE,
         "definition": query,
-        "query": {"query": query, "refId": f"{name}-values"},
+        "query": query,
         "refresh": 2,
         "sort": 1,
         "multi": True,
@@ -142,6 +142,9 @@ def _stat_options() -> dict[str, Any]:
         "graphMode": "none",
         "justifyMode": "auto",
         "orientation": "auto",
+        "wideLayout": True,
+        "showPercentChange": False,
+        "percentChangeColorMode": "standard",
     }
 
 

@@ -67,6 +67,7 @@ ROWS: Mapping[str, tuple[Panel, ...]] = {
             {
                 "{{model}} {{metric}} observed": f"mlops_observed_metric{{{_MODEL}}}",
                 "{{model}} {{metric}} promised": f"mlops_promised_metric{{{_MODEL}}}",
+                "{{model}} {{metric}} estimated": f"mlops_estimated_metric{{{_MODEL}}}",
             },
             help="On the labels that have landed, against what the champion reached when it was promoted.",
         ),
