@@ -1,5 +1,5 @@
 """Write docs/reference from the code: the YAML's types, the click commands, the operators' docstrings, the
-public names; and the JSON Schemas, which are shipped with the package.
+public names; the JSON Schemas, which are shipped with the package; and the Grafana dashboard in docker/.
 
     .venv/bin/python docs/generate.py
 
@@ -19,9 +19,11 @@ from generate_operators import operators_page
 from generate_public import names_page, public_api
 from generate_yaml import yaml_page
 
+from airflow_mlops.cli.dashboard import dashboard_text
 from airflow_mlops.config.schema import SCHEMA_FILES, schema_text
 
 FOLDER = Path(__file__).resolve().parent / "reference"
+DASHBOARD = FOLDER.parents[1] / "docker" / "grafana" / "airflow-mlops.json"
 
 
 def main() -> None:
@@ -34,6 +36,8 @@ def main() -> None:
         _write(FOLDER / name, text)
     for language, file in SCHEMA_FILES.items():
         _write(file, schema_text(language))
+    DASHBOARD.parent.mkdir(exist_ok=True)
+    _write(DASHBOARD, dashboard_text())
 
 
 def _write(path: Path, text: str) -> None:

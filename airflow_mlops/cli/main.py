@@ -28,6 +28,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "compact-log": ("airflow_mlops.cli.compact_log:command", "Make Parquet of what a model server logged."),
     "rollback": ("airflow_mlops.cli.rollback:command", "Put an earlier champion back."),
     "serve": ("airflow_mlops.cli.serve:command", "Serve a model's champion over HTTP."),
+    "metrics": ("airflow_mlops.cli.metrics:command", "Show the ledger's numbers to Prometheus."),
+    "dashboard": ("airflow_mlops.cli.dashboard:command", "Print a Grafana dashboard of these metrics."),
+    "alert-rules": ("airflow_mlops.cli.alert_rules:command", "Print Prometheus alert rules for them."),
     "step": ("airflow_mlops.cli.step:command", "Run one step on a JSON request."),
     "demo": ("airflow_mlops.cli.demo:command", "Replay a year of flights on this machine."),
 }

@@ -58,6 +58,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "upstream_fault": Family("gauge", "1 where the latest window's data came in broken, else 0"),
         "observed_metric": Family("gauge", "The metric on the labels that have landed", ("metric",)),
         "promised_metric": Family("gauge", "The metric that was promised at promotion", ("metric",)),
+        "estimated_metric": Family(
+            "gauge", "The metric that is estimated without labels, which decides nothing", ("metric",)
+        ),
         "label_coverage_ratio": Family("gauge", "Share of the window's answers that have a label, 0 to 1"),
         "circuit_breaker_open": Family("gauge", "1 while the policy's circuit breaker is open, else 0"),
         "retrain_requests_pending": Family("gauge", "Requests for training that no run has taken"),
@@ -114,10 +117,24 @@ def _windows(entries: Sequence[Entry]) -> Iterator[Sample]:
         said = [found for entry in by_window if (found := EVENTS[event].says(entry)) is not None]
         if said:
             yield Sample(name, said[-1])
-    for name, key in (("observed_metric", "observed"), ("promised_metric", "promise")):
-        known = [entry for entry in by_window if entry.data.get(key) is not None]
+    for name, key in _METRICS.items():
+        known = [found for entry in by_window if (found := _metric(entry, key)) is not None]
         if known:
-            yield Sample(name, float(known[-1].data[key]), (str(known[-1].data.get("metric")),))
+            metric, value = known[-1]
+            yield Sample(name, value, (metric,))
+
+
+def _metric(entry: Entry, key: str) -> tuple[str, float] | None:
+    """A window's metric by its name. That of a window which was scored again stands in its score alone."""
+    score = entry.data.get("score") or {}
+    name = entry.data.get("metric") or score.get("metric")
+    value = entry.data.get(key, score.get(key))
+    match value:
+        case {"value": value} | [value, *_]:
+            return str(name or score.get("metric")), float(value)
+        case int() | float():
+            return str(name), float(value)
+    return None
 
 
 def _standing(entries: Sequence[Entry]) -> Iterator[Sample]:
@@ -175,6 +192,9 @@ def _count(entry: Entry) -> tuple[str, tuple[str, ...]] | None:
             return None
 
 
+_METRICS: Mapping[str, str] = MappingProxyType(
+    {"observed_metric": "observed", "promised_metric": "promise", "estimated_metric": "estimated"}
+)
 _OF_A_WINDOW: Mapping[str, str] = MappingProxyType(
     {
         "window_rows": "rows",

@@ -19,6 +19,8 @@ from airflow_mlops.core.values import Severity
 EventName = Literal[
     "drift",
     "decay",
+    "slice_decay",
+    "concept_drift",
     "upstream_fault",
     "retrain_requested",
     "retrain_refused",
@@ -145,6 +147,25 @@ def _decayed(entry: Entry) -> bool | None:
     return None if decayed is None else bool(decayed)
 
 
+def _has_worse_slices(entry: Entry) -> bool | None:
+    if _of_a_sound_window(entry, "slices") is None:
+        return None
+    return bool(_worse_slices(entry))
+
+
+def _worse_slices(entry: Entry) -> list[str]:
+    return [str(one["slice"]) for one in entry.data.get("slices") or () if one["outcome"] == "fail"]
+
+
+def _detected(entry: Entry) -> bool | None:
+    states = _of_a_sound_window(entry, "detectors")
+    return None if states is None else bool(_fired(entry))
+
+
+def _fired(entry: Entry) -> list[str]:
+    return [str(one["detector"]) for one in entry.data.get("detectors") or () if one["state"] == "drift"]
+
+
 def _refused(entry: Entry) -> bool | None:
     """The window's entry says that it was refused, and the entry of the refusal says why. Where retraining is
     off, nobody was refused anything."""
@@ -170,12 +191,8 @@ def _held(entry: Entry) -> bool | None:
     return entry.data.get("outcome") != "pass"
 
 
-def _version_and(name: str) -> Callable[[Entry], Iterable[str]]:
-    """The champion that it is about, and the parts that an entry lists under a name."""
-    return lambda entry: (
-        f"version {entry.version}",
-        *(str(part) for part in entry.data.get(name) or ()),
-    )
+def _drifted_parts(entry: Entry) -> Iterable[str]:
+    return f"version {entry.version}", *(entry.data.get("drifted_columns") or ())
 
 
 LOOKS = frozenset({"monitored", "rescored"})
@@ -199,7 +216,7 @@ EVENTS: Mapping[EventName, Event] = MappingProxyType(
             _drifted,
             "drift in {window}",
             over="no more drift, by {window}",
-            about=_version_and("drifted_columns"),
+            about=_drifted_parts,
             lasts=True,
             by_window=True,
         ),
@@ -209,7 +226,27 @@ EVENTS: Mapping[EventName, Event] = MappingProxyType(
             _decayed,
             "decay in {window}: the champion is worse than promised",
             over="no more decay, by {window}",
-            about=_version_and("decayed_slices"),
+            about=lambda entry: (f"version {entry.version}",),
+            lasts=True,
+            by_window=True,
+        ),
+        "slice_decay": Event(
+            "warning",
+            "monitor",
+            _has_worse_slices,
+            "decay in {window}, in some slices",
+            over="no more decay in slices, by {window}",
+            about=_worse_slices,
+            lasts=True,
+            by_window=True,
+        ),
+        "concept_drift": Event(
+            "warning",
+            "monitor",
+            _detected,
+            "the loss has changed by {window}, as detectors say",
+            over="no detector fires any more, by {window}",
+            about=_fired,
             lasts=True,
             by_window=True,
         ),

@@ -70,8 +70,7 @@ class PublicRoutes:
         """Ready once a champion is loaded; problems that do not stop it from answering are listed.
         MLflow's ``/ping`` asks the same."""
         gateway = self._gateway
-        champion = gateway.control.routing.champion
-        ready = champion is not None and gateway.answers(champion.model.version)
+        champion, ready = gateway.control.routing.champion, gateway.is_ready
         body = {
             "ready": ready,
             "model": gateway.settings.model,

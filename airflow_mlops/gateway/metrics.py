@@ -35,6 +35,9 @@ class GatewayMetrics:
             f"{prefix}_model_seconds", "Calls of a model", ["version"], buckets=_SECONDS, registry=registry
         )
         self._weight = Gauge(f"{prefix}_challenger_weight", "Challenger's share of rows", registry=registry)
+        self._ready = Gauge(
+            f"{prefix}_ready", "Whether a champion is loaded and answers", ["model"], registry=registry
+        )
         self._info = Gauge(
             f"{prefix}_model_info", "Versions that serve", ["model", "version", "role"], registry=registry
         )
@@ -55,6 +58,10 @@ class GatewayMetrics:
     def watch_in_flight(self, requests: Callable[[], int]) -> None:
         """Ask for the requests under way when Prometheus does."""
         self._in_flight.set_function(requests)
+
+    def watch_ready(self, is_ready: Callable[[], bool]) -> None:
+        """Ask whether a champion answers when Prometheus does."""
+        self._ready.labels(self._model).set_function(is_ready)
 
     def watch_sizes(self, *, log: Callable[[], int], memory: Callable[[], int | None]) -> None:
         self._log_bytes.set_function(log)

@@ -68,6 +68,7 @@ class Gateway:
         )
         self.compaction = Compaction(settings)
         self.metrics.watch_sizes(log=lambda: self.log.bytes_on_disk, memory=resident_bytes)
+        self.metrics.watch_ready(lambda: self.is_ready)
         self.only: OneVersion | None = None
         if settings.version is not None:
             self.only = OneVersion(settings.version, self.control, settings.poll_seconds)
@@ -108,6 +109,12 @@ class Gateway:
     def answers(self, version: str) -> bool:
         """Whether a version that serves can answer now: one with a process of its own may have crashed."""
         return self._isolation is None or self._isolation.answers(version)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a champion is loaded and answers."""
+        champion = self.control.routing.champion
+        return champion is not None and self.answers(champion.model.version)
 
     async def gather(self) -> None:
         """Have the stage count what versions in processes of their own have counted."""

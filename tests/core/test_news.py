@@ -8,8 +8,17 @@ from typing import Any
 import pytest
 
 from airflow_mlops.core.ledger import Entry, EntryKind
-from airflow_mlops.core.news import EventName, News, news
-from airflow_mlops.core.windows import Window
+from airflow_mlops.core.news import EventName, News, news, refusal_of
+from airflow_mlops.core.retraining import (
+    Asked,
+    History,
+    Policy,
+    Situation,
+    Training,
+    WindowSignals,
+    decide,
+)
+from airflow_mlops.core.windows import Period, Window
 
 START = datetime(2026, 3, 1, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
@@ -80,7 +89,7 @@ def test_the_latest_window_counts_and_not_the_one_that_was_looked_at_last() -> N
 
 
 def test_a_window_that_is_scored_again_counts_as_it_was_scored_last() -> None:
-    again = window(1, at=START + 5 * DAY, decayed=True)
+    again = entry("rescored", 1, at=START + 5 * DAY, decayed=True)
     (item,) = found("decay", window(1, decayed=None), again, window(2, decayed=None))
     assert item.entry == again
 
@@ -128,3 +137,47 @@ def test_what_happened_is_told_each_time_it_happens() -> None:
         "churn: the rollout of version 6 was rolled back",
     ]
     assert len({item.subject for item in news([first, second, back])}) == 3
+
+
+def test_slices_that_got_worse_and_detectors_that_fired_are_findings_beside_decay() -> None:
+    slices = [{"slice": "plan=basic", "outcome": "fail"}, {"slice": "plan=plus", "outcome": "pass"}]
+    detectors = [{"detector": "adwin", "state": "drift"}, {"detector": "kswin", "state": "quiet"}]
+    seen = window(1, slices=slices, detectors=detectors)
+    assert {item.event: item.about for item in news([seen])} == {
+        "slice_decay": {"plan=basic"},
+        "concept_drift": {"adwin"},
+    }
+    quiet = window(2, slices=slices[1:], detectors=detectors[1:])
+    assert all(item.over for item in news([seen, quiet]))
+
+
+def test_what_became_of_a_retraining_is_told_either_way() -> None:
+    gone = entry("cause_checked", 1, version="4", subject="a", cause="drift", gone=True)
+    there = entry("cause_checked", 2, version="5", subject="b", cause="drift", gone=False)
+    assert [item.headline for item in news([gone, there])] == [
+        "churn: version 4 has helped: drift is gone",
+        "churn: version 5 has not helped: drift is still there",
+    ]
+
+
+def test_a_refusal_is_read_off_the_policys_own_words() -> None:
+    window_ = Window(START, START + DAY)
+    drifted = WindowSignals(window_, drifted=True, decayed=None)
+    spent = Training(START, "promoted", asked=(Asked("a", "drift", START, True),))
+    useless = Training(START, "held", asked=(Asked("a", "drift", START),))
+
+    def refused(policy: Policy, signals: WindowSignals = drifted, *trainings: Training) -> str:
+        at = Situation(signals, START, history=History(trainings))
+        return refusal_of(decide(policy, at).reasons)
+
+    def policy(**more: Any) -> Policy:
+        usual = {"enabled": True, "causes": ("drift",), "k": 1, "n": 1, "budget": 9}
+        periods = {"cooldown": Period.parse("1 second"), "budget_period": Period.parse("30 days")}
+        return Policy(**{**usual, **periods, **more})
+
+    assert refused(policy(enabled=False)) == "disabled"
+    broken = WindowSignals(window_, drifted=True, decayed=None, upstream_fault="age is null")
+    assert refused(policy(), broken) == "upstream fault"
+    assert refused(policy(budget=1), drifted, spent) == "budget"
+    assert refused(policy(cooldown=Period.parse("9 days")), drifted, spent) == "cool-down"
+    assert refused(policy(breaker=1), drifted, useless) == "circuit breaker"

@@ -1,4 +1,4 @@
-"""The page about alerts names every event as the code has it."""
+"""The pages about alerts and metrics name every event, metric and rule as the code has it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import json
 import re
 from datetime import datetime, timezone
 
+import yaml
+
+from airflow_mlops.cli.alert_rules import RULES_FILE
 from airflow_mlops.core.alerting import Alert
 from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.model_metrics import FAMILIES
 from airflow_mlops.core.news import EVENTS, news
 from airflow_mlops.notifications.shown import shown
 
@@ -25,3 +29,12 @@ def test_a_webhook_gets_the_fields_that_the_page_shows(repository) -> None:
     (item,) = news([Entry("churn", "promoted", "3", now, "churn.deploy", "r1", version="3")])
     body = shown(Alert(item, "ops", "info", "new"), {}, "growth")["body"]
     assert set(json.loads(example)) == {*body, "owner", "text"}
+
+
+def test_the_page_about_prometheus_names_every_metric_and_rule(repository) -> None:
+    page = (repository / "docs" / "how-to" / "prometheus.md").read_text()
+    for name, family in FAMILIES.items():
+        labels = ",".join(("model", *family.labels))
+        assert f"`mlops_{name}{{{labels}}}`" in page
+    rules = [rule for group in yaml.safe_load(RULES_FILE.read_text())["groups"] for rule in group["rules"]]
+    assert all(f"`{rule['alert']}`" in page for rule in rules)

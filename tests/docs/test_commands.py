@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import threading
 import tomllib
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -75,6 +76,7 @@ def _ours(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.
         words = [*words, "--yes"]
     served: list[Any] = []
     monkeypatch.setattr("airflow_mlops.gateway.server.serve", served.append)
+    monkeypatch.setattr("airflow_mlops.backends.ledger_metrics.serve_metrics", _served_for_no_time)
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     if words[0] == "serve":
@@ -86,6 +88,13 @@ def _ours(words: list[str], reader: Path, repository: Path, monkeypatch: pytest.
             data["time_column"],
         )
         assert settings.store == reader / "mlops"
+
+
+def _served_for_no_time(_: Any, **bound: Any) -> tuple[int, threading.Thread]:
+    """The exporter would serve until it is stopped; tests/cli/test_metrics.py has it answer."""
+    thread = threading.Thread(target=lambda: None)
+    thread.start()
+    return bound["port"], thread
 
 
 def _without_servers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,8 @@ EVENTS = {
     "inbox": "{watch: [{type: files, path: inbox/*.parquet, poll_interval: 1 second}]}",
     "by_hand": "{}",
 }
-TELL = "alerts: {on_failure: [{type: webhook, conn_id: alerts, endpoint: hooks/mlops}]%s}\n"
+HOOK = "{type: webhook, conn_id: alerts, endpoint: hooks/mlops}"
+TELL = f"alerts: {{on_failure: [{HOOK}], routes: [{{to: [{HOOK}]}}]%s}}\n"
 BY_HAND = ("swims", "stranded", "breaks")
 BACK = DAYS_AGO[8]
 BACKFILLS = {
@@ -218,7 +219,7 @@ def test_tasks_run_in_the_pool_with_the_slots_the_priority_and_the_queue_of_the_
 
 def test_whoever_the_yaml_names_is_told_of_a_task_that_failed(ready):
     run_id = ready.runs_by_hand["breaks"]
-    assert ready.finished("breaks.train", run_id) == "failed"
+    assert ready.finished("breaks.train", run_id) == "failed"  # although the task that tells is done
     (said,) = ready.wait(lambda: ready.listener.of("breaks.train"), "the webhook is posted")
     assert said.pop("text").startswith(
         f"breaks.train: task snapshot failed in run {run_id} (try 1). Log: http"
