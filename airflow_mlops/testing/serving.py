@@ -17,7 +17,6 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
-import numpy as np
 import pytest
 
 from airflow_mlops.backends.base import ServingTarget
@@ -74,9 +73,9 @@ class ServingContract:
         target = served.target
         rows = [
             ROW,
-            {"temp": np.float64(1.5), "carrier": None},
+            {"temp": 1.5, "carrier": None},
             {"temp": float("nan"), "carrier": "BB"},
-            {"temp": np.int64(3), "carrier": np.str_("CC")},
+            {"temp": 3, "carrier": "CC"},
         ]
         assert target.smoke(SECOND, rows) == [0.2] * 4
         assert target.traffic() == Traffic(champion=FIRST)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -322,6 +323,10 @@ class SageMakerServed(Served):
 
 class TestEveryTarget(ServingContract):
     """All that ``served`` is made of."""
+
+    def test_numbers_and_texts_of_numpy_are_sent_as_any_others(self, served: Served) -> None:
+        rows = [{"temp": np.float64(1.5), "carrier": None}, {"temp": np.int64(3), "carrier": np.str_("CC")}]
+        assert served.target.smoke(SECOND, rows) == [0.2] * 2
 
 
 def test_a_batch_model_has_no_canary_and_counts_a_partition_once(tmp_path: Path) -> None:
