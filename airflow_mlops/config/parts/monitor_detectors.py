@@ -63,7 +63,7 @@ class DdmDetector(Part):
 
     type: Literal["ddm"]
     warning: float = Field(2.0, gt=0, description="Standard errors above the best rate that are a warning.")
-    drift: float = Field(3.5, gt=0, description="Standard errors above the best rate that are a drift.")
+    drift: float = Field(4.0, gt=0, description="Standard errors above the best rate that are a drift.")
     minimum_batches: int = Field(30, ge=2, description="Batches that are read before the best is known.")
 
     @model_validator(mode="after")

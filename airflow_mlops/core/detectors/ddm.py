@@ -19,7 +19,7 @@ class Ddm:
     _rate: float
     _least: tuple[float, float]
 
-    def __init__(self, *, warning: float = 2.0, drift: float = 3.5, minimum: int = 30) -> None:
+    def __init__(self, *, warning: float = 2.0, drift: float = 4.0, minimum: int = 30) -> None:
         self._warning, self._drift, self._minimum = warning, drift, minimum
         self._begin()
 
