@@ -57,8 +57,9 @@ class FindingsNotifier(BaseNotifier):
 
     def tell(self, context: Mapping[str, Any]) -> list[str]:
         """The headlines of what was told now. Whom it cannot reach does not keep the others from being told;
-        the first error is raised at the end. Raises ``StoreUnavailable`` where another run tells the
-        findings of this model at this moment, ``ConfigError`` for routes that are none."""
+        at the end an error is raised, the first that a retry can mend if there is one. Raises
+        ``StoreUnavailable`` where another run tells the findings of this model at this moment,
+        ``ConfigError`` for routes that are none."""
         from airflow_mlops.core.alerting import alerts, told_entry
         from airflow_mlops.hooks.backends import connect_store
 
@@ -82,7 +83,7 @@ class FindingsNotifier(BaseNotifier):
         for line in told:
             self.log.info("Told %s", line)
         if failed:
-            raise failed[0]
+            raise next((error for error in failed if _retry_can_help(error)), failed[0])
         return told
 
     def _send(self, alert: Alert, receiver: Mapping[str, Any], context: Mapping[str, Any]) -> None:
@@ -131,6 +132,12 @@ class FindingsNotifier(BaseNotifier):
             routes.append(Route(tuple(named), route.floor, events))
         repeat = None if alerts.repeat_after is None else Period.parse(alerts.repeat_after)
         return Routing(tuple(routes), repeat, alerts.severity, alerts.tell_over), receivers
+
+
+def _retry_can_help(error: Exception) -> bool:
+    from airflow_mlops.exceptions import MlopsError
+
+    return error.retry_can_help if isinstance(error, MlopsError) else True
 
 
 def _receiver_name(receiver: Mapping[str, Any]) -> str:

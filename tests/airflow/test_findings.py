@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -16,12 +17,13 @@ from airflow_mlops.backends.base import Endpoints
 from airflow_mlops.backends.catalog import connect
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.windows import Window
-from airflow_mlops.exceptions import StoreUnavailable
+from airflow_mlops.exceptions import ConfigError, StoreUnavailable
 from airflow_mlops.notifications import FindingsNotifier
 from airflow_mlops.operators import TellFindingsOperator
 
 WEBHOOK = {"type": "webhook", "conn_id": "ops", "endpoint": "hooks/ml"}
 BROKEN = {"type": "webhook", "conn_id": "ops", "endpoint": "broken"}
+MISSING = {"type": "webhook", "conn_id": "nobody"}
 MAIL = {"type": "smtp", "conn_id": "mail", "to": ["ada@example.com", "bob@example.com"]}
 SLACK = {"type": "slack_webhook", "conn_id": "slack"}
 
@@ -192,3 +194,35 @@ def test_who_was_told_stands_in_the_ledger_without_peoples_addresses(store, mail
     (entry,) = [entry for entry in store.ledger.entries("churn") if entry.kind == "alerted"]
     assert entry.data["event"] == "drift"
     assert "ada@example.com" not in repr(entry)
+
+
+@pytest.mark.slow
+@pytest.mark.airflow
+def test_telling_neither_hides_a_failure_nor_is_one_of_the_run(store, connected, mlops_run_dag):
+    store.ledger.append(found())
+    with DAG("churn.breaks", auto_register=False) as breaks:
+        broken = EmptyOperator(task_id="broken", pre_execute=_break)
+        follows = EmptyOperator(task_id="follows")
+        broken >> follows >> TellFindingsOperator(task_id="tell", notifier=teller(WEBHOOK))
+    run = mlops_run_dag(breaks)
+    assert run.tasks == {"broken": "failed", "follows": "upstream_failed", "tell": "success"}
+    assert run.state == "failed"
+    ((_, _, body),) = connected.posts
+    assert body["event"] == "drift"
+
+    with DAG("churn.works", auto_register=False) as works:
+        EmptyOperator(task_id="fine") >> TellFindingsOperator(task_id="tell", notifier=teller(MISSING))
+    run = mlops_run_dag(works)
+    assert (run.state, run.tasks) == ("success", {"fine": "success", "tell": "failed"})
+
+
+def _break(_: Any) -> None:
+    raise AirflowFailException("the data are away")
+
+
+def test_an_error_that_a_retry_may_mend_goes_before_one_that_it_cannot(store, connected):
+    store.ledger.append(found())
+    with pytest.raises(httpx.HTTPStatusError):
+        teller(MISSING, BROKEN).tell(context())
+    with pytest.raises(ConfigError, match="no connection 'nobody'"):
+        teller(MISSING).tell(context())

@@ -121,6 +121,11 @@ alerts:
     - {type: webhook, conn_id: hooks, endpoint: alerts/ml}
     - {type: smtp, conn_id: mail, to: [a@example.org]}
   deadline: {train: 2 hours, deploy: 30 days}
+  routes:
+    - {events: [promoted, gate_held], at_least: info, to: [{type: slack_webhook, conn_id: slack}]}
+  severity: {gate_held: critical}
+  repeat_after: 3 days
+  tell_over: false
 execution: {retries: 2, retry_delay: 1 minute, timeout: 3 hours, pool: ml, pool_slots: 2, queue: big}
 """
 SUITE = """\
