@@ -1,6 +1,7 @@
 """What looking for drift costs: ours beside Evidently alone, a floor of numpy and scipy, and other libraries.
 
     python benchmarks/drift.py [--rows 10000000] [--peer-rows 1000000] [--method psi] [--columns 20]
+                               [--peer-python .peers/bin/python ...]
 
 Two Parquet files of the same columns (three in four are numbers, the others categories; some have holes, some
 have moved) are compared. Each contender runs in a process of its own, imports left out of the CPU seconds;
@@ -12,7 +13,10 @@ handed the reference's deciles (or its sorted values) and reads the current rows
 makes the reference profile as well; ``ours`` is every later run. The floors' decisions are held against ours.
 With ``--slices`` the rows are cut into slices by a category as well, which no other contender does.
 
-Evidently, NannyML and alibi-detect run at --peer-rows, on pandas, where they are installed.
+Evidently, NannyML and alibi-detect run at --peer-rows, on pandas, where they are installed: beside this
+package, or in the environment of a --peer-python (``pip install alibi-detect pandas pyarrow``, or nannyml:
+neither fits beside Airflow). Neither has a stability index: both run Kolmogorov-Smirnov and chi-squared.
+alibi-detect takes no holes, which are filled with zero before the clock.
 """
 
 from __future__ import annotations
@@ -47,6 +51,7 @@ def main() -> None:
     parser.add_argument("--peer-rows", type=int, default=1_000_000)
     parser.add_argument("--columns", type=int, default=20)
     parser.add_argument("--method", default="psi", choices=["psi", "ks", "wasserstein", "jensenshannon"])
+    parser.add_argument("--peer-python", nargs="*", default=[], help="Where other libraries are installed.")
     parser.add_argument("--slices", action="store_true", help="Look into the slices of one category as well.")
     parser.add_argument("--child", nargs=2, metavar=("NAME", "SETTINGS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -93,10 +98,11 @@ def _beside_peers(folder: Path, options: argparse.Namespace) -> None:
     rows = [("ours", ours["cpu"], ours["peak_mib"]), ("ours and page", page["cpu"], page["peak_mib"])]
     evidently = None
     for name, library in (("evidently", "evidently"), ("nannyml", "nannyml"), ("alibi", "alibi_detect")):
-        if importlib.util.find_spec(library) is None:
-            print(f"{library} is not installed here: left out")
+        python = _python_with(library, options.peer_python)
+        if python is None:
+            print(f"{library} is not installed here, nor where --peer-python points to: left out")
             continue
-        found = _child(name, settings)
+        found = _child(name, settings, python)
         rows.append((f"{library} alone", found["cpu"], found["peak_mib"]))
         evidently = found if name == "evidently" else evidently
     _table(rows)
@@ -124,8 +130,15 @@ def _bar(said: str, met: bool) -> None:
     print(f"{said}: {'met' if met else 'NOT MET'}")
 
 
-def _child(name: str, settings: dict[str, Any]) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--child", name, json.dumps(settings)]
+def _python_with(library: str, others: list[str]) -> str | None:
+    if importlib.util.find_spec(library) is not None:
+        return sys.executable
+    ask = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({library!r}) is None)"
+    return next((one for one in others if subprocess.run([one, "-c", ask]).returncode == 0), None)
+
+
+def _child(name: str, settings: dict[str, Any], python: str = sys.executable) -> dict[str, Any]:
+    command = [python, __file__, "--child", name, json.dumps(settings)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -378,7 +391,46 @@ def evidently(settings: dict[str, Any]) -> dict[str, Any]:
     return begun.over(bytes=len(html))
 
 
+def alibi(settings: dict[str, Any]) -> dict[str, Any]:
+    """alibi-detect's drift of tables, which takes a matrix: categories are numbered before the clock."""
+    import numpy as np
+    import pandas as pd
+    from alibi_detect.cd import TabularDrift
+
+    kinds = _kinds(settings)
+    sides = [pd.read_parquet(_file(settings, side)) for side in ("reference", "current")]
+    both = pd.concat(sides, ignore_index=True)
+    for name, kind in kinds.items():
+        both[name] = pd.factorize(both[name])[0] if kind == "categorical" else both[name].fillna(0.0)
+    matrix = both.to_numpy(dtype=np.float64)
+    reference, current = matrix[: settings["rows"]], matrix[settings["rows"] :]
+    of_categories = {place: None for place, kind in enumerate(kinds.values()) if kind == "categorical"}
+    begun = _Begun()
+    detector = TabularDrift(reference, p_val=0.05, correction="fdr", categories_per_feature=of_categories)
+    found = detector.predict(current, drift_type="feature")["data"]
+    return begun.over(drifted=int(found["is_drift"].sum()))
+
+
+def nannyml(settings: dict[str, Any]) -> dict[str, Any]:
+    """NannyML's univariate drift, of one chunk: from Parquet to its results."""
+    import nannyml as nml
+    import pandas as pd
+
+    begun = _Begun()
+    reference, current = (pd.read_parquet(_file(settings, side)) for side in ("reference", "current"))
+    calculator = nml.UnivariateDriftCalculator(
+        column_names=list(_kinds(settings)),
+        continuous_methods=["kolmogorov_smirnov"],
+        categorical_methods=["chi2"],
+        chunk_number=1,
+    )
+    results = calculator.fit(reference).calculate(current)
+    return begun.over(shape=list(results.to_df().shape))
+
+
 _CHILDREN = {
+    "alibi": alibi,
+    "nannyml": nannyml,
     "make": make,
     "floor": floor,
     "floor_kept": floor_kept,

@@ -149,7 +149,7 @@ def test_the_reference_may_say_how_many_rows_are_usual(look, asked, champion):
 def test_evidentlys_page_has_our_scores_and_our_verdict(look, asked, backends):
     asked(lambda rows: rows.assign(age=np.nan, spend=rows["spend"] * 2 + 3))
     report = look(share=0.6)
-    page = backends.store.local_path(report.uri).read_text()
+    page = backends.store.local_path(report.uri).with_name("drift_evidently.html").read_text()
     assert report.summary["drifted"] is True
     assert report.summary["reasons"][0] in page
     assert "age: no values in current" in page
