@@ -108,6 +108,10 @@ EXAMPLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "security_groups": (["sg-0a1b2c3d"],),
     },
     "SageMakerGuardrails": {"alarms": (["churn-5xx", "churn-latency"],)},
+    "Multivariate": {
+        "columns": (["carrier", "distance", "temp"],),
+        "groups": ({"title_embedding": ["title_*"]},),
+    },
     "Quality": {"metric": ("log_loss",), "margin": (0.01,), "minimum_labels": (500,)},
     "BusinessMetric": {
         "name": ("orders_per_visit",),

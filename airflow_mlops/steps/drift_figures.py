@@ -9,7 +9,7 @@ from math import fsum
 from airflow_mlops.core.shift.attribution import Attribution, Part
 from airflow_mlops.core.shift.picture import Picture
 
-_NAME, _PLOT, _NUMBERS, _LINE = 210, 440, 200, 26
+_NAME, _PLOT, _NUMBERS, _LINE = 210, 560, 140, 26
 _LONGEST = 30
 
 
@@ -49,14 +49,18 @@ def waterfall(told: Attribution) -> str:
         ends += [at + end for end in (*spread, part.change)]
         at += part.change
     scale = _Scale.around(ends, _NAME, _NAME + _PLOT)
-    marks = [_end("reference", told.reference, scale, 0)]
+    marks = [
+        _text(_NAME + _PLOT + 70, 16, "change", "end", "soft"),
+        _text(_NAME + _PLOT + 130, 16, "share", "end", "soft"),
+        _end("reference", told.reference, scale, 1),
+    ]
     at = told.reference
-    for row, part in enumerate(parts, start=1):
+    for row, part in enumerate(parts, start=2):
         share = told.share(part.change)
         marks.append(_step(part, at, share, scale, row, rest=part in told.rest))
         at = fsum([at, part.change])
-    marks.append(_end("window", told.window, scale, len(parts) + 1))
-    return _svg("What changed the mean score", _NAME + _PLOT + _NUMBERS, _LINE * (len(parts) + 2) + 8, marks)
+    marks.append(_end("window", told.window, scale, len(parts) + 2))
+    return _svg("What changed the mean score", _NAME + _PLOT + _NUMBERS, _LINE * (len(parts) + 3) + 8, marks)
 
 
 def balance(value: float, most: float, *, width: float = 110) -> str:
@@ -111,20 +115,21 @@ def _end(name: str, value: float, scale: _Scale, row: int) -> str:
     return (
         _text(_NAME - 10, y + 18, f"{name} mean", "end", "soft")
         + _line(x, y + 4, x, y + _LINE, "sure")
-        + _text(_NAME + _PLOT + 12, y + 18, f"{value:.4g}", "start")
+        + _text(_NAME + _PLOT + 70, y + 18, f"{value:.4g}", "end")
     )
 
 
 def _step(part: Part, at: float, share: float | None, scale: _Scale, row: int, *, rest: bool) -> str:
     y, start, stop = row * _LINE, scale.at(at), scale.at(at + part.change)
     colour = "rest" if rest else "up" if part.change > 0 else "down"
-    explained = "" if share is None else f"  {share:.0%}"
     marks = [
-        _line(start, y - 4, start, y + 6, "link"),
+        _line(start, y - 6, start, y + 8, "link"),
         _text(_NAME - 10, y + 18, part.name, "end", "soft" if rest else "", _LONGEST),
         _bar(min(start, stop), y + 6, max(abs(stop - start), 1.0), _LINE - 10, colour),
-        _text(_NAME + _PLOT + 12, y + 18, f"{part.change:+.4g}{explained}", "start"),
+        _text(_NAME + _PLOT + 70, y + 18, f"{part.change:+.4f}", "end"),
     ]
+    if share is not None:
+        marks.append(_text(_NAME + _PLOT + 130, y + 18, f"{share:.0%}", "end", "soft"))
     if part.low is not None and part.high is not None:
         low, high, middle = scale.at(at + part.low), scale.at(at + part.high), y + 6 + (_LINE - 10) / 2
         marks.append(_line(low, middle, high, middle, "sure"))

@@ -8,6 +8,7 @@ from html import escape
 
 from airflow_mlops.core.drift import Comparison
 from airflow_mlops.core.shift.beyond import Beyond
+from airflow_mlops.core.shift.multivariate import chance
 from airflow_mlops.core.shift.picture import Picture
 from airflow_mlops.core.windows import Window
 from airflow_mlops.steps.drift_scores import explained_part, labels_part, predictions_part, slices_part
@@ -18,7 +19,8 @@ from airflow_mlops.steps.drift_tables import columns_part, in_slices_part, toget
 @dataclass(frozen=True, slots=True)
 class DriftFindings:
     """Everything the page shows. ``evidently`` is where Evidently's own page lies, from this one. ``facts``
-    are sentences of their own: volume, freshness, what else was looked at."""
+    are sentences of their own: volume, freshness, what else was looked at. ``share`` of the features makes
+    the data drifted."""
 
     model: str
     champion: str
@@ -30,6 +32,7 @@ class DriftFindings:
     pictures: Mapping[str, Picture] = field(default_factory=dict)
     facts: tuple[str, ...] = ()
     evidently: str | None = None
+    share: float | None = None
 
 
 def drift_page(found: DriftFindings) -> bytes:
@@ -70,7 +73,7 @@ def _head(found: DriftFindings) -> str:
 def _cards(found: DriftFindings) -> str:
     beyond, columns = found.beyond, found.comparison.columns
     moved = sum(column.drifted for column in columns)
-    cards = [_card("Features that drifted", f"{moved} of {len(columns)}", "", bad=moved > 0)]
+    cards = [_card("Features that drifted", f"{moved} of {len(columns)}", _limit(found), bad=moved > 0)]
     if (told := beyond.attribution) is not None:
         cards.append(
             _card(
@@ -106,11 +109,15 @@ def _cards(found: DriftFindings) -> str:
             _card(
                 f"{one.name.capitalize()} together",
                 f"{what} {one.effect:.3f}",
-                f"threshold {one.threshold:g}, p {one.p_value:.2g}",
+                f"threshold {one.threshold:g}, {chance(one.p_value)}",
                 bad=one.drifted,
             )
         )
     return f'<div class="cards">{"".join(cards)}</div>'
+
+
+def _limit(found: DriftFindings) -> str:
+    return f"{found.share:.0%} of them make the data drifted" if found.share is not None else ""
 
 
 def _card(title: str, number: str, note: str, *, bad: bool = False) -> str:

@@ -36,7 +36,7 @@ svg{display:block;max-width:100%;height:auto}svg text{fill:var(--ink);font-size:
 svg .soft{fill:var(--soft)}svg .before{fill:var(--before)}svg .after{fill:var(--after);fill-opacity:.82}
 svg .up{fill:var(--up)}svg .down{fill:var(--down)}svg .rest{fill:var(--before)}
 svg .axis{stroke:var(--faint)}svg .zero{stroke:var(--soft)}svg .sure{stroke:var(--ink);stroke-width:1.3}
-svg .link{stroke:var(--faint);stroke-dasharray:2 2}svg .limit{stroke:var(--alarm);stroke-dasharray:3 2}
+svg .link{stroke:var(--faint);stroke-dasharray:2 2}svg .limit{stroke:var(--ink);stroke-dasharray:3 2}
 svg .bar{fill:var(--soft)}svg .bad{fill:var(--alarm)}
 a{color:var(--after)}
 """

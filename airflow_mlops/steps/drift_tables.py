@@ -7,7 +7,7 @@ from html import escape
 
 from airflow_mlops.core.drift import ColumnFacts, Comparison
 from airflow_mlops.core.shift.beyond import Beyond
-from airflow_mlops.core.shift.multivariate import Together
+from airflow_mlops.core.shift.multivariate import Together, chance
 from airflow_mlops.core.shift.picture import Picture
 from airflow_mlops.core.values import ColumnDrift
 from airflow_mlops.steps.drift_figures import bars, gauge, histogram
@@ -98,13 +98,13 @@ def _together(one: Together) -> str:
         interval = "" if one.low is None or one.high is None else f" ({one.low:.3f} to {one.high:.3f})"
         what = (
             f"Boosted trees that have not seen these rows tell window from reference with an AUC of "
-            f"{one.effect:.3f}{interval}; 0.5 is a coin. Threshold {one.threshold:g}, p {one.p_value:.2g}."
+            f"{one.effect:.3f}{interval}; 0.5 is a coin. Threshold {one.threshold:g}, {chance(one.p_value)}."
         )
     else:
         what = (
             f"{one.effect:.1%} of the kernel distance between window and reference is due to their "
             f"difference (unbiased MMD² {one.statistic or 0.0:.3g}). Threshold {one.threshold:.1%}, "
-            f"p {one.p_value:.2g}."
+            f"{chance(one.p_value)}."
         )
     tells = [pair for pair in one.tells if pair[1] > 0][:_TELLS]
     drawn = f"<h3>What tells them apart: the AUC lost without it</h3>{bars(tells)}" if tells else ""
@@ -116,14 +116,14 @@ def _together(one: Together) -> str:
 
 
 def _row(column: ColumnDrift, drawn: Picture | None, facts: ColumnFacts | None, explains: str) -> str:
-    chance = "" if column.p_value is None else "<0.001" if column.p_value < 0.001 else f"{column.p_value:.3f}"
+    p_value = "" if column.p_value is None else chance(column.p_value).removeprefix("p ")
     mark = ' <span class="mark alarm">drifted</span>' if column.drifted else ""
     return (
         f"<tr><td class=name>{escape(column.column)}{mark}<small>{escape(_said(facts))}</small></td>"
         f"<td>{histogram(drawn) if drawn else ''}</td>"
         f"<td>{gauge(column.score, column.threshold, bad=column.drifted)}</td>"
         f"<td class=number>{column.score:.3g}<small>{escape(column.method)}</small></td>"
-        f"<td class=number>{escape(chance)}</td><td class=number>{escape(explains)}</td></tr>"
+        f"<td class=number>{escape(p_value)}</td><td class=number>{escape(explains)}</td></tr>"
     )
 
 
@@ -134,5 +134,6 @@ def _said(facts: ColumnFacts | None) -> str:
     if max(facts.missing, facts.reference_missing) > 0:
         said.append(f"missing {facts.reference_missing:.1%}, now {facts.missing:.1%}")
     if facts.new_categories:
-        said.append(f"{facts.new_categories} new categories, {facts.new_share or 0.0:.1%} of the rows")
+        kinds = "category" if facts.new_categories == 1 else "categories"
+        said.append(f"{facts.new_categories} new {kinds}, {facts.new_share or 0.0:.1%} of the rows")
     return "; ".join(said)

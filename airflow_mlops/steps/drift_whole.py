@@ -42,6 +42,7 @@ def whole_report(
             beyond=beyond,
             pictures=samples.pictures,
             facts=tuple(facts),
+            share=request.config.monitor.drift.share,
             evidently=beside.rpartition("/")[2],
         )
     )

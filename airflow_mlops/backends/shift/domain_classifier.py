@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.metrics_influence import InfluenceMetrics
 from airflow_mlops.backends.shift.encoding import numbered, two_samples
+from airflow_mlops.backends.shift.threads import one_thread
 from airflow_mlops.core.shift.distribution import CONFIDENCE
 from airflow_mlops.core.shift.multivariate import Together
 from airflow_mlops.core.values import ColumnKind
@@ -39,7 +40,8 @@ def measure(
     places, before, after, categorical = numbered(ours, theirs, columns)
     values = np.vstack([before, after])
     is_window = np.repeat([0, 1], [len(before), len(after)])
-    scores, lost = _out_of_fold(values, is_window, categorical, list(places.values()), seed)
+    with one_thread():
+        scores, lost = _out_of_fold(values, is_window, categorical, list(places.values()), seed)
     metrics = InfluenceMetrics("binary_classification")
     auc = metrics.score(["roc_auc"], is_window, scores, CONFIDENCE)["roc_auc"]
     # Scores that rank backwards on held-out rows tell nothing apart either.

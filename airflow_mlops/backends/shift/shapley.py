@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_mlops.backends.shift.threads import one_thread
 from airflow_mlops.core.shift.attribution import Part
 from airflow_mlops.core.shift.distribution import CONFIDENCE
 from airflow_mlops.exceptions import ModelRefused
@@ -104,7 +105,8 @@ def _walk(
             for name, values in both.items()
         }
     )
-    scores = np.asarray(ask(mixed), dtype="float64")
+    with one_thread():
+        scores = np.asarray(ask(mixed), dtype="float64")
     if len(scores) != len(mixed) or not np.isfinite(scores).all():
         raise ModelRefused("the champion gave no finite number for rows mixed of reference and window")
     return scores.reshape(len(steps), len(block))

@@ -48,7 +48,7 @@ class DistributionDrift(Part):
     """How far a distribution may move."""
 
     threshold: float = Field(
-        0.2, gt=0, description="Drifted from this population stability index on, beyond what chance gives."
+        0.1, gt=0, description="Drifted from this population stability index on, beyond what chance gives."
     )
     counts: bool = Field(
         False, description="Whether it makes the data drifted by itself; else it is only reported."

@@ -50,8 +50,13 @@ class Together:
         by = f"; told apart by {', '.join(telling)}" if telling and self.drifted else ""
         return (
             f"{self.name} together ({self.method}): {what} {self.effect:.3f}, {side} the threshold "
-            f"{self.threshold:g}, p {self.p_value:.2g}{by}"
+            f"{self.threshold:g}, {chance(self.p_value)}{by}"
         )
+
+
+def chance(p_value: float) -> str:
+    """A p-value in words; of a very small one nobody knows the digits."""
+    return "p < 0.001" if p_value < 0.001 else f"p {p_value:.2g}"
 
 
 def judged(found: Sequence[Together], threshold: float | None) -> tuple[Together, ...]:

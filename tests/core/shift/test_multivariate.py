@@ -25,7 +25,7 @@ def test_more_groups_need_more_evidence() -> None:
 def test_what_is_said_names_the_columns_that_tell_the_two_apart() -> None:
     (one,) = judged([together(0.9, 1e-9)], 0.7)
     assert one.said == (
-        "all features together (domain_classifier): AUC 0.900, at or above the threshold 0.7, p 1e-09; "
+        "all features together (domain_classifier): AUC 0.900, at or above the threshold 0.7, p < 0.001; "
         "told apart by a"
     )
     (quiet,) = judged([together(0.01, 0.5, "mmd")], None)
