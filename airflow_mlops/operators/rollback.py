@@ -14,28 +14,15 @@ from airflow_mlops.operators.errors import airflow_error, airflow_errors
 from airflow_mlops.operators.links import ModelVersionLink
 
 
-class RollbackModelOperator(ComingUpOperator):
-    """Puts an earlier champion back: ``version``, or the one before the present champion.
-
-    An open rollout is ended first. The version is asked for known rows, then alias and traffic move to it
-    and are read back. The ledger keeps the ``reason`` and the person who started the run. What is left out
-    is taken from the run's params of the same names. A task that was interrupted goes on when it is cleared,
-    and so does the next deploy run. An event of each of its ``outlets`` carries the version.
-    """
+class ReversalOperator(ComingUpOperator):
+    """Puts an earlier champion back, and waits for it to come up. Subclasses say which, and why."""
 
     step = "reverse"
-    template_fields: Sequence[str] = ("version", "reason")
     operator_extra_links = (ModelVersionLink(),)
 
-    def __init__(self, *, version: str | None = None, reason: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, reason: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.version = version
         self.reason = reason
-
-    def execute(self, context: Any) -> dict[str, Any]:
-        """Put it back, or wait for it to come up first."""
-        with airflow_errors():
-            return self._reverse(context, self.version or _param(context, "version"))
 
     def execute_complete(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:
         """Resumed by the trigger."""
@@ -74,16 +61,36 @@ class RollbackModelOperator(ComingUpOperator):
         return reason
 
 
-class RollBackDecayedOperator(RollbackModelOperator):
+class RollbackModelOperator(ReversalOperator):
+    """Puts an earlier champion back: ``version``, or the one before the present champion.
+
+    An open rollout is ended first. The version is asked for known rows, then alias and traffic move to it
+    and are read back. The ledger keeps the ``reason`` and the person who started the run. What is left out
+    is taken from the run's params of the same names. A task that was interrupted goes on when it is cleared,
+    and so does the next deploy run. An event of each of its ``outlets`` carries the version.
+    """
+
+    template_fields = ("version", "reason")
+
+    def __init__(self, *, version: str | None = None, reason: str | None = None, **kwargs: Any) -> None:
+        super().__init__(reason=reason, **kwargs)
+        self.version = version
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Put it back, or wait for it to come up first."""
+        with airflow_errors():
+            return self._reverse(context, self.version or _param(context, "version"))
+
+
+class RollBackDecayedOperator(ReversalOperator):
     """Puts the champion before this one back where ``healing.roll_back`` asks for it and decay is proven:
     once, until another version is promoted, and never one that decayed too. Skipped where there is nothing to
     do."""
 
     step = "plan_healing"
     clock = "monitoring"
-    inputs = ("collected", "quality", "performance")
+    inputs = template_fields = ("collected", "quality", "performance")
     optional_inputs = ("performance",)
-    template_fields: Sequence[str] = ("collected", "quality", "performance")
 
     def __init__(self, *, collected: Any, quality: Any, performance: Any = None, **kwargs: Any) -> None:
         kwargs.setdefault("trigger_rule", "none_failed")

@@ -13,11 +13,10 @@ STEP_DOCS: Mapping[StepName, str] = {
         "serving. Mend the source and clear this task."
     ),
     "validate": (
-        "Holds the snapshot against the file's expectations and looks for leaks: the label among the "
-        "features, values from the future, rows on both sides of the split. New rows are held against what "
-        "the champion was trained on: a feed that broke is told from a world that changed. A failure names "
-        "the expectations and columns at fault, and nothing is trained. Mend the data upstream, or the "
-        "expectation if the world has changed; a retry alone will not help."
+        "Holds the snapshot against the file's expectations, looks for leaks (the label among the features, "
+        "values from the future, rows on both sides of the split), and tells a feed that broke from a world "
+        "that changed. A failure names what is at fault, and nothing is trained. Mend the data upstream, or "
+        "the expectation if the world has changed; a retry alone will not help."
     ),
     "contracts": (
         "Holds the file against the code and the data before time is spent: each import path leads to "
