@@ -33,21 +33,43 @@ class Preset:
     approval: bool
     retraining: bool
     upstream_faults: FaultSeverity
+    healing: bool
 
 
 OWN_ASSETS = frozenset({"challenger", "champion", "retrain", "predictions"})
 
 PRESETS: dict[int, Preset] = {
-    1: Preset(preflight=False, automatic=False, approval=True, retraining=False, upstream_faults="warning"),
-    2: Preset(preflight=True, automatic=True, approval=False, retraining=False, upstream_faults="critical"),
-    3: Preset(preflight=True, automatic=True, approval=False, retraining=True, upstream_faults="critical"),
+    1: Preset(
+        preflight=False,
+        automatic=False,
+        approval=True,
+        retraining=False,
+        upstream_faults="warning",
+        healing=False,
+    ),
+    2: Preset(
+        preflight=True,
+        automatic=True,
+        approval=False,
+        retraining=False,
+        upstream_faults="critical",
+        healing=False,
+    ),
+    3: Preset(
+        preflight=True,
+        automatic=True,
+        approval=False,
+        retraining=True,
+        upstream_faults="critical",
+        healing=True,
+    ),
 }
 
 
 def with_presets(config: ModelConfig) -> ModelConfig:
     """A copy in which preflight.enabled, deploy.automatic, deploy.approval, retraining.enabled, retraining's
-    k and n, and validation.upstream_faults.severity are given. A cause that was not asked for by name is left
-    out where monitoring could never see it.
+    k and n, healing.enabled and validation.upstream_faults.severity are given. A cause that was not asked
+    for by name is left out where monitoring could never see it.
     """
     preset = PRESETS[config.level]
     preflight, deploy, retraining = config.preflight, config.deploy, config.retraining
@@ -68,6 +90,9 @@ def with_presets(config: ModelConfig) -> ModelConfig:
                     "approval": _asked(deploy.approval, preset.approval),
                 }
             ),
+            "healing": config.healing.model_copy(
+                update={"enabled": _given(config.healing.enabled, preset.healing)}
+            ),
             "retraining": retraining.model_copy(
                 update={
                     "enabled": _given(retraining.enabled, preset.retraining),
@@ -87,6 +112,7 @@ def is_preset(path: KeyPath) -> bool:
         ("deploy", "automatic"),
         ("deploy", "approval"),
         ("retraining", "enabled"),
+        ("healing", "enabled"),
         ("validation", "upstream_faults", "severity"),
     }
 
@@ -168,6 +194,11 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
     for index, name in enumerate(config.validation.leakage.ignore):
         if name not in config.data.features:
             yield ("validation", "leakage", "ignore", index), f"{name!r} is no feature"
+    if config.healing.enabled and config.healing.roll_back and monitor.performance is None:
+        yield (
+            ("healing", "roll_back"),
+            "decay is seen only by monitor.performance; give it, or leave this out",
+        )
     known = {*config.data.features, config.data.label, config.data.key, config.data.time_column}
     for index, name in enumerate(config.validation.upstream_faults.ignore):
         if name not in known:

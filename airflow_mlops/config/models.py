@@ -13,6 +13,7 @@ from airflow_mlops.config.parts.data import Data, ExpectationConfig, Validation
 from airflow_mlops.config.parts.deploy import Deploy
 from airflow_mlops.config.parts.evaluation import EvaluationConfig
 from airflow_mlops.config.parts.gates import Gates
+from airflow_mlops.config.parts.healing import Healing
 from airflow_mlops.config.parts.metrics import METRICS_OF
 from airflow_mlops.config.parts.model_card import ModelCardConfig
 from airflow_mlops.config.parts.monitor import Monitor
@@ -69,6 +70,7 @@ class ModelConfig(Part):
     )
     monitor: Monitor = Field(default_factory=Monitor)
     retraining: Retraining = Field(default_factory=Retraining)
+    healing: Healing = Field(default_factory=Healing)
     compute: Compute = Field(default_factory=Compute)
     execution: Execution = Field(default_factory=Execution)
     alerts: Alerts = Field(default_factory=Alerts)

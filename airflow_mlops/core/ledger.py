@@ -44,6 +44,11 @@ EntryKind = Literal[
     "cause_found",
     "cause_taken",
     "cause_checked",
+    "validated",
+    "failed",
+    "recovered",
+    "stopped",
+    "healed",
 ]
 
 

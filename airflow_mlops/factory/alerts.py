@@ -11,13 +11,20 @@ from airflow_mlops.factory.refused import NotHere
 from airflow_mlops.plan.graph import DagPlan
 
 
-def failure_callbacks(dag_plan: DagPlan) -> list[Any] | None:
-    """A notifier for each of ``alerts.on_failure``. Raises ``NotHere`` where its provider is not there."""
+def failure_callbacks(dag_plan: DagPlan, model: str) -> list[Any] | None:
+    """What writes a failure into the ledger, and then a notifier for each of ``alerts.on_failure``. Raises
+    ``NotHere`` where its provider is not there."""
+    noted: list[Any] = []
+    if dag_plan.notes_failures:
+        from airflow_mlops.operators.failing import NoteFailure
+
+        noted.append(NoteFailure(model=model, stop_after=dag_plan.stop_after))
     if not dag_plan.alerts:
-        return None
+        return noted or None
     from airflow_mlops.notifications.catalog import failure_notifier
 
-    return _notifiers(failure_notifier, dag_plan.alerts, dag_plan.owner, ("alerts", "on_failure"))
+    told = _notifiers(failure_notifier, dag_plan.alerts, dag_plan.owner, ("alerts", "on_failure"))
+    return [*noted, *told]
 
 
 def asking_notifiers(told: Sequence[Mapping[str, Any]], owner: str, at: KeyPath) -> list[Any]:

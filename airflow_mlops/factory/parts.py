@@ -71,6 +71,10 @@ PARTS: Mapping[StepName, Part] = {
     "roll_back": Part("UndoRolloutOperator", _ROLLOUT),
     "announce_champion": Part("AnnounceOperator", {"value": "promote"}, runs_step=False),
     "reverse": Part("RollbackModelOperator"),
+    "roll_back_decayed": Part(
+        "RollBackDecayedOperator",
+        {"collected": "collect", "quality": "data_quality", "performance": "performance"},
+    ),
     "choose_partitions": Part("ChoosePartitionsOperator"),
     "score": Part("ScoreOperator", {"chosen": "choose_partitions"}),
     "announce_predictions": Part(

@@ -20,6 +20,7 @@ from airflow_mlops.factory.alerts import (
     held_notifiers,
 )
 from airflow_mlops.factory.parts import PARTS, Part
+from airflow_mlops.factory.retrying import by_cause
 from airflow_mlops.factory.schedule import schedule_of
 from airflow_mlops.plan.graph import DagPlan, Plan, StepName, TaskNode
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _LONGEST_RETRY_DELAY = timedelta(minutes=10)
 # Deferred and approval tasks that resume within seconds may be marked failed although nothing went wrong
 # (https://github.com/apache/airflow/issues/67287); their steps find their own earlier work again.
-_WAITS = frozenset({"smoke_serve", "approve", "review", "shadow", "canary", "reverse"})
+_WAITS = frozenset({"smoke_serve", "approve", "review", "shadow", "canary", "reverse", "roll_back_decayed"})
 
 
 class _Result:
@@ -177,7 +178,7 @@ def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any]) -> Non
         for name in dict.fromkeys(node.group for node in dag_plan.tasks)
         if name is not None
     }
-    told = failure_callbacks(dag_plan)
+    told = failure_callbacks(dag_plan, dag.dag_id.rpartition(".")[0])
     ids = {node.step: node.full_id for node in dag_plan.tasks}
     patience = {waits: _patience(waits, dag_plan) for waits in (True, False)}
     made: dict[str, BaseOperator | MappedOperator] = {}
@@ -240,7 +241,12 @@ def _patience(waits: bool, dag_plan: DagPlan) -> dict[str, Any]:
     delay = timedelta(seconds=running.retry_delay_seconds)
     # A stage that waits has a deadline of its own, and would be cut short by this one.
     timeout = None if waits or running.timeout_seconds is None else timedelta(seconds=running.timeout_seconds)
-    given = {"execution_timeout": timeout, "pool": running.pool, "queue": running.queue}
+    given = {
+        "execution_timeout": timeout,
+        "pool": running.pool,
+        "queue": running.queue,
+        "retry_policy": by_cause() if running.by_cause else None,
+    }
     return {
         "retries": max(1, running.retries) if waits else running.retries,
         "retry_delay": delay,

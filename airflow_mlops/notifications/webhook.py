@@ -17,8 +17,9 @@ class WebhookNotifier(BaseNotifier):
 
     The body has ``event`` (``task_failed``, ``deadline_missed``, ``person_asked``, or a finding such as
     ``drift``), ``dag_id``, ``run_id``, ``owner``, ``text`` and ``url`` (of the form, where a person is
-    asked); of a task also ``task_id``, ``map_index`` and ``try_number``, of a failure ``error``, the name of
-    the exception's class. Its message stays in Airflow's log, where secrets are masked. Of a finding it has
+    asked); of a task also ``task_id``, ``map_index`` and ``try_number``, of a failure ``error`` (the name of
+    the exception's class), ``cause`` and ``next_step``. Its message stays in Airflow's log, where secrets are
+    masked. Of a finding it has
     what ``FindingsNotifier`` says. The connection's password is sent as a bearer token, its extra as headers.
     """
 
@@ -76,4 +77,11 @@ def _happened(context: Mapping[str, Any]) -> dict[str, Any]:
         **named,
         "error": None if error is None else type(error).__name__,
         "url": getattr(task, "log_url", None),
+        **_cause(context.get("task")),
     }
+
+
+def _cause(task: Any) -> dict[str, Any]:
+    """What the task found of its own failure."""
+    found = getattr(task, "failure", None) or {}
+    return {name: found[name] for name in ("cause", "next_step") if name in found}

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     )
     from airflow_mlops.operators.request_training import RequestTrainingOperator
     from airflow_mlops.operators.review import ReviewChallengerOperator
-    from airflow_mlops.operators.rollback import RollbackModelOperator, UndoRolloutOperator
+    from airflow_mlops.operators.rollback import (
+        RollBackDecayedOperator,
+        RollbackModelOperator,
+        UndoRolloutOperator,
+    )
     from airflow_mlops.operators.rollout import (
         AbReportOperator,
         PromoteModelOperator,
@@ -73,6 +77,7 @@ __all__ = [
     "RegisterModelOperator",
     "RequestTrainingOperator",
     "ReviewChallengerOperator",
+    "RollBackDecayedOperator",
     "RollbackModelOperator",
     "SampleRunOperator",
     "ScoreOperator",
@@ -96,7 +101,7 @@ _MODULES = {
     "conclude": ("ConcludeRolloutOperator",),
     "request_training": ("RequestTrainingOperator",),
     "review": ("ReviewChallengerOperator",),
-    "rollback": ("RollbackModelOperator", "UndoRolloutOperator"),
+    "rollback": ("RollBackDecayedOperator", "RollbackModelOperator", "UndoRolloutOperator"),
     "rollout": (
         "AbReportOperator",
         "PromoteModelOperator",

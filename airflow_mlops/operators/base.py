@@ -53,9 +53,13 @@ class StepOperator(BaseOperator):
     optional_inputs: ClassVar[tuple[str, ...]] = ()
     needs_serving: ClassVar[bool] = False
     gives_verdict: ClassVar[bool] = False
+    opens_run: ClassVar[bool] = False
+    """Whether it comes first, and so holds an automatic run where ``healing.stop_after`` says so."""
     clock: ClassVar[Literal["training", "monitoring", "scoring"]] = "training"
     template_fields: Sequence[str] = ()
     result: dict[str, Any] | None = None
+    failure: dict[str, str] | None = None
+    failure_said: str = ""
     _elsewhere: OtherPython | None = None
 
     def __init__(
@@ -71,16 +75,30 @@ class StepOperator(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Build the request, run the step, hand back its result."""
+        try:
+            return self._execute(context)
+        except AirflowSkipException:
+            raise
+        except Exception as error:
+            from airflow_mlops.operators.failing import tell_failure
+
+            tell_failure(self, self.step, error, context)
+            raise
+
+    def _execute(self, context: Any) -> dict[str, Any]:
         with airflow_errors():
             configured = self.configured()
             self.skip_without_inputs()
+            self._skip_where_stopped(context, configured)
             request = self.request(context, configured)
             try:
                 result = self.run_step(self.step, request, configured)
             except MlopsError as error:
                 self.result = {"uri": error.report}  # for the failed task's link
                 raise
-            return self.finish(result, configured)
+            finished = self.finish(result, configured)
+            self._note_recovery(context, configured)
+            return finished
 
     def on_kill(self) -> None:
         """End the step where it runs in a process of its own."""
@@ -163,6 +181,30 @@ class StepOperator(BaseOperator):
     def doing(self) -> str:
         """What the log calls it."""
         return self.step
+
+    def _skip_where_stopped(self, context: Any, configured: Configured) -> None:
+        """A person's run goes on: that is how they show that it is mended."""
+        healing, run = configured.config.healing, context["dag_run"]
+        # Airflow 3.2 calls a run that another task has started a manual one too.
+        asked = (getattr(run, "conf", None) or {}).get("request")
+        by_hand = getattr(run.run_type, "value", run.run_type) == "manual" and not asked
+        if not self.opens_run or not healing.enabled or healing.stop_after is None or by_hand:
+            return
+        from airflow_mlops.hooks.backends import connect_store
+        from airflow_mlops.operators.failing import skip_where_stopped
+
+        dag_id, model = run.dag_id, configured.config.model
+        skip_where_stopped(dag_id, model, healing.stop_after, connect_store())
+
+    def _note_recovery(self, context: Any, configured: Configured) -> None:
+        healing = configured.config.healing
+        if not healing.enabled or healing.stop_after is None:
+            return
+        from airflow_mlops.hooks.backends import connect_store
+        from airflow_mlops.operators.failing import note_recovery
+
+        run = context["dag_run"]
+        note_recovery(run.dag_id, run.run_id, configured.config.model, self.step, connect_store())
 
     def _read(self) -> Configured:
         from airflow_mlops.config.described import Described

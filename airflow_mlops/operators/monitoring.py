@@ -12,6 +12,7 @@ class CollectOperator(StepOperator):
     """Freezes the inference log of the run's window. Skipped where nothing was served in it."""
 
     step = "collect"
+    opens_run = True
     clock = "monitoring"
 
 

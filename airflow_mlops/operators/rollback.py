@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.operators.base import Configured, StepOperator
@@ -14,28 +14,15 @@ from airflow_mlops.operators.errors import airflow_error, airflow_errors
 from airflow_mlops.operators.links import ModelVersionLink
 
 
-class RollbackModelOperator(ComingUpOperator):
-    """Puts an earlier champion back: ``version``, or the one before the present champion.
-
-    An open rollout is ended first. The version is asked for known rows, then alias and traffic move to it
-    and are read back. The ledger keeps the ``reason`` and the person who started the run. What is left out
-    is taken from the run's params of the same names. A task that was interrupted goes on when it is cleared,
-    and so does the next deploy run. An event of each of its ``outlets`` carries the version.
-    """
+class ReversalOperator(ComingUpOperator):
+    """Puts an earlier champion back, and waits for it to come up. Subclasses say which, and why."""
 
     step = "reverse"
-    template_fields = ("version", "reason")
     operator_extra_links = (ModelVersionLink(),)
 
-    def __init__(self, *, version: str | None = None, reason: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, reason: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.version = version
         self.reason = reason
-
-    def execute(self, context: Any) -> dict[str, Any]:
-        """Put it back, or wait for it to come up first."""
-        with airflow_errors():
-            return self._reverse(context, self.version or _param(context, "version"))
 
     def execute_complete(self, context: Any, event: Mapping[str, Any]) -> dict[str, Any]:
         """Resumed by the trigger."""
@@ -49,7 +36,7 @@ class RollbackModelOperator(ComingUpOperator):
 
         configured = self.configured()
         while True:
-            request = self.request(context, configured, version=version, reason=self._reason(context))
+            request = self._reversal(context, configured, version)
             found = self.run_step("reverse", request, configured) or {}
             if found["done"]:
                 break
@@ -61,6 +48,10 @@ class RollbackModelOperator(ComingUpOperator):
             context["outlet_events"][outlet].extra.update({name: found[name] for name in ("name", "version")})
         return self.finish(found, configured)
 
+    def _reversal(self, context: Any, configured: Configured, version: str | None) -> dict[str, Any]:
+        asked = self.request(context, configured, version=version, reason=self._reason(context))
+        return {name: value for name, value in asked.items() if name not in self.inputs}
+
     def _reason(self, context: Any) -> str:
         reason = self.reason or _param(context, "reason")
         if not reason:
@@ -68,6 +59,55 @@ class RollbackModelOperator(ComingUpOperator):
                 "a rollback needs a reason, for the ledger: give the operator one, or the run's param reason"
             )
         return reason
+
+
+class RollbackModelOperator(ReversalOperator):
+    """Puts an earlier champion back: ``version``, or the one before the present champion.
+
+    An open rollout is ended first. The version is asked for known rows, then alias and traffic move to it
+    and are read back. The ledger keeps the ``reason`` and the person who started the run. What is left out
+    is taken from the run's params of the same names. A task that was interrupted goes on when it is cleared,
+    and so does the next deploy run. An event of each of its ``outlets`` carries the version.
+    """
+
+    template_fields = ("version", "reason")
+
+    def __init__(self, *, version: str | None = None, reason: str | None = None, **kwargs: Any) -> None:
+        super().__init__(reason=reason, **kwargs)
+        self.version = version
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Put it back, or wait for it to come up first."""
+        with airflow_errors():
+            return self._reverse(context, self.version or _param(context, "version"))
+
+
+class RollBackDecayedOperator(ReversalOperator):
+    """Puts the champion before this one back where ``healing.roll_back`` asks for it and decay is proven:
+    once, until another version is promoted, and never one that decayed too. Skipped where there is nothing to
+    do."""
+
+    step = "plan_healing"
+    clock = "monitoring"
+    inputs = template_fields = ("collected", "quality", "performance")
+    optional_inputs = ("performance",)
+
+    def __init__(self, *, collected: Any, quality: Any, performance: Any = None, **kwargs: Any) -> None:
+        kwargs.setdefault("trigger_rule", "none_failed")
+        super().__init__(reason="decay is proven, and healing.roll_back is on", **kwargs)
+        self.collected = collected
+        self.quality = quality
+        self.performance = performance
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Plan it, then put it back like a person would."""
+        with airflow_errors():
+            self.skip_without_inputs()
+            configured = self.configured()
+            found = self.run_step("plan_healing", self.request(context, configured), configured)
+            if found is None:
+                raise AirflowSkipException("nothing to heal: no decay is proven, or the policy says no")
+            return self._reverse(context, found["version"])
 
 
 def _param(context: Any, name: str) -> str | None:

@@ -11,6 +11,7 @@ class ChoosePartitionsOperator(StepOperator):
     """Says which partitions the run scores, and with which versions. Skipped where there is no champion."""
 
     step = "choose_partitions"
+    opens_run = True
     clock = "scoring"
 
 

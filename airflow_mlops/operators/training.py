@@ -18,6 +18,7 @@ class SnapshotOperator(StepOperator):
     """Freezes the rows of the run's window. Skipped where an asset woke the run and nothing is pending."""
 
     step = "snapshot"
+    opens_run = True
 
     def run_info(self, context: Any, configured: Configured) -> RunInfo:
         """Raises ``DataRefused`` where the partition key names a moment and nobody says how long it lasts: to

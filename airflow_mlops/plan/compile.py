@@ -11,8 +11,8 @@ from airflow_mlops.config.parts.assets import AssetCondition, Watch
 from airflow_mlops.config.parts.schedule import Schedule
 from airflow_mlops.config.parts.score import Score
 from airflow_mlops.config.parts.tuning import Tuning
-from airflow_mlops.core.news import EVENTS
 from airflow_mlops.core.causes import FoundCause
+from airflow_mlops.core.news import EVENTS
 from airflow_mlops.core.windows import Period
 from airflow_mlops.plan.docs import dag_description, dag_doc
 from airflow_mlops.plan.graph import (
@@ -62,6 +62,8 @@ def _dag(
         running=_running(config),
         alerts=tuple(alert.model_dump(mode="json") for alert in config.alerts.on_failure),
         deadline_seconds=_seconds(getattr(config.alerts.deadline, role, None)),
+        notes_failures=bool(config.healing.enabled),
+        stop_after=config.healing.stop_after if config.healing.enabled else None,
     )
 
 
@@ -81,15 +83,16 @@ def _with_tell(config: ModelConfig, role: DagRole, tasks: tuple[TaskNode, ...]) 
 
 
 def _running(config: ModelConfig) -> Running:
-    execution = config.execution
+    execution, healing = config.execution, config.healing
     return Running(
-        retries=execution.retries,
+        retries=max(execution.retries, healing.retries) if healing.enabled else execution.retries,
         retry_delay_seconds=_seconds(execution.retry_delay) or 0,
         timeout_seconds=_seconds(execution.timeout),
         pool=execution.pool,
         pool_slots=execution.pool_slots,
         priority_weight=execution.priority_weight,
         queue=execution.queue,
+        by_cause=bool(healing.enabled),
     )
 
 
@@ -254,7 +257,7 @@ def _monitor_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
         checks.append(_task("performance", after=("collect",)))
         found.append(_announcement(config, "performance", "decay"))
     decide = _task("decide", after=tuple(task.full_id for task in checks))
-    tasks = (_task("collect"), *checks, *found, decide)
+    tasks = (_task("collect"), *checks, *found, decide, *_way_back(config))
     if not config.retraining.enabled:
         return tasks
     request = _task(
@@ -264,6 +267,12 @@ def _monitor_tasks(config: ModelConfig) -> tuple[TaskNode, ...]:
         train_dag_id=f"{config.model}.train",
     )
     return (*tasks, request)
+
+
+def _way_back(config: ModelConfig) -> tuple[TaskNode, ...]:
+    if not (config.healing.enabled and config.healing.roll_back):
+        return ()
+    return (_task("roll_back_decayed", after=("decide",), emits=f"{config.model}/champion"),)
 
 
 def _announcement(config: ModelConfig, check: StepName, cause: FoundCause) -> TaskNode:

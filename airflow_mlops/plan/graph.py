@@ -14,7 +14,7 @@ StepName = Literal[
     "take_challenger", "smoke_serve", "approve", "shadow", "canary", "ab_report", "conclude", "promote",
     "roll_back", "announce_champion", "reverse", "choose_partitions", "score", "announce_predictions",
     "collect", "data_quality", "drift", "performance", "announce_drift", "announce_decay", "decide",
-    "request_retraining", "tell",
+    "request_retraining", "roll_back_decayed", "tell",
 ]  # fmt: skip
 
 
@@ -92,7 +92,8 @@ def asset_names(tree: AssetTree) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """How Airflow runs each task of a DAG; ``None`` is Airflow's own default."""
+    """How Airflow runs each task of a DAG; ``None`` is Airflow's own default. ``by_cause``: only what a
+    service or machine was at fault for is tried again."""
 
     retries: int
     retry_delay_seconds: int = 30
@@ -101,12 +102,15 @@ class Running:
     pool_slots: int = 1
     priority_weight: int = 1
     queue: str | None = None
+    by_cause: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DagPlan:
     """One DAG. ``description`` is its line in Airflow's list, ``doc`` (Markdown) its own page. ``alerts``
     says who is told when a task fails, and when a run is not over ``deadline_seconds`` after it was queued.
+    ``notes_failures``: each failure is written into the ledger, and after ``stop_after`` like ones in a row
+    automatic runs are held.
     """
 
     dag_id: str
@@ -120,6 +124,8 @@ class DagPlan:
     running: Running
     alerts: tuple[Mapping[str, Any], ...] = ()
     deadline_seconds: int | None = None
+    notes_failures: bool = False
+    stop_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,10 @@ STEP_DOCS: Mapping[StepName, str] = {
         "serving. Mend the source and clear this task."
     ),
     "validate": (
-        "Holds the snapshot against the file's expectations and looks for leaks: the label among the "
-        "features, values from the future, rows on both sides of the split. New rows are held against what the "
-        "champion was trained on: a feed that broke is told from a world that changed. A failure names the "
-        "expectations and columns at fault, and nothing is trained. Mend the data upstream, or the expectation if the "
-        "world has changed; a retry alone will not help."
+        "Holds the snapshot against the file's expectations, looks for leaks (the label among the features, "
+        "values from the future, rows on both sides of the split), and tells a feed that broke from a world "
+        "that changed. A failure names what is at fault, and nothing is trained. Mend the data upstream, or "
+        "the expectation if the world has changed; a retry alone will not help."
     ),
     "contracts": (
         "Holds the file against the code and the data before time is spent: each import path leads to "
@@ -165,6 +164,11 @@ STEP_DOCS: Mapping[StepName, str] = {
         "Tells those whom alerts.routes names of what was found: each finding once, until it ends or "
         "changes. The run's state is not its affair. If it is red, its log says who could not be reached: "
         "mend the connection and clear it, or leave it to the next run, which tells what this one could not."
+    ),
+    "roll_back_decayed": (
+        "Puts the champion before this one back where decay is proven and healing.roll_back is on. Skipped "
+        "where there is nothing to do: no decay, a broken feed, no earlier champion, or one that decayed "
+        "too. A failure means that the version could not be put back; the present champion stays."
     ),
     "request_retraining": (
         "Starts a run of the train DAG with the cause in its conf and note, and emits the asset that tells "

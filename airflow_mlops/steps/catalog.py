@@ -44,6 +44,7 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "drift": "airflow_mlops.steps.drift:drift",
         "performance": "airflow_mlops.steps.performance:performance",
         "decide": "airflow_mlops.steps.decide:decide",
+        "plan_healing": "airflow_mlops.steps.plan_healing:plan_healing",
         "find_cause": "airflow_mlops.steps.find_cause:find_cause",
     }
 )

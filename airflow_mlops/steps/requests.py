@@ -37,13 +37,14 @@ class SnapshotRequest:
 class Snapshot:
     """``causes`` says why this run trains, ``kinds`` in the policy's words; ``requests`` are the ledger's
     requests that it works off; ``lengthened`` says what became of the wish of an earlier run for more holdout
-    rows."""
+    rows, ``fell_back`` why these are not the run's own rows."""
 
     dataset: DatasetRef
     causes: tuple[str, ...] = ()
     requests: tuple[str, ...] = ()
     lengthened: str | None = None
     kinds: tuple[Cause, ...] = ()
+    fell_back: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +362,17 @@ class DecideRequest:
     collected: Collected
     quality: Report
     drift: Report
+    performance: Report | None
+
+
+@dataclass(frozen=True, slots=True)
+class HealRequest:
+    """For ``plan_healing``: what monitoring found of the champion."""
+
+    config: ModelConfig
+    run: RunInfo
+    collected: Collected
+    quality: Report
     performance: Report | None
 
 

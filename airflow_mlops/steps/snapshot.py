@@ -16,11 +16,13 @@ from airflow_mlops.core.values import DatasetRef, RunInfo, SnapshotPart, is_clas
 from airflow_mlops.core.windows import Period, Window, resolve_window
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.steps.columns import as_numbers, typed
+from airflow_mlops.steps.good_snapshots import last_good
 from airflow_mlops.steps.holdout import holdout
 from airflow_mlops.steps.record import entry, is_ours
-from airflow_mlops.steps.requests import Snapshot, SnapshotRequest
+from airflow_mlops.steps.requests import DatasetRequest, Snapshot, SnapshotRequest
 from airflow_mlops.steps.split import holdout_start_of, split
 from airflow_mlops.steps.training_causes import causes_of, held_back, record_begun
+from airflow_mlops.steps.validate import check_snapshot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,16 +43,43 @@ def snapshot(request: SnapshotRequest, backends: Backends) -> Snapshot | None:
     window, kinds = _run_window(run, requests), causes_of(run, requests, updated)
     if held_back(kinds, config, run, window, backends):
         return None
-    dataset, lengthened = _freeze(config, run, window, backends)
+    dataset, lengthened, fell_back = _freeze_or_fall_back(config, run, window, backends)
+    said = (fell_back,) if fell_back is not None else ()
     taken = Snapshot(
         dataset=dataset,
-        causes=tuple(_causes(run, requests, updated)) or (f"{run.kind} run",),
+        causes=(*(tuple(_causes(run, requests, updated)) or (f"{run.kind} run",)), *said),
         requests=tuple(taken.subject for taken in requests),
         lengthened=lengthened,
         kinds=kinds,
+        fell_back=fell_back,
     )
     record_begun(taken, config, run, backends)
     return taken
+
+
+def _freeze_or_fall_back(
+    config: ModelConfig, run: RunInfo, window: Window, backends: Backends
+) -> tuple[DatasetRef, str | None, str | None]:
+    """The run's own rows; or, by ``healing.fall_back``, the last good snapshot where they are refused, here
+    or by the validation, which is then run before its task. Raises ``DataRefused`` where there is none."""
+    healing = config.healing
+    if not (healing.enabled and healing.fall_back) or run.kind == "backfill":
+        return (*_freeze(config, run, window, backends), None)
+    dataset: DatasetRef | None = None
+    lengthened = None
+    try:
+        dataset, lengthened = _freeze(config, run, window, backends)
+        if last_good(config, dataset.version, backends) is None:
+            return dataset, lengthened, None
+        check_snapshot(DatasetRequest(config, run, Snapshot(dataset)), backends, "own_rows")
+    except DataRefused as error:
+        good = last_good(config, dataset.version if dataset else None, backends)
+        if good is None:
+            raise
+        first = str(error).partition("\n")[0]
+        said = f"the rows up to {window.end:%Y-%m-%d %H:%M} were refused, fell back on those of {good.window}"
+        return good, None, f"{said}: {first}"
+    return dataset, lengthened, None
 
 
 def _causes(run: RunInfo, requests: list[Entry], updated: list[str]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from airflow_mlops.core.values import (
     RunInfo,
 )
 from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.steps.good_snapshots import note_good
 from airflow_mlops.steps.leakage import Leak, leaks_of
 from airflow_mlops.steps.page import page, sentences, table
 from airflow_mlops.steps.record import report_key
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
 
 
 def validate(request: DatasetRequest, backends: Backends) -> Report:
+    """See ``check_snapshot``. What passes is noted, where runs may fall back on it."""
+    config, run = request.config, request.run
+    report = check_snapshot(request, backends)
+    if config.healing.enabled and config.healing.fall_back and run.kind != "backfill":
+        note_good(config, run, request.snapshot.dataset, backends)
+    return report
+
+
+def check_snapshot(request: DatasetRequest, backends: Backends, kind: str = "validation") -> Report:
     """Check every expectation, look for leakage, and for upstream faults in the rows that the champion does
     not know. Raises ``DataRefused`` that lists what is critical with its counts; sample rows go to the report
     only, never to the log or XCom.
@@ -41,7 +51,7 @@ def validate(request: DatasetRequest, backends: Backends) -> Report:
     compared = None
     if config.validation.upstream_faults.enabled and request.run.kind != "backfill":
         compared = faults_in_snapshot(config, dataset, backends)
-    report = keep_report(config, request.run, "validation", checked, backends, leaks, compared)
+    report = keep_report(config, request.run, kind, checked, backends, leaks, compared)
     stopped = [item for item in checked.expectations if at_fault(item, "critical")]
     leaking = [leak for leak in leaks if leak.severity == "critical"]
     broken = critical_faults(config, compared)

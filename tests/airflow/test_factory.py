@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 from airflow.sdk import Asset, CronDataIntervalTimetable
-from airflow.sdk.exceptions import ParamValidationError
+from airflow.sdk.exceptions import AirflowException, ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_mlops.config.load import load_model
@@ -300,6 +300,29 @@ def test_retries_come_from_the_yaml_and_back_off(model_yaml):
     task = dags["rain.train"].get_task("train")
     assert (task.retries, task.retry_exponential_backoff) == (4, 2)
     assert task.retry_delay.total_seconds() == 30
+
+
+def test_at_level_3_only_services_and_machines_are_tried_again_and_failures_are_noted(model_yaml):
+    policy = pytest.importorskip("airflow.sdk.definitions.retry_policy")
+    task = load_file(model_yaml(level=3))["rain.train"].get_task("train")
+    assert task.retries == 3
+
+    def decided(error):
+        return task.retry_policy.evaluate(error, 1, 3).action
+
+    assert decided(ConnectionError("reset")) is policy.RetryAction.RETRY
+    assert decided(AirflowException("MLflow does not answer")) is policy.RetryAction.RETRY
+    assert decided(KeyError("age")) is policy.RetryAction.FAIL
+    assert [type(told).__name__ for told in task.on_failure_callback] == ["NoteFailure"]
+    plain = load_file(model_yaml(level=2))["rain.train"].get_task("train")
+    assert (plain.retries, plain.retry_policy, plain.on_failure_callback) == (1, None, [])
+
+
+def test_the_way_back_from_decay_is_a_task_only_where_the_yaml_asks_for_it(model_yaml):
+    monitor = load_file(model_yaml(level=3, more="healing: {roll_back: true}\n"))["rain.monitor"]
+    assert edges(monitor)["roll_back_decayed"] == {"decide"}
+    assert monitor.get_task("roll_back_decayed").outlets == [Asset("rain/champion")]
+    assert "roll_back_decayed" not in load_file(model_yaml(level=3))["rain.monitor"].task_dict
 
 
 def test_a_stage_that_waits_can_be_retried_even_where_the_yaml_says_never(model_yaml):

@@ -6,12 +6,22 @@ import asyncio
 
 import pytest
 from airflow.sdk import Asset
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    TaskDeferred,
+)
 
 from airflow_mlops.core.values import Deployment, ModelRef, Traffic
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused
 from airflow_mlops.factory import load_file
-from airflow_mlops.operators import RollbackModelOperator, ShadowOperator, UndoRolloutOperator
+from airflow_mlops.operators import (
+    RollBackDecayedOperator,
+    RollbackModelOperator,
+    ShadowOperator,
+    UndoRolloutOperator,
+)
 from airflow_mlops.triggers.deployment import DeploymentTrigger
 
 STARTING = Deployment(False, "1 of 2 pods are up")
@@ -111,3 +121,33 @@ def test_the_dag_of_a_model_puts_an_earlier_champion_back(backends, champions, y
     assert run.events == {"churn/champion": {"name": "churn", "version": "1"}}
     assert backends.serving.state == Traffic(champion=ModelRef("churn", "1"))
     assert backends.entries()[-1].reasons == ("wrong prices",)
+
+
+def test_decay_puts_the_champion_before_back_where_the_policy_asks_for_it(
+    config, backends, champions, make_context
+):
+    part = config.healing.model_copy(update={"enabled": True, "roll_back": True})
+    window = {"start": "2026-02-27T00:00:00Z", "end": "2026-03-01T00:00:00Z"}
+    found = {
+        "collected": {"window": window, "uri": "u", "rows": 9, "champion": {"name": "churn", "version": "2"}},
+        "quality": {"kind": "data_quality", "uri": "q", "summary": {"upstream_fault": None}},
+        "performance": {
+            "kind": "performance",
+            "uri": "p",
+            "summary": {"outcome": "fail", "reasons": ["roc_auc 0.51; 0.70 was promised"]},
+        },
+    }
+
+    def heal(config, **given):
+        return RollBackDecayedOperator(task_id="heal", model=config, **{**found, **given})
+
+    with pytest.raises(AirflowSkipException, match="nothing to heal"):
+        heal(config).execute(make_context())
+    healing = config.model_copy(update={"healing": part})
+    back = heal(healing).execute(make_context("scheduled"))
+    assert (back["version"], backends.tracking.aliases["champion"]) == ("1", "1")
+    kinds = [entry.kind for entry in backends.entries()]
+    assert kinds[-3:] == ["healed", "reversal_intended", "reversed"]
+    assert "decay is proven" in backends.entries()[-1].reasons[0]
+    with pytest.raises(AirflowSkipException):
+        heal(healing).execute(make_context("scheduled", run_id="r2"))
