@@ -54,6 +54,11 @@ EXAMPLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         "type": ("expect_column_values_to_not_be_null", "expect_column_values_to_be_between"),
         "kwargs": ({"column": "distance", "min_value": 10, "max_value": 5500},),
     },
+    "Retraining": {
+        "hold_back": (["new_data"],),
+        "quiet": ([{"hours": "08:00-18:00", "days": ["mon", "tue", "wed", "thu", "fri"]}],),
+    },
+    "QuietHours": {"hours": ("08:00-18:00", "22:00-06:00")},
     "Training": {
         "callable": ("flight_delay.model:train",),
         "estimator": (

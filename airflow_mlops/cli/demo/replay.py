@@ -128,7 +128,7 @@ class Replay:
         """Follow a request, if monitoring made one, through training and rollout; the training run."""
         if not self._has("retrain_requested", monitor_run):
             return None
-        self._narrator.say("Retraining is requested; the asset event starts the training run")
+        self._narrator.say("Retraining is requested; the monitor has started the training run")
         train_run = self._runs.by_asset("train")
         if not self._has("registered", train_run):
             self._narrator.say("The gates hold the challenger; the champion goes on serving")
