@@ -18,7 +18,7 @@ from airflow_mlops.core.proportions import quantile
 from airflow_mlops.core.values import Estimate
 from airflow_mlops.exceptions import DataRefused
 
-DRAWS = 100
+DRAWS = 50
 ROWS = 20_000
 ISOTONIC_ROWS = 1_000
 """With fewer rows a logistic curve is fitted: scikit-learn's guide to calibration has isotonic regression

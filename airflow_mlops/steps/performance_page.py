@@ -96,7 +96,7 @@ def _windows(found: Findings) -> str:
         )
         for one in reversed(found.history[-_MOST_WINDOWS:])
     ]
-    head = ("window", "version", "measured", "promised", "estimated", "labels", "verdict")
+    head = ("window", "model", "measured", "promised", "estimated", "labels", "verdict")
     return table("Window by window", head, rows)
 
 

@@ -52,7 +52,10 @@ def _measured(
     if holdout is None:
         return
     kinds = {name: config.data.features[name] for name in columns}
-    holdout, served = typed(holdout, kinds), typed(joined.labelled, kinds)
+    try:
+        holdout, served = typed(holdout, kinds), typed(joined.labelled, kinds)
+    except DataRefused:  # the column was of another kind when the champion was trained
+        return
     for cut in cuts:
         for pair in slice_pairs(
             holdout, served, cut.columns, bins=cut.bins, edges=cut.edges, minimum_rows=least

@@ -34,7 +34,7 @@ def rescore(
             promises[last.version] = _promise(model, request, backends)
         scored = _scored(request, last, promises[last.version], backends)
         if scored is not None:
-            _record(request, scored, last, backends)
+            _record(request, scored, last, _fault(entries, last), backends)
             found.append(scored)
     return found
 
@@ -78,7 +78,16 @@ def _scored(
     )
 
 
-def _record(request: CollectedRequest, scored: Scored, last: WindowScore, backends: Backends) -> None:
+def _fault(entries: Sequence[Entry], last: WindowScore) -> str | None:
+    """What was broken about a window's data when it was monitored: its decay is no news about the model."""
+    subject = last.window.end.isoformat()
+    found = [item for item in entries if item.kind == "monitored" and item.subject == subject]
+    return found[-1].data.get("upstream_fault") if found else None
+
+
+def _record(
+    request: CollectedRequest, scored: Scored, last: WindowScore, fault: str | None, backends: Backends
+) -> None:
     score = scored.score
     backends.ledger.append(
         entry(
@@ -91,6 +100,7 @@ def _record(request: CollectedRequest, scored: Scored, last: WindowScore, backen
             window=score.window,
             data={
                 "decayed": score.decayed,
+                "upstream_fault": fault,
                 "labels": score.labels,
                 "labels_before": last.labels,
                 "coverage": score.coverage,

@@ -13,11 +13,13 @@ from airflow_mlops.steps.svg import BLUE, FAINT, GREY, RED, Scale, box, dot, lin
 
 _MOST = 60
 _LEFT, _WIDTH, _TOP, _PLOT, _GAP, _BARS, _BOTTOM = 60, 800, 20, 260, 40, 60, 30
+_BAND = "#cf222e12"
 LEGEND = (
     "Filled dots are measured on labels, with their intervals; red ones have decayed. Grey rings with "
     "dashed intervals are estimates from the answers' own probabilities, which decide nothing. The dashed "
-    "red line is what the champion of the window promised, the dotted one the limit of the tolerance. Bars "
-    "show the share of answers that have a label; a grey vertical line is where a detector fired."
+    "red line is what the champion of the window promised, with its own interval as a band, the dotted one "
+    "the limit of the tolerance. Bars show the share of answers that have a label; a grey vertical line is "
+    "where a detector fired."
 )
 
 
@@ -53,7 +55,7 @@ def _values(score: WindowScore, fall: float) -> Iterator[float]:
     for one in _known(score):
         yield from (end for end in (one.low, one.value, one.high) if isfinite(end))
     if score.promise is not None:
-        yield from (score.promise.value, score.promise.value + fall)
+        yield from (*_ends(score.promise), score.promise.value + fall)
 
 
 def _grid(up: Scale) -> Iterator[str]:
@@ -78,10 +80,17 @@ def _promise(score: WindowScore, fall: float, across: Scale, up: Scale) -> Itera
     if score.promise is None:
         return
     first, last = (across.at(moment.timestamp()) for moment in (score.window.start, score.window.end))
-    y = up.at(score.promise.value)
+    y, (low, high) = up.at(score.promise.value), _ends(score.promise)
+    yield box(first, up.at(high), last - first, up.at(low) - up.at(high), _BAND, f"promised: {score.promise}")
     yield line(first, y, last, y, RED, dashes="6 3")
     limit = up.at(score.promise.value + fall)
     yield line(first, limit, last, limit, RED, dashes="1 3")
+
+
+def _ends(promise: Estimate) -> tuple[float, float]:
+    """Of the band; none where the interval has no ends."""
+    known = isfinite(promise.low) and isfinite(promise.high)
+    return (promise.low, promise.high) if known else (promise.value, promise.value)
 
 
 def _numbers(score: WindowScore, across: Scale, up: Scale) -> Iterator[str]:

@@ -161,6 +161,14 @@ def test_any_frame_is_kept_under_a_key(datasets: Datasets) -> None:
     assert len(datasets.load_frame(ref.uri)) == 10
 
 
+def test_some_columns_of_a_frame_are_read_without_the_others(datasets: Datasets) -> None:
+    uri = datasets.save_frame("reports/some.parquet", flights(3))
+    wanted = list(flights(3).columns[:2])
+    assert datasets.load_frame(uri, columns=wanted).columns.tolist() == wanted
+    with pytest.raises(DataRefused, match="'nothing'"):
+        datasets.load_frame(uri, columns=["nothing"])
+
+
 def test_a_frame_that_is_gone_or_damaged_is_refused(datasets: Datasets, tmp_path: Path) -> None:
     uri = datasets.save_frame("collected/m/window.parquet", flights(3))
     (tmp_path / "collected" / "m" / "window.parquet").write_bytes(b"PAR1 not really")

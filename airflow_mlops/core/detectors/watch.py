@@ -59,8 +59,8 @@ class Signal:
                 return f"{self.detector}: {self.batches} batches are too few to know the usual loss"
             case "drift" if self.at is not None:
                 return (
-                    f"{self.detector}: the loss rose for good in the batch of "
-                    f"{self.at.isoformat(timespec='minutes')}, the last of {self.batches}"
+                    f"{self.detector}: the loss has risen, by the batch of "
+                    f"{self.at.isoformat(timespec='minutes')} ({self.batches} batches read)"
                 )
             case _:
                 return f"{self.detector}: {self.state} after {self.batches} batches"
