@@ -14,11 +14,13 @@ from airflow_mlops.exceptions import MlopsError
 class ObjectLedger:
     """Entries are written once and never changed: the first one to hold an id keeps it.
 
-    Numbers that JSON does not know (NaN, infinity) in ``Entry.data`` are kept as null.
+    Numbers that JSON does not know (NaN, infinity) in ``Entry.data`` are kept as null. Who looks often keeps
+    one ledger: it reads each entry once, and after that only what is new.
     """
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._known: dict[str, Entry] = {}
 
     def append(self, entry: Entry) -> Entry:
         """Record an entry; the entry that holds this id.
@@ -34,7 +36,10 @@ class ObjectLedger:
     def entries(self, model: str) -> list[Entry]:
         """Every entry of a model, oldest first; of one moment, an intent before what became of it."""
         keys = [key for key in self._store.keys(f"ledger/{model}") if key.endswith(".json")]
-        return in_order(map(self._read, keys))
+        for key in keys:
+            if key not in self._known:
+                self._known[key] = self._read(key)
+        return in_order(self._known[key] for key in keys)
 
     def _read(self, key: str) -> Entry:
         body = self._store.get(key)

@@ -164,6 +164,7 @@ def _event(entry: Entry) -> CauseEvent | None:
     if entry.kind == "cause_found":
         return _of_data(entry, entry.subject, entry.at)
     if entry.kind == "retrain_requested":
+        moved: Mapping[str, Any] = entry.data.get("scores", {}).get("columns", {})
         return CauseEvent(
             model=entry.model,
             cause="retrain",
@@ -172,6 +173,8 @@ def _event(entry: Entry) -> CauseEvent | None:
             window=entry.window,
             version=entry.version,
             reports=entry.evidence,
+            features=tuple(moved),
+            scores=dict(finite(moved)),
             reasons=entry.reasons,
         )
     return None

@@ -19,10 +19,11 @@ class RequestTrainingOperator(TriggerDagRunOperator):
     """Starts ``train_dag_id`` for the request of ``value`` (what ``DecideRetrainingOperator`` returned), and
     emits an event of each of its ``outlets`` with all of it as the event's extra.
 
-    Skipped unless the decision was to retrain. The run's conf has request, cause, window, reasons and
-    reports, and its note says the cause in words. It is named after the request, so that no repeat starts
-    another, and where the policy has quiet hours it waits in Airflow's queue until they are over. A run that
-    an asset starts could have neither conf nor note; and where the train DAG is paused, no event reaches it.
+    Skipped unless the decision was to retrain, or an earlier request still waits for its run, which is then
+    started if it is not there. The run's conf has request, cause, window, reasons and reports, and its note
+    says the cause in words. It is named after the request, so that no repeat starts another, and where the
+    policy has quiet hours it waits in Airflow's queue until they are over. A run that an asset starts could
+    have neither conf nor note; and where the train DAG is paused, no event reaches it.
     """
 
     template_fields: Sequence[str] = ("value",)
@@ -34,9 +35,9 @@ class RequestTrainingOperator(TriggerDagRunOperator):
 
     def execute(self, context: Any) -> None:
         """Hand over to Airflow, which makes the run and, when that is done, emits the events."""
-        if reason := _nothing(self.value):
-            raise AirflowSkipException(f"no training is asked for: {reason}")
-        decided: dict[str, Any] = bare(self.value)
+        decided = _asked_for(self.value)
+        if decided is None:
+            raise AirflowSkipException(f"no training is asked for: {_told(self.value)}")
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra.update(decided)
         self.conf = conf_of(decided)
@@ -78,10 +79,19 @@ def run_id_of(decided: Mapping[str, Any]) -> str:
     return f"retrain__{end:%Y-%m-%dT%H:%M}__{str(decided['request_id'])[:8]}"
 
 
-def _nothing(value: Any) -> str | None:
+def _asked_for(value: Any) -> dict[str, Any] | None:
+    """What was decided, or what was decided earlier and no run has taken."""
+    if not value:
+        return None
+    decided: dict[str, Any] = bare(value)
+    if decided["decision"]["action"] == "retrain":
+        return {name: item for name, item in decided.items() if name != "waiting"}
+    waiting: dict[str, Any] | None = bare(decided.get("waiting"))
+    return waiting
+
+
+def _told(value: Any) -> str:
     if not value:
         return "nothing was decided upstream"
     decision = value["decision"]
-    if decision["action"] != "retrain":
-        return f"the decision was to {decision['action']}: {'; '.join(decision['reasons'])}"
-    return None
+    return f"the decision was to {decision['action']}: {'; '.join(decision['reasons'])}"

@@ -172,7 +172,7 @@ STEP_DOCS: Mapping[StepName, str] = {
     ),
     "request_retraining": (
         "Starts a run of the train DAG with the cause in its conf and note, and emits the asset that tells "
-        "others of it. Skipped unless the decision was to retrain."
+        "others of it. Skipped unless the decision was to retrain, or an earlier request has no run."
     ),
 }
 

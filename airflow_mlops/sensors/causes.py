@@ -30,7 +30,7 @@ from airflow_mlops.sensors.waiting import ModelSensor
 from airflow_mlops.steps.take_causes import take_cause, take_causes
 from airflow_mlops.triggers.age import ModelAgeTrigger
 from airflow_mlops.triggers.causes import CauseTrigger
-from airflow_mlops.triggers.wake import WakeTrigger
+from airflow_mlops.triggers.pause import PauseTrigger
 
 
 class CauseSensor(ModelSensor):
@@ -56,7 +56,8 @@ class CauseSensor(ModelSensor):
     def execute_complete(self, context: Any, event: Mapping[str, Any]) -> Any:
         """Resumed by the trigger, which only looks: the cause is taken here. Where another run of the DAG has
         taken it meanwhile, the wait goes on, and ``timeout`` counts from its beginning."""
-        super().execute_complete(context, event)
+        if "error" in event:
+            return super().execute_complete(context, event)
         began = getattr(context.get("ti"), "start_date", None)
         waited = datetime.now(timezone.utc) - began if began is not None else timedelta()
         found = self._found(context)
@@ -159,8 +160,9 @@ class NewDataSensor(WorkedOutSensor):
         config = self._needed_config()
         return new_rows(config, entries, taker, self.minimum_rows, connect_backends(config))
 
-    def trigger(self, context: Any) -> WakeTrigger:  # noqa: ARG002
-        return WakeTrigger(seconds=float(self.poke_interval))
+    def trigger(self, context: Any) -> PauseTrigger:  # noqa: ARG002
+        next_look = datetime.now(timezone.utc) + timedelta(seconds=float(self.poke_interval))
+        return PauseTrigger(moment=next_look.isoformat())
 
     def _needed_config(self) -> ModelConfig:
         config = self.config()

@@ -29,6 +29,7 @@ from airflow_mlops.steps.found_parts import found_parts
 from airflow_mlops.steps.made import made_data, made_of, made_today
 from airflow_mlops.steps.record import entry, is_ours, report_key
 from airflow_mlops.steps.requests import Decided, DecideRequest
+from airflow_mlops.steps.waiting_request import waiting_request
 
 _OF_PERFORMANCE = ("labels", "coverage", "estimated", "detectors", "slices", "score")
 
@@ -53,6 +54,7 @@ def decide(request: DecideRequest, backends: Backends) -> Decided:
         checks=found.checks,
         evidence={one.kind: one.uri for one in _reports(request)},
         report=report,
+        waiting=None if decision.action == "retrain" else found.waiting,
     )
     _record(request, found, decided, request_id, today, backends)
     return decided
@@ -62,6 +64,7 @@ def decide(request: DecideRequest, backends: Backends) -> Decided:
 class _Found:
     situation: Situation
     checks: tuple[CauseCheck, ...]
+    waiting: Decided | None
 
 
 def _look(request: DecideRequest, policy: Policy, today: Made, request_id: str, backends: Backends) -> _Found:
@@ -85,7 +88,8 @@ def _look(request: DecideRequest, policy: Policy, today: Made, request_id: str, 
     checks = check_causes(policy, history, latest, earlier, champion, today)
     history = history.checked({check.request: check.gone for check in checks})
     standing = standing_causes(policy, champion, today, history, window.end)
-    return _Found(Situation(latest, request.run.now, earlier, history, standing), checks)
+    situation = Situation(latest, request.run.now, earlier, history, standing)
+    return _Found(situation, checks, waiting_request(entries, request_id))
 
 
 def signals_of(request: DecideRequest) -> WindowSignals:
@@ -233,5 +237,12 @@ def _asked(request: DecideRequest, decided: Decided, request_id: str, today: Mad
         reasons=decision.reasons,
         evidence=(*decided.evidence.values(), *page),
         window=decided.window,
-        data={"cause": decision.cause, "also": list(decision.also), **made_data(today)},
+        data={
+            "cause": decision.cause,
+            "also": list(decision.also),
+            "not_before": None if decision.not_before is None else decision.not_before.isoformat(),
+            "scores": dict(decided.summary),
+            "reports": dict(decided.evidence),
+            **made_data(today),
+        },
     )

@@ -379,7 +379,8 @@ class HealRequest:
 @dataclass(frozen=True, slots=True)
 class Decided:
     """``request_id`` names the ledger's request, where there is one; ``checks`` are the answers to earlier
-    ones: is the cause gone? ``evidence`` has the reports of the checks that this rests on, by their kind."""
+    ones: is the cause gone? ``evidence`` has the reports of the checks that this rests on, by their kind.
+    ``waiting`` is an earlier request that no run has taken, where this is no new one."""
 
     decision: Decision
     window: Window
@@ -388,3 +389,4 @@ class Decided:
     checks: tuple[CauseCheck, ...] = ()
     evidence: Mapping[str, str] = field(default_factory=dict)
     report: Report | None = None
+    waiting: Decided | None = None

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from airflow_mlops.triggers.files import NewFilesTrigger
     from airflow_mlops.triggers.ledger import LedgerTrigger
     from airflow_mlops.triggers.model_version import ModelVersionTrigger
+    from airflow_mlops.triggers.pause import PauseTrigger
     from airflow_mlops.triggers.rollout_end import RolloutEndTrigger
     from airflow_mlops.triggers.rollout_stage import RolloutStageTrigger
-    from airflow_mlops.triggers.wake import WakeTrigger
 
 __all__ = [
     "CauseTrigger",
@@ -23,9 +23,9 @@ __all__ = [
     "ModelAgeTrigger",
     "ModelVersionTrigger",
     "NewFilesTrigger",
+    "PauseTrigger",
     "RolloutEndTrigger",
     "RolloutStageTrigger",
-    "WakeTrigger",
 ]
 
 _MODULES = {
@@ -35,9 +35,9 @@ _MODULES = {
     "ModelAgeTrigger": "age",
     "ModelVersionTrigger": "model_version",
     "NewFilesTrigger": "files",
+    "PauseTrigger": "pause",
     "RolloutEndTrigger": "rollout_end",
     "RolloutStageTrigger": "rollout_stage",
-    "WakeTrigger": "wake",
 }
 
 

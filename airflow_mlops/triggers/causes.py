@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from airflow_mlops.backends.base import LedgerStore
 from airflow_mlops.core.causes import CauseEvent, TakenCause, known_causes, pending_causes
 from airflow_mlops.exceptions import BackendUnavailable, MlopsError
 from airflow_mlops.hooks.backends import connect_store
@@ -35,17 +36,6 @@ class Told:
         if any(_short(one) not in self.names for one in events):
             return True
         return bool(events) and remind_after is not None and now - self.at >= remind_after
-
-
-def look(
-    model: str, causes: Sequence[TakenCause], consumer: str | None, since: datetime | None
-) -> list[CauseEvent]:
-    """The look that sensor and trigger share: what is pending for a consumer, or all that there is where none
-    is named. Raises ``StoreUnavailable``."""
-    entries = connect_store().ledger.entries(model)
-    if consumer is None:
-        return known_causes(entries, causes, since)
-    return pending_causes(entries, causes, consumer, since)
 
 
 class CauseTrigger(LookingTrigger, BaseEventTrigger):
@@ -83,6 +73,7 @@ class CauseTrigger(LookingTrigger, BaseEventTrigger):
         self.since = since
         self.poll_interval = poll_interval
         self.remind_after = remind_after
+        self._ledger: LedgerStore | None = None
         # A watch has no task whose queue it could follow; a task's wait does.
         self.supports_triggerer_queue = once
 
@@ -110,8 +101,13 @@ class CauseTrigger(LookingTrigger, BaseEventTrigger):
         return {"pending": len(events)} if events else None
 
     def _events(self) -> list[CauseEvent]:
+        """What is pending for the consumer, or all that there is where none is named."""
+        self._ledger = self._ledger or connect_store().ledger
+        entries = self._ledger.entries(self.model)
         since = datetime.fromisoformat(self.since) if self.since else None
-        return look(self.model, self.causes, self.consumer, since)[-_REMEMBERED:]
+        if self.consumer is None:
+            return known_causes(entries, self.causes, since)[-_REMEMBERED:]
+        return pending_causes(entries, self.causes, self.consumer, since)[-_REMEMBERED:]
 
     async def _try_to_look(self) -> list[CauseEvent] | None:
         """A watch has nobody to hand an error to: it says so in its log, and looks again."""

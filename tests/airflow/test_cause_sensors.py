@@ -16,7 +16,8 @@ from airflow_mlops.backends.catalog import connect
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.windows import Window
 from airflow_mlops.sensors import DriftSensor, ModelAgeSensor, NewDataSensor, PerformanceSensor
-from airflow_mlops.triggers import CauseTrigger, ModelAgeTrigger, WakeTrigger
+from airflow_mlops.triggers import CauseTrigger, ModelAgeTrigger
+from airflow_mlops.triggers.pause import PauseTrigger
 
 DAY = datetime(2026, 3, 1, tzinfo=timezone.utc)
 
@@ -141,7 +142,7 @@ def test_new_rows_are_counted_by_the_task_which_is_woken_to_look(mlops_store, mo
     sensor = NewDataSensor(task_id="wait", model=str(model_yaml("rain")), minimum_rows=5, poke_interval=0.02)
     with pytest.raises(TaskDeferred) as deferred:
         sensor.execute(context())
-    event = asyncio.run(one_event(made_again(deferred.value.trigger, WakeTrigger), lambda: write(6)))
+    event = asyncio.run(one_event(made_again(deferred.value.trigger, PauseTrigger), lambda: write(6)))
     found = sensor.execute_complete(context(), event)
     assert found["causes"][0]["scores"] == {"rows": 6.0}
     assert sensor.execute(context()) == found, "a retry finds what it took"

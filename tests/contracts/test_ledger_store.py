@@ -68,6 +68,17 @@ def test_of_two_runs_that_claim_one_rollout_the_second_sees_who_holds_it(ledger:
     assert [entry.run_id for entry in ledger.entries("flight_delay")] == list(holders)
 
 
+def test_who_looks_again_reads_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, other = (ObjectLedger(LocalStore(tmp_path)) for _ in range(2))
+    seen, read, get = [], [], LocalStore.get
+    for version in ("3", "4", "5"):
+        other.append(replace(REGISTERED, subject=version))
+        monkeypatch.setattr(LocalStore, "get", lambda store, key: read.append(key) or get(store, key))
+        seen.append({entry.subject for entry in ledger.entries("flight_delay")})
+    assert seen == [{"3"}, {"3", "4"}, {"3", "4", "5"}]
+    assert len(read) == len(set(read)) == 3
+
+
 def test_models_do_not_see_each_others_entries(ledger: LedgerStore) -> None:
     ledger.append(REGISTERED)
     ledger.append(replace(REGISTERED, model="flight_delay_2"))

@@ -119,6 +119,26 @@ def test_decay_asks_for_retraining_once_and_carries_its_cause(config, backends, 
     assert any("roc_auc" in reason for reason in pending.reasons)
 
 
+def test_a_request_that_no_run_has_taken_is_handed_on_again_until_one_does(
+    config, backends, make_run, served
+):
+    served(flip=True)
+    first = decide(look(config, make_run(50, dag="monitor"), backends), backends)
+    later = look(config, make_run(51, dag="monitor", run_id="r2"), backends)
+    refused = decide(later, backends)
+    assert refused.decision.action == "refuse"
+    assert refused.waiting is not None
+    assert refused.waiting.decision == first.decision
+    for name in ("window", "request_id", "evidence", "summary"):
+        assert getattr(refused.waiting, name) == getattr(first, name)
+    claim = replace(
+        pending_requests(backends.ledger.entries("churn"))[0], kind="retrain_taken", run_id="taken"
+    )
+    backends.ledger.append(claim)
+    last = look(config, make_run(52, dag="monitor", run_id="r3"), backends)
+    assert decide(last, backends).waiting is None
+
+
 def test_drift_names_the_columns_that_moved_and_keeps_the_page(config, backends, make_run, served):
     served(lambda rows: rows.assign(age=rows["age"] + 3, spend=rows["spend"] * 10 + 5))
     report = look(config, make_run(50, dag="monitor"), backends).drift

@@ -98,3 +98,14 @@ def test_nothing_is_started_unless_the_decision_was_to_retrain(make_context, val
     operator = RequestTrainingOperator(task_id="request", value=value, train_dag_id="churn.train")
     with pytest.raises(AirflowSkipException, match=re.escape(reason)):
         operator.execute(make_context())
+
+
+def test_a_request_whose_run_never_came_is_asked_for_again_by_the_same_name(make_context):
+    refused = {"decision": {"action": "refuse", "reasons": ["a request is already open"]}, "waiting": DECIDED}
+    asset = Asset("churn/retrain")
+    asked, context = requested(make_context, refused, asset)
+    first, _ = requested(make_context, DECIDED)
+    assert (asked.dag_run_id, asked.conf, asked.note) == (first.dag_run_id, first.conf, first.note)
+    assert context["outlet_events"][asset].extra["decision"]["cause"] == "decay"
+    of_its_own, _ = requested(make_context, {**DECIDED, "waiting": {**DECIDED, "request_id": "another"}})
+    assert of_its_own.dag_run_id == first.dag_run_id
