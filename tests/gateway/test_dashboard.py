@@ -73,6 +73,7 @@ def _fill_ledger(store: Path) -> None:
         "metric": "roc_auc",
         "observed": 0.7,
         "promise": 0.8,
+        "prediction_psi": 0.02,
         "estimated": {"method": "CBPE", "value": 0.75, "low": 0.7, "high": 0.8},
     }
     alerted = {"event": "drift", "severity": "warning", "to": "ops", "because": "new", "about": []}
