@@ -35,6 +35,7 @@ _GROUPS = {
     "scoring": "The score pipeline",
     "monitoring": "The monitor pipeline",
     "announce": "Hand-over",
+    "request_training": "The request for training",
     "tell": "Alerts",
     "causes": "Causes",
 }
