@@ -76,6 +76,7 @@ ROWS: Mapping[str, tuple[Panel, ...]] = {
             {"{{model}}": f"mlops_label_coverage_ratio{{{_MODEL}}}"},
             unit="percentunit",
         ),
+        Panel("Shift of the predictions (PSI)", {"{{model}}": f"mlops_prediction_drift_psi{{{_MODEL}}}"}),
         Panel("Rows in a window", {"{{model}}": f"mlops_window_rows{{{_MODEL}}}"}),
         Panel(
             "Windows looked at, a day",

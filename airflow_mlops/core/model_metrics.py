@@ -53,6 +53,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "window_seconds": Family("gauge", "Length of that window"),
         "window_rows": Family("gauge", "Rows that were served in that window"),
         "drifted_columns_ratio": Family("gauge", "Share of the columns that have drifted, 0 to 1"),
+        "prediction_drift_psi": Family("gauge", "How far the predictions have moved from the holdout's, PSI"),
         "drifted": Family("gauge", "1 where the latest window that could be compared has drifted, else 0"),
         "decayed": Family("gauge", "1 where the latest window with enough labels has decayed, else 0"),
         "upstream_fault": Family("gauge", "1 where the latest window's data came in broken, else 0"),
@@ -199,6 +200,7 @@ _OF_A_WINDOW: Mapping[str, str] = MappingProxyType(
     {
         "window_rows": "rows",
         "drifted_columns_ratio": "drift_share",
+        "prediction_drift_psi": "prediction_psi",
         "label_coverage_ratio": "coverage",
     }
 )

@@ -22,6 +22,7 @@ EventName = Literal[
     "slice_decay",
     "concept_drift",
     "upstream_fault",
+    "feed_warning",
     "retrain_requested",
     "retrain_refused",
     "circuit_breaker_open",
@@ -32,6 +33,8 @@ EventName = Literal[
     "rolled_back",
     "reversed",
     "reversal_refused",
+    "stopped",
+    "healed",
 ]
 Finder = Literal["monitor", "train", "deploy", "rollback"]
 
@@ -44,7 +47,8 @@ class Event:
     None where the entry knows nothing of it. ``about`` are the parts of a finding (columns, a version): one
     that gains a part has changed. ``words`` may name ``version``, ``window``, ``cause`` and ``outcome``;
     ``over`` is said at the end of what ``lasts``, if there is anything to say. ``by_window``: the finding of
-    the latest window counts, whenever it was looked at; else that of the latest entry.
+    the latest window counts, whenever it was looked at; else that of the latest entry. ``reasons`` are the
+    entry's own, or those in its data under this name.
     """
 
     severity: Severity
@@ -55,6 +59,7 @@ class Event:
     about: Callable[[Entry], Iterable[str]] = lambda _: ()
     lasts: bool = False
     by_window: bool = False
+    reasons: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,13 @@ class News:
             "outcome": self.entry.data.get("outcome") or "no outcome",
         }
         return f"{self.entry.model}: {(told.over if self.over else told.words).format_map(facts)}"
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """In words and numbers."""
+        name = EVENTS[self.event].reasons
+        said = self.entry.data.get(name) or () if name else self.entry.reasons
+        return (said,) if isinstance(said, str) else tuple(said)
 
 
 def news(entries: Iterable[Entry]) -> list[News]:
@@ -192,7 +204,13 @@ def _held(entry: Entry) -> bool | None:
 
 
 def _drifted_parts(entry: Entry) -> Iterable[str]:
-    return f"version {entry.version}", *(entry.data.get("drifted_columns") or ())
+    parts = (*(entry.data.get("drifted_columns") or ()), *(entry.data.get("drifted_beyond") or ()))
+    return f"version {entry.version}", *parts
+
+
+def _feed_is_odd(entry: Entry) -> bool | None:
+    warnings = entry.data.get("feed_warnings") if entry.kind == "monitored" else None
+    return None if warnings is None else bool(warnings)
 
 
 LOOKS = frozenset({"monitored", "rescored"})
@@ -259,6 +277,17 @@ EVENTS: Mapping[EventName, Event] = MappingProxyType(
             about=lambda entry: (str(part) for part in entry.data.get("fault_columns") or ()),
             lasts=True,
             by_window=True,
+            reasons="upstream_fault",
+        ),
+        "feed_warning": Event(
+            "warning",
+            "monitor",
+            _feed_is_odd,
+            "the rows of {window} are few, many or late",
+            over="the rows come as usual again, by {window}",
+            lasts=True,
+            by_window=True,
+            reasons="feed_warnings",
         ),
         "retrain_requested": Event(
             "info", "monitor", _is("retrain_requested"), "retraining was requested, for {cause} in {window}"
@@ -312,5 +341,12 @@ EVENTS: Mapping[EventName, Event] = MappingProxyType(
         "reversal_refused": Event(
             "critical", "rollback", _is("reversal_refused"), "version {version} could not be put back"
         ),
+        "stopped": Event(
+            "critical",
+            "train",
+            _is("stopped"),
+            "automatic runs are held: a step failed the same way too often",
+        ),
+        "healed": Event("warning", "monitor", _is("healed"), "the loop has mended what it could by itself"),
     }
 )

@@ -24,6 +24,9 @@ def _of_drift(result: Mapping[str, Any]) -> Iterator[Sample]:
     if summary.get("share") is not None:
         yield Sample("drifted_columns_ratio", float(summary["share"]))
         yield Sample("drifted", bool(summary.get("drifted")))
+    psi = (summary.get("prediction_drift") or {}).get("psi")
+    if isinstance(psi, int | float):
+        yield Sample("prediction_drift_psi", float(psi))
 
 
 def _of_performance(result: Mapping[str, Any]) -> Iterator[Sample]:

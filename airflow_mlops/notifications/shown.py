@@ -20,7 +20,7 @@ def shown(alert: Alert, links: Mapping[str, str], owner: str) -> dict[str, Any]:
     item, entry = alert.news, alert.news.entry
     headline = f"{_FIRST_WORDS[alert.because]}{item.headline}"
     severity = "over" if item.over else alert.severity
-    reasons = _in_short(entry.reasons)
+    reasons = _in_short(item.reasons)
     return {
         "body": {
             "event": item.event,

@@ -9,21 +9,28 @@ from airflow_mlops.steps.requests import DecideRequest
 
 
 def found_parts(request: DecideRequest) -> dict[str, Any]:
-    """For the window's entry in the ledger: columns that drifted, columns that came in broken, and the share
-    of the answers that have labels."""
-    performance = request.performance.summary if request.performance else {}
+    """For the window's entry in the ledger: columns that drifted and what did beyond single columns, columns
+    that came in broken, rows that were few or late, and the share of the answers that have labels."""
+    drift, performance = request.drift.summary, request.performance.summary if request.performance else {}
     return {
-        "drifted_columns": _drifted(request.drift.summary, request.config.monitor.drift.threshold),
+        "drifted_columns": _drifted(drift),
+        "drifted_beyond": _drifted_beyond(drift),
+        "prediction_psi": (drift.get("prediction_drift") or {}).get("psi"),
+        "feed_warnings": drift.get("warnings"),
         "fault_columns": _broken(request.quality.summary),
         "coverage": performance.get("coverage"),
     }
 
 
-def _drifted(summary: Mapping[str, Any], threshold: float) -> list[str]:
-    looks = summary.get("looks")
-    if looks is not None:
-        return sorted(column for column, look in looks.items() if look["drifted"])
-    return sorted(column for column, score in summary.get("columns", {}).items() if score >= threshold)
+def _drifted(summary: Mapping[str, Any]) -> list[str]:
+    return sorted(column for column, look in summary.get("looks", {}).items() if look["drifted"])
+
+
+def _drifted_beyond(summary: Mapping[str, Any]) -> list[str]:
+    """Predictions, labels, and groups of features by their name."""
+    single = {"predictions": summary.get("prediction_drift"), "labels": summary.get("target_drift")}
+    together = {str(one["name"]): one for one in summary.get("multivariate", ())}
+    return sorted(name for name, shift in {**single, **together}.items() if shift and shift["drifted"])
 
 
 def _broken(summary: Mapping[str, Any]) -> list[str]:

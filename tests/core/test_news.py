@@ -80,7 +80,7 @@ def test_drift_of_data_that_came_in_broken_is_no_news_about_the_model() -> None:
     broken = window(1, drifted=True, decayed=True, upstream_fault="age is all null", fault_columns=["age"])
     assert {item.event for item in news([broken])} == {"upstream_fault"}
     (fault,) = found("upstream_fault", broken)
-    assert fault.about == {"age"}
+    assert (fault.about, fault.reasons) == ({"age"}, ("age is all null",))
 
 
 def test_the_latest_window_counts_and_not_the_one_that_was_looked_at_last() -> None:
@@ -181,3 +181,12 @@ def test_a_refusal_is_read_off_the_policys_own_words() -> None:
     assert refused(policy(budget=1), drifted, spent) == "budget"
     assert refused(policy(cooldown=Period.parse("9 days")), drifted, spent) == "cool-down"
     assert refused(policy(breaker=1), drifted, useless) == "circuit breaker"
+
+
+def test_drift_beyond_single_columns_is_a_part_of_it_and_an_odd_feed_a_finding_of_its_own() -> None:
+    seen = window(1, drifted=True, drifted_beyond=["predictions"], feed_warnings=["3 rows, 900 are usual"])
+    (drift,) = found("drift", seen)
+    (feed,) = found("feed_warning", seen)
+    assert "predictions" in drift.about
+    assert feed.reasons == ("3 rows, 900 are usual",)
+    assert [item.over for item in found("feed_warning", seen, window(2, feed_warnings=[]))] == [True]

@@ -19,11 +19,12 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from airflow_mlops.backends.base import Endpoints, PrometheusEndpoint
+from airflow_mlops.backends.base import Endpoints
 from airflow_mlops.backends.catalog import connect
 from airflow_mlops.backends.ledger_metrics import serve_metrics
 from airflow_mlops.backends.ledger_reader import LedgerReader
 from airflow_mlops.backends.prometheus import Prometheus
+from airflow_mlops.backends.prometheus_endpoint import PrometheusEndpoint
 from airflow_mlops.backends.store import LocalStore
 from airflow_mlops.cli.dashboard import dashboard
 from airflow_mlops.cli.main import main
@@ -73,6 +74,7 @@ def _fill_ledger(store: Path) -> None:
         "metric": "roc_auc",
         "observed": 0.7,
         "promise": 0.8,
+        "prediction_psi": 0.02,
         "estimated": {"method": "CBPE", "value": 0.75, "low": 0.7, "high": 0.8},
     }
     alerted = {"event": "drift", "severity": "warning", "to": "ops", "because": "new", "about": []}

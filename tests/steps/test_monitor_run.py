@@ -11,6 +11,8 @@ import pytest
 
 from airflow_mlops.config.parts.data import ExpectationConfig
 from airflow_mlops.core.ledger import pending_requests
+from airflow_mlops.core.model_metrics import ledger_samples
+from airflow_mlops.core.news import news
 from airflow_mlops.steps.catalog import dump_request, run_step
 from airflow_mlops.steps.collect import collect
 from airflow_mlops.steps.data_quality import data_quality
@@ -117,6 +119,12 @@ def test_decay_asks_for_retraining_once_and_carries_its_cause(config, backends, 
     assert pending.subject == decided.request_id
     assert pending.window.end == START + timedelta(days=50)
     assert any("roc_auc" in reason for reason in pending.reasons)
+    entries = backends.ledger.entries("churn")
+    assert {"decay", "retrain_requested"} <= {item.event for item in news(entries)}
+    numbers = {(sample.name, *sample.labels): sample.value for sample in ledger_samples(entries)}
+    assert (numbers["decayed",], numbers["label_coverage_ratio",]) == (True, 1.0)
+    assert numbers["observed_metric", "roc_auc"] < numbers["promised_metric", "roc_auc"]
+    assert numbers["retrains_requested_total", "decay"] == 1
 
 
 def test_a_request_that_no_run_has_taken_is_handed_on_again_until_one_does(
@@ -141,10 +149,17 @@ def test_a_request_that_no_run_has_taken_is_handed_on_again_until_one_does(
 
 def test_drift_names_the_columns_that_moved_and_keeps_the_page(config, backends, make_run, served):
     served(lambda rows: rows.assign(age=rows["age"] + 3, spend=rows["spend"] * 10 + 5))
-    report = look(config, make_run(50, dag="monitor"), backends).drift
+    request = look(config, make_run(50, dag="monitor"), backends)
+    report = request.drift
     assert report.summary["drifted"] is True
     assert list(report.summary["columns"])[-1] == "plan"
     assert b"<html" in backends.store.local_path(report.uri).read_bytes()[:2000].lower()
+    decide(request, backends)
+    (seen,) = [item for item in backends.ledger.entries("churn") if item.kind == "monitored"]
+    assert {"age", "spend"} <= set(seen.data["drifted_columns"])
+    (told,) = [item for item in news([seen]) if item.event in ("drift", "upstream_fault")]
+    assert (told.event, told.about) == ("upstream_fault", {"spend"})  # ten times as much is another unit
+    assert report.uri in told.entry.evidence
 
 
 def test_a_broken_feed_blocks_retraining_and_is_named(config, backends, make_run, served):
@@ -153,6 +168,9 @@ def test_a_broken_feed_blocks_retraining_and_is_named(config, backends, make_run
     decided = decide(request, backends)
     assert decided.decision.action == "refuse"
     assert any("age" in reason for reason in decided.decision.reasons)
+    told = {item.event: item for item in news(backends.ledger.entries("churn"))}
+    assert any("age" in reason for reason in told["upstream_fault"].reasons)
+    assert not {"drift", "decay"} & set(told)
     assert pending_requests(backends.ledger.entries("churn")) == []
 
 
