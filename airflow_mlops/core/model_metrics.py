@@ -119,9 +119,9 @@ def _windows(entries: Sequence[Entry]) -> Iterator[Sample]:
         if said:
             yield Sample(name, said[-1])
     for name, key in _METRICS.items():
-        known = [found for entry in by_window if (found := _metric(entry, key)) is not None]
-        if known:
-            metric, value = known[-1]
+        metrics = [one for entry in by_window if (one := _metric(entry, key)) is not None]
+        if metrics:
+            metric, value = metrics[-1]
             yield Sample(name, value, (metric,))
 
 

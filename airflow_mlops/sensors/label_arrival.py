@@ -15,7 +15,7 @@ from airflow_mlops.core.windows import Period, Window, WindowSources, resolve_wi
 from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.hooks.backends import connect_store
 from airflow_mlops.sensors.waiting import ModelSensor
-from airflow_mlops.triggers.wake import WakeTrigger
+from airflow_mlops.triggers.pause import PauseTrigger
 
 
 class LabelArrivalSensor(ModelSensor):
@@ -57,6 +57,7 @@ class LabelArrivalSensor(ModelSensor):
         self.coverage = coverage
         self.deadline = deadline
         self.on_deadline = on_deadline
+        self._began: str | None = None
 
     def look(self, context: Any) -> dict[str, Any] | None:
         """Count once; the counts, if the wait is over."""
@@ -84,17 +85,20 @@ class LabelArrivalSensor(ModelSensor):
             "reached": ended == "reached",
         }
 
-    def trigger(self, context: Any) -> WakeTrigger:  # noqa: ARG002
-        return WakeTrigger(seconds=float(self.poke_interval))
+    def trigger(self, context: Any) -> PauseTrigger:  # noqa: ARG002
+        now = datetime.now(timezone.utc)
+        self._began = self._began or now.isoformat()
+        next_look = now + timedelta(seconds=float(self.poke_interval))
+        return PauseTrigger(moment=next_look.isoformat(), resume={"began": self._began})
 
     def execute_complete(self, context: Any, event: Mapping[str, Any]) -> Any:
-        """Woken by the trigger: look again, and wait again where it is too early. ``timeout`` counts from the
-        beginning of the wait."""
-        super().execute_complete(context, event)
-        began = getattr(context.get("ti"), "start_date", None)
-        waited = datetime.now(timezone.utc) - began if began is not None else timedelta()
+        """Look again, and wait again where it is too early."""
+        if "error" in event:
+            return super().execute_complete(context, event)
+        self._began = str(event["resume"]["began"])
+        waited = datetime.now(timezone.utc) - datetime.fromisoformat(self._began)
         if waited.total_seconds() > float(self.timeout):
-            raise AirflowSensorTimeout(f"labels were waited for {waited}; timeout is {self.timeout} s")
+            raise AirflowSensorTimeout(f"the labels were waited for {waited}, longer than timeout allows")
         return self.execute(context)
 
     def _configured(self) -> tuple[ModelConfig, Labels]:

@@ -29,8 +29,8 @@ from airflow_mlops.sensors import (
     RolloutSensor,
 )
 from airflow_mlops.triggers.ledger import LedgerTrigger
+from airflow_mlops.triggers.pause import PauseTrigger
 from airflow_mlops.triggers.rollout_end import RolloutEndTrigger
-from airflow_mlops.triggers.wake import WakeTrigger
 
 
 @pytest.fixture
@@ -247,18 +247,18 @@ def test_labels_are_waited_for_until_enough_are_there_and_no_worker_is_held(labe
     )  # fmt: skip
     with pytest.raises(TaskDeferred) as deferred:
         sensor.execute({})
-    (event,) = asyncio.run(_consumed(WakeTrigger, deferred.value.trigger))
+    (event,) = asyncio.run(_consumed(PauseTrigger, deferred.value.trigger))
     with pytest.raises(TaskDeferred) as again:
         sensor.execute_complete({}, event)
     labels(9)
-    (event,) = asyncio.run(_consumed(WakeTrigger, again.value.trigger))
+    (event,) = asyncio.run(_consumed(PauseTrigger, again.value.trigger))
     assert sensor.execute_complete({}, event) == {
         "window_start": "2026-01-01T00:00:00+00:00", "window_end": "2026-02-01T00:00:00+00:00",
         "answers": 10, "labels": 9, "coverage": 0.9, "reached": True,
     }  # fmt: skip
-    began = SimpleNamespace(start_date=datetime(2000, 1, 1, tzinfo=timezone.utc))
+    waited_long = {"resume": {"began": "2000-01-01T00:00:00+00:00"}, "moment": ""}
     with pytest.raises(AirflowSensorTimeout):
-        sensor.execute_complete({"ti": began}, event)
+        sensor.execute_complete({}, waited_long)
 
 
 def test_at_the_deadline_the_wait_goes_on_with_what_is_there_or_skips_or_fails(labels, labelled_model):
