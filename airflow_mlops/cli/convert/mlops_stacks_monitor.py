@@ -18,7 +18,7 @@ _MONITOR: Mapping[str, str] = {
     "table_name": _LOG,
     "output_schema_name": "reports lie in the store, and open from Airflow",
     "assets_dir": "reports lie in the store, and open from Airflow",
-    "slicing_exprs": "drift is looked at column by column",
+    "slicing_exprs": "monitor.drift.slices cuts by features; name them there",
     "baseline_table_name": "drift is held against what the champion was trained on",
     "custom_metrics": "code of yours; monitoring has a fixed set of metrics",
     "notifications": TELL_FAILURE,
