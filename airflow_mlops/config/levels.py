@@ -165,10 +165,13 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
         )
     if monitor.performance is not None and monitor.labels is None:
         yield ("monitor", "performance"), "needs monitor.labels, the place where true labels land"
-    if monitor.performance is None and config.deploy.analysis.quality is None and monitor.labels is not None:
+    unread = monitor.performance is None and config.deploy.analysis.quality is None
+    # Where the monitor runs, drift compares them as well.
+    if unread and monitor.labels is not None and config.level < 2 and monitor.cron is None:
         yield (
             ("monitor", "labels"),
-            "read only by monitor.performance and deploy.analysis.quality; give one, or leave them out",
+            "read only by the DAG <model>.monitor, which is not there, and by deploy.analysis.quality; give "
+            "monitor.cron, or leave them out",
         )
     if monitor.performance is not None and config.task == "multiclass_classification":
         yield (

@@ -125,9 +125,11 @@ def _target(
     config, monitor = request.config, request.config.monitor
     if monitor.labels is None:
         return None
-    landed = landed_labels(config, monitor.labels, request.collected.window, backends)
-    landed = landed.drop_duplicates("key")
-    own = landed.loc[answered(window, request.collected.champion.version, landed["key"]), "label"]
+    by = monitor.labels.join
+    landed = landed_labels(config, monitor.labels, request.collected.window, backends, (by,))
+    if by == "key":  # a request may have several rows, and a label for each
+        landed = landed.drop_duplicates("key")
+    own = landed.loc[answered(window, request.collected.champion.version, by, landed[by]), "label"]
     labels = of_labels(own, config.task, kept.scores.labels)
     if not labels.rows:
         return None

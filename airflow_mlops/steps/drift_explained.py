@@ -18,6 +18,7 @@ from airflow_mlops.core.shift.distribution import mean_change
 from airflow_mlops.core.values import ColumnKind
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
 from airflow_mlops.steps.champion_scores import SEED, KeptScores
+from airflow_mlops.steps.drift_plan import drift_plan
 from airflow_mlops.steps.requests import CollectedRequest
 
 if TYPE_CHECKING:
@@ -139,25 +140,16 @@ class _Asking:
         """One for each column, those first whose slices moved the mean most."""
         tables = []
         for cut in cuts:
-            sides = slice_rows(
-                "categorical" if len(cut) > 1 else kinds[cut[0]],
-                (_crossed(self.reference, cut), self.before),
-                (_crossed(self.window, cut), self.now),
-            )
+            columns = [(kinds[name], self.reference[name], self.window[name]) for name in cut]
+            sides = slice_rows(columns, self.before, self.now)
             if sides is not None:
                 tables.append(by_slice(" and ".join(cut), *sides, self.change.value))
         return tuple(sorted(tables, key=lambda one: (-one.moved, one.column))[:MOST_TABLES])
 
 
-def _crossed(rows: pd.DataFrame, cut: Sequence[str]) -> pd.Series:
-    if len(cut) == 1:
-        return rows[cut[0]]
-    texts = [rows[name].map(str).astype(object) for name in cut]
-    return texts[0].str.cat(texts[1:], sep=" and ")
-
-
 def _cuts(config: ModelConfig, features: Sequence[str]) -> list[tuple[str, ...]]:
-    return [(name,) for name in features if config.data.features.get(name) != "text"]
+    """The slices that drift is looked for in, and each feature by itself."""
+    return list(dict.fromkeys([*drift_plan(config, features).slices.cuts, *((name,) for name in features)]))
 
 
 def _players(features: Sequence[str], ranked: Sequence[str], most: int) -> dict[str, tuple[str, ...]]:

@@ -61,8 +61,10 @@ def test_the_level_changes_the_digest_only_through_what_it_fills_in(tmp_path: Pa
 
 
 def test_labels_that_nobody_reads_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"monitor\.labels: read only by monitor\.performance"):
-        loaded(tmp_path, WATCHED + "  labels: {source: {type: parquet, path: labels.parquet}}\n")
+    labels = "  labels: {source: {type: parquet, path: labels.parquet}}\n"
+    with pytest.raises(ConfigError, match=r"monitor\.labels: read only by the DAG <model>\.monitor"):
+        loaded(tmp_path, MINIMAL + "monitor:\n" + labels)
+    assert loaded(tmp_path, WATCHED + labels).monitor.labels is not None
 
 
 def test_performance_of_several_classes_is_refused_since_the_log_cannot_tell_it(tmp_path: Path) -> None:

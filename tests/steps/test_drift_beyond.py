@@ -110,6 +110,12 @@ def test_the_parts_of_all_features_and_the_rest_are_the_change_of_the_served_mea
         assert table["mix"] + table["within"] == pytest.approx(now - before, abs=1e-9)
 
 
+def test_the_slices_that_the_yaml_names_are_split_as_well(serve, report) -> None:
+    serve(lambda rows: rows.assign(age=rows["age"] + 1))
+    summary, _ = report(slices={"by": [["plan", "age"]]})
+    assert "plan and age" in [one["column"] for one in summary["explained_slices"]]
+
+
 def test_scores_that_the_champion_would_not_give_are_told_apart_from_features(serve, report) -> None:
     serve(scores=lambda scores: scores / 2)
     told = report()[0]["explained"]

@@ -49,18 +49,20 @@ def own_rows(window: ParquetRows, version: str, features: Sequence[str], rows: i
     return OwnRows(np.concatenate(served), sampler.table().to_pandas())
 
 
-def answered(window: ParquetRows, version: str, keys: pd.Series) -> np.ndarray[Any, Any]:
-    """Which of these keys the version has answered. Each comes once."""
+def answered(window: ParquetRows, version: str, column: str, values: pd.Series) -> np.ndarray[Any, Any]:
+    """Which of these values are in a column of the version's answers."""
     import numpy as np
     import pandas as pd
     import pyarrow.compute as pc
 
-    index, seen = pd.Index(keys), np.zeros(len(keys), dtype=bool)
-    for batch in window.batches(["version", "key"]):
-        own = batch.column("key").filter(pc.fill_null(pc.equal(batch.column("version"), version), False))
+    codes, unique = pd.factorize(values)
+    index, seen = pd.Index(unique), np.zeros(len(unique), dtype=bool)
+    for batch in window.batches(["version", column]):
+        own = batch.column(column).filter(pc.fill_null(pc.equal(batch.column("version"), version), False))
         places = index.get_indexer(own.to_pandas())
         seen[places[places >= 0]] = True
-    return seen
+    found: np.ndarray[Any, Any] = seen[codes]
+    return found
 
 
 def _names(window: ParquetRows) -> set[str]:

@@ -22,15 +22,25 @@ Sides = tuple[Mapping[str, SliceRows], Mapping[str, SliceRows]]
 
 
 def slice_rows(
-    kind: ColumnKind, reference: tuple[pd.Series, Any], window: tuple[pd.Series, Any]
+    columns: Sequence[tuple[ColumnKind, pd.Series, pd.Series]], reference: Any, window: Any
 ) -> Sides | None:
-    """The most frequent values of both sides together, and all others as one; of numbers with many values,
-    the fifths of both, each side as heavy as the other. Each side is the column and the scores. None of
-    texts."""
-    if kind == "text":
+    """The slices of a column, or of several that are crossed; each comes with its values of the reference and
+    of the window, beside the scores of both sides. None where one is text.
+
+    They are the most frequent values of both sides together, and all others as one; of numbers with many
+    values, the fifths of both, each side as heavy as the other.
+    """
+    if any(kind == "text" for kind, _, _ in columns):
         return None
-    names = (_ranges if kind == "numeric" else _values)(reference[0], window[0])
-    return _counted(names[0], reference[1]), _counted(names[1], window[1])
+    named = [(_ranges if kind == "numeric" else _values)(*sides) for kind, *sides in columns]
+    ours, theirs = named[0]
+    if len(named) > 1:
+        ours, theirs = _values(*(_crossed([names[side] for names in named]) for side in (0, 1)))
+    return _counted(ours, reference), _counted(theirs, window)
+
+
+def _crossed(names: Sequence[pd.Series]) -> pd.Series:
+    return names[0].str.cat(list(names[1:]), sep=" and ")
 
 
 def _values(reference: pd.Series, window: pd.Series) -> tuple[pd.Series, pd.Series]:
@@ -43,7 +53,9 @@ def _values(reference: pd.Series, window: pd.Series) -> tuple[pd.Series, pd.Seri
     shares = [side.value_counts(normalize=True) for side in texts]
     both = shares[0].add(shares[1], fill_value=0.0).sort_values(ascending=False, kind="stable")
     known = set(both.index[:MOST_VALUES])
-    ours, theirs = (pd.Series([one if one in known else OTHERS for one in side]) for side in texts)
+    ours, theirs = (
+        pd.Series([one if one in known else OTHERS for one in side], dtype=object) for side in texts
+    )
     return ours, theirs
 
 
@@ -69,7 +81,8 @@ def _ranges(reference: pd.Series, window: pd.Series) -> tuple[pd.Series, pd.Seri
         places = np.searchsorted(edges, side, side="right")
         found.append(
             pd.Series(
-                [MISSING if np.isnan(one) else names[place] for one, place in zip(side, places, strict=True)]
+                [MISSING if np.isnan(one) else names[place] for one, place in zip(side, places, strict=True)],
+                dtype=object,
             )
         )
     return found[0], found[1]

@@ -25,7 +25,7 @@ class TargetShift:
     @property
     def coverage(self) -> float:
         """The share of the answers whose label has landed."""
-        return self.labels.window.rows / self.answers if self.answers else 0.0
+        return min(1.0, self.labels.window.rows / self.answers) if self.answers else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,8 @@ def test_a_version_that_answered_nothing_has_no_rows(window) -> None:
 
 def test_the_keys_that_a_version_answered_are_found(whole, window) -> None:
     version = whole.loc[5, "version"]
-    found = answered(window, version, pd.Series(["k5", "nobody", "k7"]))
-    assert found.tolist() == [True, False, bool(whole.loc[7, "version"] == version)]
+    found = answered(window, version, "key", pd.Series(["k5", "nobody", "k7", "k5"]))
+    assert found.tolist() == [True, False, bool(whole.loc[7, "version"] == version), True]
 
 
 def test_a_picture_has_both_sides_in_the_same_bins_and_missing_values_beside_them() -> None:
@@ -76,17 +76,24 @@ def test_slices_are_values_or_fifths_and_count_every_row() -> None:
     rng = np.random.default_rng(0)
     ages, plans = pd.Series(rng.normal(size=1_000)), pd.Series(["free", None] * 500)
     scores = rng.uniform(size=1_000)
-    before, now = slice_rows("numeric", (ages, scores), (ages + 1, scores))
+    before, now = slice_rows([("numeric", ages, ages + 1)], scores, scores)
     assert len(before) == 5
     both = [before[name].rows + now[name].rows for name in before]
     assert both == pytest.approx([400] * 5, abs=12)
     assert sum(one.total for one in now.values()) == pytest.approx(scores.sum())
-    before, now = slice_rows("categorical", (plans, scores), (plans, scores))
+    before, now = slice_rows([("categorical", plans, plans)], scores, scores)
     assert {name: one.rows for name, one in before.items()} == {"free": 500, MISSING: 500}
-    assert slice_rows("text", (plans, scores), (plans, scores)) is None
+    assert slice_rows([("text", plans, plans)], scores, scores) is None
 
 
 def test_numbers_with_few_values_are_slices_by_value() -> None:
     days = pd.Series([0.0, 1.0, 6.0, np.nan])
-    before, _ = slice_rows("numeric", (days, np.ones(4)), (days, np.ones(4)))
+    before, _ = slice_rows([("numeric", days, days)], np.ones(4), np.ones(4))
     assert set(before) == {"0", "1", "6", MISSING}
+
+
+def test_crossed_columns_are_slices_of_both() -> None:
+    plans, days = pd.Series(["free", "pro", None]), pd.Series([0.0, 1.0, 1.0])
+    columns = [("categorical", plans, plans), ("numeric", days, days)]
+    before, _ = slice_rows(columns, np.ones(3), np.ones(3))
+    assert set(before) == {"free and 0", "pro and 1", f"{MISSING} and 1"}
