@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +13,6 @@ from airflow_mlops.backends.pushdown.asking import Found
 from airflow_mlops.backends.pushdown.columns import read_table
 from airflow_mlops.backends.pushdown.rows import opened
 from airflow_mlops.backends.pushdown.running import LeftOver, run
-from airflow_mlops.backends.pushdown.translators import TRANSLATORS
 from airflow_mlops.core.values import Expectation
 
 from .frames import frame, suite
@@ -34,14 +32,21 @@ def differences(rows: pd.DataFrame, expectations: list[Expectation], path: Path)
     theirs = GreatExpectationsChecker().check(pd.read_parquet(path), asked)
     told = []
     for expectation, one, other in zip(asked, ours.values(), theirs, strict=True):
-        mine = (one.success, one.rows, one.unexpected, None if one.observed is None else f"{one.observed:.6g}")
+        mine = (
+            one.success,
+            one.rows,
+            one.unexpected,
+            None if one.observed is None else f"{one.observed:.6g}",
+        )
         if other.error is not None or mine != (other.success, other.rows, other.unexpected, other.observed):
             told.append(f"{expectation.type} {expectation.kwargs}: {mine}, not {other}, {other.error}")
     return told
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rows", "seed", "holes"), [(40, 0, True), (200, 1, True), (40, 2, False), (1, 3, False), (2, 4, True)])
+@pytest.mark.parametrize(
+    ("rows", "seed", "holes"), [(40, 0, True), (200, 1, True), (40, 2, False), (1, 3, False), (2, 4, True)]
+)
 def test_every_verdict_count_and_number_is_great_expectations_own(
     rows: int, seed: int, holes: bool, tmp_path: Path
 ) -> None:
