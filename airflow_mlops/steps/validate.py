@@ -121,12 +121,8 @@ def keep_report(
         sentences(f"{held} of {len(items)} expectations held, {checked.rows} rows."),
         table("Expectations", ("severity", "outcome", "what"), rows),
         table("Leakage", ("severity", "what"), [(leak.severity, leak.what) for leak in leaks]),
-<<<<<<< HEAD
         on_page(config, compared),
-        *(_samples(items[place], frame) for place, frame in checked.at_fault.items()),
-=======
         *(_samples(items[place], shown) for place, shown in checked.at_fault.items()),
->>>>>>> 8eaf058 (Read no frame and import no pandas where a suite is pushed down)
         *(_rows_of(leak) for leak in leaks),
     )
     uri = backends.store.put(report_key(run, kind), body)
