@@ -1,12 +1,12 @@
-"""What it costs to hold Parquet to a suite of 20 expectations, and whether the verdicts are Great Expectations'.
+"""What it costs to hold Parquet to 20 expectations, and whether the verdicts are Great Expectations' own.
 
     python benchmarks/checks.py [--rows 1000000 10000000] [--peer-rows 1000000] [--repeat 1]
 
-Three programs, each in a process of its own, on the same file of 9 columns: ``ours`` (the suite pushed down to
-DuckDB, as the validate step runs it), ``gx`` (Great Expectations on a pandas frame of the whole file), and
-``floor`` (one DuckDB query, written by hand, that computes the same numbers and judges nothing). CPU seconds are
-of the whole process, imports and all; memory is its peak. Great Expectations runs up to ``--peer-rows``: at 10
-million rows it needs more than 4 GiB. The file is drawn in pieces, and takes less than 1 GiB to make.
+Three programs, each in a process of its own, on the same file of 9 columns: ``ours`` (the suite pushed down
+to DuckDB, as the validate step does it), ``gx`` (Great Expectations on a pandas frame of the whole file), and
+``floor`` (one DuckDB query, written by hand, that computes the same numbers and judges nothing). CPU seconds
+are the whole process's, imports and all; memory is its peak. Great Expectations runs up to ``--peer-rows``: at
+10 million rows it needs over 4 GiB. The file is drawn in pieces, and takes less than 1 GiB to make.
 
 The bars: at most 2 times the floor's CPU and less than 1 GiB at 10 million rows, and every verdict, count and
 number equal to Great Expectations' own.
@@ -68,8 +68,14 @@ def compare(file: Path, rows: int, with_peer: bool, repeat: int) -> None:
     print(f"  ours / floor {ratio:.2f} (bar {BAR_CPU:g}): {_met(ratio <= BAR_CPU)}")
     print(f"  ours {ours['mib']:.0f} MiB (bar {BAR_MIB}): {_met(ours['mib'] < BAR_MIB)}")
     if with_peer:
-        print(f"  gx / ours {taken['gx']['cpu'] / ours['cpu']:.1f} in CPU, {taken['gx']['mib'] / ours['mib']:.1f} in memory")
-        unlike = [f"{one} is not {other}" for one, other in zip(ours["told"], taken["gx"]["told"], strict=True) if one != other]
+        print(
+            f"  gx / ours {taken['gx']['cpu'] / ours['cpu']:.1f} in CPU, {taken['gx']['mib'] / ours['mib']:.1f} in memory"
+        )
+        unlike = [
+            f"{one} is not {other}"
+            for one, other in zip(ours["told"], taken["gx"]["told"], strict=True)
+            if one != other
+        ]
         print(f"  verdicts, counts and numbers equal to gx's: {_met(not unlike)}")
         print("".join(f"    {one}\n" for one in unlike), end="")
 

@@ -167,13 +167,21 @@ class Checker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ShownRows:
+    """A few rows for a report: raw values, which no message shows."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class CheckedFile:
     """What became of a file's expectations. ``at_fault`` has a few of the rows at fault, by an expectation's
-    place: they are raw values, and for a report only."""
+    place."""
 
     rows: int
     expectations: tuple[CheckedExpectation, ...]
-    at_fault: Mapping[int, pd.DataFrame] = field(default_factory=dict, repr=False)
+    at_fault: Mapping[int, ShownRows] = field(default_factory=dict)
 
 
 class FileChecker(Protocol):

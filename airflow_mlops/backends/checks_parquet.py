@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from airflow_mlops.backends.base import CheckedFile, Checker
+from airflow_mlops.backends.base import CheckedFile, Checker, ShownRows
 from airflow_mlops.backends.parquet_places import drawn_places, rows_at
 from airflow_mlops.backends.pushdown.asking import Found
 from airflow_mlops.backends.pushdown.columns import Table, read_table
@@ -39,14 +39,14 @@ _TOLD_BY_A_SAMPLE = (
     "expect_column_to_exist",
     "expect_table_column",
 )
-"""Of one row, of a share of the rows, or of the columns: a sample is like the whole. An extreme, a sum, a count
+"""About one row, a share of the rows, or the columns: a sample is like the whole. An extreme, a sum, a count
 or what is there twice is not in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParquetChecker:
-    """``frames`` is Great Expectations on a frame, for what is not pushed down: on all rows if there are at most
-    ``sample_rows``, else on so many drawn at random, in their order."""
+    """``frames`` is Great Expectations on a frame, for what is not pushed down: on all rows where there are
+    at most ``sample_rows``, else on so many drawn at random, in their order."""
 
     frames: Checker
     sample_rows: int = SAMPLE_ROWS
@@ -58,10 +58,10 @@ class ParquetChecker:
         with opened(path, table) as rows:
             outcomes = run(dict(enumerate(expectations)), table, rows)
             pushed = {place: one for place, one in outcomes.items() if isinstance(one, Found)}
-            places = {
-                place: found
+            at_fault = {
+                place: ShownRows(tuple(table.columns), shown)
                 for place, one in pushed.items()
-                if not one.success and one.fault and (found := rows.places_at_fault(one.fault, SHOWN_ROWS))
+                if not one.success and one.fault and (shown := rows.at_fault(one.fault, SHOWN_ROWS))
             }
         left = {place: one.reason for place, one in outcomes.items() if isinstance(one, LeftOver)}
         checked = {place: _checked(expectations[place], one) for place, one in pushed.items()}
@@ -69,7 +69,7 @@ class ParquetChecker:
         return CheckedFile(
             rows=table.rows,
             expectations=tuple(checked[place] for place in range(len(expectations))),
-            at_fault={place: rows_at(path, found) for place, found in places.items()},
+            at_fault=at_fault,
         )
 
     def columns(self, path: Path) -> list[str]:
@@ -88,7 +88,8 @@ class ParquetChecker:
         }
         if not told:
             return checked
-        frame = rows_at(path, drawn_places(table.rows, self.sample_rows), _mentioned(told.values(), table))
+        drawn = drawn_places(table.rows, self.sample_rows)
+        frame = rows_at(path, drawn, _mentioned(told.values(), table))
         found = self.frames.check(frame, list(told.values()))
         of = None if whole else table.rows
         return checked | {
@@ -98,8 +99,8 @@ class ParquetChecker:
     def _refusal(self, table: Table, reason: str) -> str:
         return (
             f"a sample does not tell it, and {table.rows} rows are more than the {self.sample_rows} that "
-            f"Great Expectations is given; it is not pushed down to DuckDB because of {reason}. Change that, or "
-            "say it by another expectation"
+            f"Great Expectations is given; it is not pushed down to DuckDB because of {reason}. "
+            "Change that, or say it by another expectation"
         )
 
 

@@ -264,11 +264,11 @@ _EXTREMES = ("expect_column_min_to_be_between", "expect_column_max_to_be_between
 
 @dataclass(frozen=True, slots=True)
 class CheckedExpectation:
-    """What became of one expectation. ``error`` is set where it could not be computed: that is not to say that
-    it failed.
+    """What became of one expectation. ``error`` is set where it could not be computed, which is not to say
+    that it failed.
 
-    ``unexpected`` counts rows at fault out of ``rows``; raw values stay in the report. Where only a sample was
-    looked at, ``rows`` are the sample's, and ``sampled_from`` counts what it was drawn from.
+    ``unexpected`` counts rows at fault out of ``rows``; raw values stay in the report. Where only a sample
+    was looked at, ``rows`` are the sample's, and ``sampled_from`` counts those that it was drawn from.
     """
 
     expectation: Expectation

@@ -4,9 +4,9 @@ anything is trained."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from airflow_mlops.backends.base import Backends, CheckedFile
+from airflow_mlops.backends.base import Backends, CheckedFile, ShownRows
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.faults import Fault
 from airflow_mlops.core.values import (
@@ -24,9 +24,6 @@ from airflow_mlops.steps.page import page, sentences, table
 from airflow_mlops.steps.record import report_key
 from airflow_mlops.steps.requests import DatasetRequest
 from airflow_mlops.steps.upstream_faults import Compared, critical_faults, faults_in_snapshot, on_page
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def validate(request: DatasetRequest, backends: Backends) -> Report:
@@ -125,7 +122,7 @@ def keep_report(
         table("Expectations", ("severity", "outcome", "what"), rows),
         table("Leakage", ("severity", "what"), [(leak.severity, leak.what) for leak in leaks]),
         on_page(config, compared),
-        *(_samples(items[place], frame) for place, frame in checked.at_fault.items()),
+        *(_samples(items[place], shown) for place, shown in checked.at_fault.items()),
         *(_rows_of(leak) for leak in leaks),
     )
     uri = backends.store.put(report_key(run, kind), body)
@@ -162,11 +159,11 @@ def _rows_of(leak: Leak) -> str:
     )
 
 
-def _samples(item: CheckedExpectation, rows: pd.DataFrame) -> str:
+def _samples(item: CheckedExpectation, shown: ShownRows) -> str:
     kwargs = item.expectation.kwargs
     columns = kwargs.get("column_list") or [kwargs.get(name) for name in ("column", "column_A", "column_B")]
     return table(
         f"Rows at fault: {item.expectation.type} on {', '.join(str(one) for one in columns if one)}",
-        [str(name) for name in rows.columns],
-        rows.to_numpy().tolist(),
+        shown.columns,
+        shown.rows,
     )

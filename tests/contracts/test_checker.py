@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from airflow_mlops.backends import parquet_bytes
 from airflow_mlops.backends.checks_gx import GreatExpectationsChecker
+from airflow_mlops.backends.checks_parquet import ParquetChecker
 from airflow_mlops.core.values import Expectation
 from airflow_mlops.exceptions import DataRefused
 
@@ -19,9 +24,25 @@ FRAME = pd.DataFrame(
 )
 
 
-@pytest.fixture(params=[GreatExpectationsChecker])
-def checker(request):
-    return request.param()
+@dataclass
+class OnAFile:
+    """The checker of files, asked as the one of frames is."""
+
+    path: Path
+    sample_rows: int = 100_000
+
+    def check(self, frame, expectations):
+        return list(self.checked(frame, expectations).expectations)
+
+    def checked(self, frame, expectations):
+        self.path.write_bytes(parquet_bytes.to_bytes(parquet_bytes.as_table(frame)))
+        checker = ParquetChecker(GreatExpectationsChecker(), self.sample_rows)
+        return checker.check_file(self.path, expectations)
+
+
+@pytest.fixture(params=["frame", "file"])
+def checker(request, tmp_path):
+    return GreatExpectationsChecker() if request.param == "frame" else OnAFile(tmp_path / "rows.parquet")
 
 
 def expect(name: str, severity="critical", **kwargs) -> Expectation:
@@ -128,3 +149,62 @@ def test_a_missing_argument_is_refused_by_name(checker):
 
 def test_no_expectations_are_no_work(checker):
     assert checker.check(FRAME, []) == []
+
+
+def test_rows_at_fault_are_for_the_page_and_no_message_shows_them(tmp_path):
+    asked = [
+        expect("column_values_to_be_between", column="age", max_value=120),
+        expect("column_values_to_be_in_set", column="plan", value_set=["free", "pro"]),
+        expect("column_values_to_not_be_null", column="at"),
+    ]
+    checked = OnAFile(tmp_path / "rows.parquet").checked(FRAME, asked)
+    assert checked.at_fault[0].columns == ("age", "plan", "at")
+    assert checked.at_fault[0].rows == checked.at_fault[1].rows
+    assert checked.at_fault[0].rows[0][:2] == ("200.0", "secret-value")
+    assert 2 not in checked.at_fault
+    assert "secret-value" not in repr(checked)
+
+
+def test_what_is_not_pushed_down_is_told_from_a_sample_that_says_so_or_is_refused(tmp_path):
+    frame = pd.DataFrame({"size": np.arange(50) / 2, "day": pd.to_datetime(["2024-01-01"] * 50).date})
+    asked = [
+        expect("column_values_to_match_regex", column="size", regex="[05]$"),
+        expect("column_values_to_be_unique", column="day"),
+        expect("column_values_to_be_between", column="size", max_value=1),
+    ]
+    sampled, refused, pushed = OnAFile(tmp_path / "rows.parquet", sample_rows=20).check(frame, asked)
+    assert (sampled.outcome, sampled.rows, sampled.sampled_from) == ("held", 20, 50)
+    assert str(sampled).endswith("0 of 20 rows (0 %), in a sample of 50 rows")
+    assert (refused.outcome, refused.success) == ("errored", False)
+    assert "a sample does not tell it, and 50 rows are more than the 20" in refused.error
+    assert "because of a column of date32[day]" in refused.error
+    assert (pushed.rows, pushed.unexpected, pushed.sampled_from) == (50, 47, None)
+
+
+def test_what_is_not_pushed_down_is_checked_on_all_rows_where_there_are_few(tmp_path):
+    frame = pd.DataFrame({"day": pd.to_datetime(["2024-01-01", "2024-01-01", "2024-01-02"]).date})
+    (unique,) = OnAFile(tmp_path / "rows.parquet").check(
+        frame, [expect("column_values_to_be_unique", column="day")]
+    )
+    assert (unique.outcome, unique.rows, unique.unexpected, unique.sampled_from) == ("failed", 3, 2, None)
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path):
+    path = tmp_path / "rows.parquet"
+    path.write_text("no rows")
+    with pytest.raises(DataRefused, match="cannot be read as Parquet"):
+        ParquetChecker(GreatExpectationsChecker()).check_file(path, [])
+
+
+def test_a_snapshots_own_column_of_parts_is_none_of_the_users(tmp_path):
+    (count,) = OnAFile(tmp_path / "rows.parquet").check(
+        FRAME.assign(__part__="train"), [expect("table_column_count_to_equal", value=3)]
+    )
+    assert count.success
+
+
+def test_an_extreme_is_the_value_of_a_row_and_only_the_page_shows_it(checker):
+    (highest,) = checker.check(FRAME, [expect("column_max_to_be_between", column="age", max_value=10)])
+    assert highest.outcome == "failed"
+    assert "observed 200" in highest.on_a_page
+    assert "200" not in str(highest)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Generator
 from dataclasses import replace
-from typing import Any
 
 from airflow_mlops.backends.pushdown.arguments import Arguments
-from airflow_mlops.backends.pushdown.asking import Found, NotPushedDown, Scalar, Steps
+from airflow_mlops.backends.pushdown.asking import NotPushedDown, Scalar, Steps
 from airflow_mlops.backends.pushdown.columns import Column
 from airflow_mlops.backends.pushdown.limits import limits_of, limits_on
 
@@ -23,27 +20,27 @@ def maximum(args: Arguments) -> Steps:
 
 def mean(args: Arguments) -> Steps:
     column, limits = numbers(args), limits_of(args)
-    value, _, endless = yield moments(args, column)
-    return limits.found((yield from _infinity(args, column)) if endless else value)
+    (value,) = yield [average(args, column)]
+    return limits.found(value)
 
 
 def stdev(args: Arguments) -> Steps:
-    """Undefined beside an infinite value, and for fewer than two."""
+    """Of a sample: undefined for fewer than two values, and beside an infinite one."""
     column, limits = numbers(args), limits_of(args)
-    _, value, endless = yield moments(args, column)
-    return limits.found(None if endless else value)
+    (value,) = yield [deviation(args, column)]
+    return limits.found(value)
 
 
 def total(args: Arguments) -> Steps:
     """The sum; of no values it is 0."""
     column, limits = numbers(args), limits_of(args)
-    value, endless = yield [args.aggregate(f"sum({column.sql})", _finite(column)), _endless(args, column)]
-    return limits.found((yield from _infinity(args, column)) if endless else value or 0)
+    (value,) = yield [args.aggregate(f"sum({column.sql})")]
+    return limits.found(0 if value is None else value)
 
 
 def non_null_proportion(args: Arguments) -> Steps:
     column, limits = args.column(), limits_of(args)
-    rows, present = yield [args.count(), args.aggregate(f"count({column.sql})")]
+    rows, present = yield [args.count(), args.count(column.present)]
     return limits.found(present / rows if rows else 0)
 
 
@@ -54,30 +51,12 @@ def numbers(args: Arguments) -> Column:
     return column
 
 
-def moments(args: Arguments, column: Column) -> list[Scalar]:
-    """Mean and sample deviation of the finite values, and how many are not: DuckDB would compute neither
-    with them."""
-    return [
-        args.aggregate(f"avg({column.sql})", _finite(column)),
-        args.aggregate(f"stddev_samp({column.sql})", _finite(column)),
-        _endless(args, column),
-    ]
+def average(args: Arguments, column: Column) -> Scalar:
+    return args.aggregate(f"avg({column.sql})")
 
 
-def _finite(column: Column) -> str | None:
-    return None if column.kind == "int" else f"isfinite({column.sql})"
-
-
-def _endless(args: Arguments, column: Column) -> Scalar:
-    return args.count("false" if column.kind == "int" else f"isinf({column.sql})")
-
-
-def _infinity(args: Arguments, column: Column) -> Generator[list[Scalar], Any, float | None]:
-    """What a sum or a mean comes to with infinite values; none where there are some of either sign."""
-    above, below = yield [
-        args.count(f"isinf({column.sql})", f"{column.sql} {sign} 0") for sign in (">", "<")
-    ]
-    return None if above and below else math.inf if above else -math.inf
+def deviation(args: Arguments, column: Column) -> Scalar:
+    return args.aggregate(f"stddev_samp({column.sql})")
 
 
 def _extreme(args: Arguments, call: str) -> Steps:
@@ -86,5 +65,5 @@ def _extreme(args: Arguments, call: str) -> Steps:
         raise NotPushedDown(f"the {call} of {column.dtype}")
     limits = limits_on(args, column)
     (value,) = yield [args.aggregate(f"{call}({column.sql})")]
-    found: Found = limits.found(value)
+    found = limits.found(value)
     return found if column.is_number else replace(found, observed=None)

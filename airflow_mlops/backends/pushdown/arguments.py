@@ -21,8 +21,8 @@ _EXACT = 2**53
 class Arguments:
     """What an expectation was given, and the rows that it is about.
 
-    Each reader raises ``NotPushedDown`` where the argument is of a type that Great Expectations would convert,
-    refuse or fail on; ``rest_is_known`` does so for arguments that nobody has read.
+    Each reader raises ``NotPushedDown`` where the argument is of a type that Great Expectations would
+    convert, refuse or fail on; ``rest_is_known`` does so for arguments that nobody has read.
     """
 
     kwargs: Mapping[str, Any]
@@ -166,7 +166,7 @@ def literal(value: Any, column: Column) -> str:
 
 
 def _microseconds(value: Any) -> int:
-    """Times as text are taken as ``GreatExpectationsChecker`` takes them: a bare date is its midnight in UTC."""
+    """Times as text are read as on a frame: a bare date is its midnight, and no zone is UTC."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)

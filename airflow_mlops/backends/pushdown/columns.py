@@ -24,10 +24,21 @@ class Column:
     name: str
     kind: Kind
     dtype: str
+    has_nulls: bool = True
+
+    @property
+    def present(self) -> str | None:
+        """The condition that a value is there; None where all are. A footer does not count NaN."""
+        return f"{self.sql} IS NOT NULL" if self.has_nulls or self.kind == "float" else None
 
     @property
     def sql(self) -> str:
         return sql.name(self.name)
+
+    @property
+    def as_text(self) -> str:
+        """For people to read."""
+        return f"CAST({f'make_timestamp({self.sql})' if self.kind == 'time' else self.sql} AS VARCHAR)"
 
     @property
     def is_number(self) -> bool:
@@ -56,14 +67,13 @@ def read_table(path: Path) -> Table:
                 continue
             column, value = _column(field, has_nulls=field.name in nulls)
             columns[field.name] = column
-            if column.kind != "other":
-                selected.append(f"{value} AS {column.sql}")
+            selected.append(f"{value} AS {column.sql}")
         return Table(metadata.num_rows, columns, ", ".join(selected) or "1 AS one")
 
 
 def _with_nulls(metadata: Any) -> set[str]:
-    """The columns that have nulls. Where a row group does not tell, there may be some: pandas then has another
-    type, so both cannot be the case. Every file of ours tells."""
+    """The columns that have nulls, or may have some: pandas gives them another type then. Every file of ours
+    tells."""
     found = set()
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         for chunk in map(group.column, range(group.num_columns)):
@@ -81,17 +91,16 @@ def _column(field: Any, *, has_nulls: bool) -> tuple[Column, str]:
     if pa.types.is_integer(type_):
         if has_nulls:
             return Column(name, "float", "float64"), f"CAST({quoted} AS DOUBLE)"
-        return Column(name, "int", str(type_)), quoted
+        return Column(name, "int", str(type_), has_nulls), quoted
     if pa.types.is_float32(type_) or pa.types.is_float64(type_):
         dtype = "float32" if pa.types.is_float32(type_) else "float64"
-        # 0.0 and -0.0 are one value to pandas: adding 0 makes them one here.
         return Column(name, "float", dtype), f"nullif(CAST({quoted} AS DOUBLE), CAST('nan' AS DOUBLE))"
     if pa.types.is_boolean(type_):
-        return Column(name, "bool", "object" if has_nulls else "bool"), quoted
+        return Column(name, "bool", "object" if has_nulls else "bool", has_nulls), quoted
     if pa.types.is_string(type_) or pa.types.is_large_string(type_):
-        return Column(name, "text", "str"), quoted
+        return Column(name, "text", "str", has_nulls), quoted
     if pa.types.is_dictionary(type_) and pa.types.is_string(type_.value_type):
-        return Column(name, "text", "category"), quoted
+        return Column(name, "text", "category", has_nulls), quoted
     if pa.types.is_timestamp(type_) and (type_.unit, type_.tz) == ("us", "UTC"):
-        return Column(name, "time", "datetime64[us, UTC]"), f"epoch_us({quoted})"
+        return Column(name, "time", "datetime64[us, UTC]", has_nulls), f"epoch_us({quoted})"
     return Column(name, "other", str(type_)), quoted

@@ -40,13 +40,13 @@ def equal_set(args: Arguments) -> Steps:
 
 def count(args: Arguments) -> Steps:
     column, limits = args.column(), limits_of(args, whole=True)
-    ((_, distinct, _),) = yield [args.groups([column], f"{column.sql} IS NOT NULL")]
+    ((_, distinct, _),) = yield [args.groups([column], column.present)]
     return limits.found(distinct)
 
 
 def proportion(args: Arguments) -> Steps:
     column, limits = args.column(), limits_of(args)
-    ((present, distinct, _),) = yield [args.groups([column], f"{column.sql} IS NOT NULL")]
+    ((present, distinct, _),) = yield [args.groups([column], column.present)]
     return limits.found(distinct / present if present else 0)
 
 
@@ -55,7 +55,7 @@ def most_common(args: Arguments) -> Steps:
     column = args.column()
     values, ties_okay = args.values(column), args.flag("ties_okay")
     args.rest_is_known()
-    rows = sql.both(args.where, f"{column.sql} IS NOT NULL")
+    rows = sql.both(args.where, column.present) or "true"
     counted = f"SELECT {column.sql} AS v, count(*) AS n FROM data WHERE {rows} GROUP BY v"
     ((modes, wanted),) = yield [
         Query(
@@ -93,4 +93,4 @@ def kept_of(columns: list[Column], missing: str) -> str | None:
 
 
 def _distinct(args: Arguments, column: Column, condition: str) -> Scalar:
-    return args.aggregate(f"count(DISTINCT {column.sql})", f"{column.sql} IS NOT NULL", condition)
+    return args.aggregate(f"count(DISTINCT {column.sql})", column.present, condition)

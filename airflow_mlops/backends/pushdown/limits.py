@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ class Limits:
 
     def found(self, value: Any) -> Found:
         """A number that there is none of lies outside."""
-        if value is None:
+        if value is None or math.isnan(value):
             return Found(success=False)
         return Found(success=self.hold(value), observed=float(value))
 

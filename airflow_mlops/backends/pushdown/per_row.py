@@ -80,17 +80,14 @@ def unique(args: Arguments) -> Steps:
     """Every row of a value that is there twice is at fault."""
     column, mostly = args.column(), args.mostly()
     args.rest_is_known()
-    there = f"{column.sql} IS NOT NULL"
-    rows, (present, _, alone) = yield [args.count(), args.groups([column], there)]
-    kept = f" AND ({args.where})" if args.where else ""
-    repeated = (
-        f"SELECT {column.sql} FROM data WHERE {there}{kept} GROUP BY {column.sql} HAVING count(*) > 1"
-    )
+    rows, (present, _, alone) = yield [args.count(), args.groups([column], column.present)]
+    among = sql.both(args.where, column.present) or "true"
+    repeated = f"SELECT {column.sql} FROM data WHERE {among} GROUP BY {column.sql} HAVING count(*) > 1"
     return Found(
         success=enough(present, present - alone, mostly),
         rows=rows,
         unexpected=present - alone,
-        fault=sql.both(args.where, there, f"{column.sql} IN ({repeated})"),
+        fault=f"{among} AND {column.sql} IN ({repeated})",
     )
 
 
@@ -103,18 +100,17 @@ def share_of_present(args: Arguments, column: Column, ok: str) -> Steps:
     """Of the values that are there, enough must be right."""
     mostly = args.mostly()
     args.rest_is_known()
-    there = f"{column.sql} IS NOT NULL"
     wrong = f"NOT ({ok})"
     rows, present, unexpected = yield [
         args.count(),
-        args.aggregate(f"count({column.sql})"),
-        args.count(there, wrong),
+        args.count(column.present),
+        args.count(column.present, wrong),
     ]
     return Found(
         success=enough(present, unexpected, mostly),
         rows=rows,
         unexpected=unexpected,
-        fault=sql.both(args.where, there, wrong),
+        fault=sql.both(args.where, column.present, wrong),
     )
 
 
@@ -176,11 +172,12 @@ def _matches(args: Arguments, column: Column) -> list[str]:
 
 def _match(column: Column, pattern: str) -> str:
     """pandas 3 matches text by RE2 wherever RE2 knows the pattern, and so does DuckDB."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    import duckdb
 
+    match = f"regexp_matches({_as_text(column)}, {sql.text(pattern)})"
     try:
-        pc.match_substring_regex(pa.array([""]), pattern)
-    except pa.ArrowInvalid as error:
+        with duckdb.connect() as nothing:
+            nothing.execute(f"SELECT regexp_matches('', {sql.text(pattern)})").fetchall()
+    except duckdb.Error as error:
         raise NotPushedDown("a pattern that RE2 does not know") from error
-    return f"regexp_matches({_as_text(column)}, {sql.text(pattern)})"
+    return match

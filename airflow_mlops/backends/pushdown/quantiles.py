@@ -113,7 +113,7 @@ def _close(value: float, bound: float) -> bool:
 
 
 def _count(args: Arguments, column: Column) -> Scalar:
-    return args.aggregate(f"count({column.sql})")
+    return args.count(column.present)
 
 
 def _ordered(

@@ -12,9 +12,8 @@ from typing import Any
 from airflow_mlops.backends.pushdown import sql
 from airflow_mlops.backends.pushdown.asking import DATA, Query, Scalar
 from airflow_mlops.backends.pushdown.columns import Table
-from airflow_mlops.core.values import PART_COLUMN
 
-_MEMORY = "512MB"
+_MEMORY = "640MB"
 
 
 @contextmanager
@@ -28,8 +27,9 @@ def opened(path: Path, table: Table) -> Iterator[ParquetRows]:
         link.symlink_to(path.resolve())
         connection = duckdb.connect(config=_settings(folder))
         try:
-            connection.execute(f"CREATE TEMP VIEW {DATA} AS SELECT {table.select} FROM {_file(link)}")
-            yield ParquetRows(connection, link, table)
+            source = f"read_parquet({sql.text(str(link))})"
+            connection.execute(f"CREATE TEMP VIEW {DATA} AS SELECT {table.select} FROM {source}")
+            yield ParquetRows(connection, table)
         finally:
             connection.close()
 
@@ -39,31 +39,28 @@ class ParquetRows:
     """No error of DuckDB's leaves here: it may quote a value."""
 
     connection: Any
-    path: Path
     table: Table
 
     def answers(self, questions: Iterable[Scalar | Query]) -> dict[Scalar | Query, Any]:
         """Of each question that could be answered: all scalars in one scan, unless one of them fails."""
         asked = list(dict.fromkeys(questions))
         scalars = [one for one in asked if isinstance(one, Scalar)]
-        found: dict[Scalar | Query, Any] = self._scalars(scalars)
+        found: dict[Scalar | Query, Any] = dict(self._scalars(scalars).items())
         for one in asked:
             if isinstance(one, Query) and (row := self._row(one.sql)) is not None:
                 found[one] = row
         return found
 
-    def places_at_fault(self, condition: str, most: int) -> list[int]:
-        """The numbers of the first rows that meet a condition, from 0."""
+    def at_fault(self, condition: str, most: int) -> tuple[tuple[str | None, ...], ...]:
+        """The first rows that meet a condition, as text: for a report, and for nothing else."""
         import duckdb
 
-        source = _file(self.path, "file_row_number = true")
-        numbered = f"SELECT {self.table.select}, file_row_number AS {sql.name(PART_COLUMN)} FROM {source}"
-        wanted = f"SELECT {sql.name(PART_COLUMN)} FROM numbered WHERE {condition} LIMIT {most}"
+        shown = ", ".join(column.as_text for column in self.table.columns.values())
         try:
-            rows = self.connection.execute(f"WITH numbered AS ({numbered}) {wanted}").fetchall()
+            rows = self.connection.execute(f"SELECT {shown} FROM {DATA} WHERE {condition} LIMIT {most}")
+            return tuple(rows.fetchall())
         except duckdb.Error:
-            return []
-        return sorted(number for (number,) in rows)
+            return ()
 
     def _scalars(self, scalars: Sequence[Scalar]) -> Mapping[Scalar, Any]:
         if not scalars:
@@ -93,7 +90,3 @@ def _settings(folder: str) -> dict[str, Any]:
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
-
-
-def _file(path: Path, *options: str) -> str:
-    return f"read_parquet({', '.join([sql.text(str(path)), *options])})"

@@ -20,7 +20,9 @@ class LeftOver:
     reason: str
 
 
-def run(expectations: Mapping[int, Expectation], table: Table, rows: ParquetRows) -> dict[int, Found | LeftOver]:
+def run(
+    expectations: Mapping[int, Expectation], table: Table, rows: ParquetRows
+) -> dict[int, Found | LeftOver]:
     """What became of each expectation, by its place."""
     found: dict[int, Found | LeftOver] = {}
     going: dict[int, tuple[Steps, list[Scalar | Query]]] = {}

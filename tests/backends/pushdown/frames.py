@@ -56,7 +56,7 @@ def _all() -> Iterator[tuple[str, dict[str, Any]]]:
         yield from ((name, {"column": column, **rest}) for name, rest in _of_any_column(column))
     for column in NUMBERS:
         yield from ((name, {"column": column, **rest}) for name, rest in _of_numbers())
-    for column in TEXTS + ("whole", "small", "size"):
+    for column in (*TEXTS, "whole", "small", "size"):
         yield from ((name, {"column": column, **rest}) for name, rest in _of_texts())
     yield from _of_several()
     yield from _of_some_rows()
@@ -85,7 +85,18 @@ def _of_any_column(column: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "column_values_to_not_be_null", mostly
         yield "column_values_to_be_null", mostly
         yield "column_values_to_be_unique", mostly
-    for type_ in ("int", "int64", "float", "float64", "float32", "str", "bool", "Timestamp", "int8", "object"):
+    for type_ in (
+        "int",
+        "int64",
+        "float",
+        "float64",
+        "float32",
+        "str",
+        "bool",
+        "Timestamp",
+        "int8",
+        "object",
+    ):
         yield "column_values_to_be_of_type", {"type_": type_}
     yield "column_values_to_be_in_type_list", {"type_list": ["int", "float"]}
     yield "column_values_to_be_in_type_list", {"type_list": ["str", "bool"]}
@@ -141,7 +152,12 @@ def _bounds(column: str) -> list[dict[str, Any]]:
 
 def _of_numbers() -> Iterator[tuple[str, dict[str, Any]]]:
     for call in ("mean", "median", "stdev", "sum"):
-        for bounds in ({"min_value": -0.05, "max_value": 3.05}, {"max_value": 1.01}, {"min_value": -999.5}, {}):
+        for bounds in (
+            {"min_value": -0.05, "max_value": 3.05},
+            {"max_value": 1.01},
+            {"min_value": -999.5},
+            {},
+        ):
             yield f"column_{call}_to_be_between", bounds
         yield f"column_{call}_to_be_between", {"min_value": 0, "strict_min": True}
     shares = [0, 0.1, 0.25, 0.5, 0.77, 1]
@@ -164,11 +180,30 @@ def _of_numbers() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _of_texts() -> Iterator[tuple[str, dict[str, Any]]]:
     for bounds in ({"min_value": 1, "max_value": 2}, {"min_value": 1}, {"max_value": 2}):
-        for strict in ({}, {"strict_min": True}, {"strict_max": True}, {"strict_min": True, "strict_max": True}):
+        for strict in (
+            {},
+            {"strict_min": True},
+            {"strict_max": True},
+            {"strict_min": True, "strict_max": True},
+        ):
             yield "column_value_lengths_to_be_between", {**bounds, **strict, "mostly": 0.7}
     yield "column_value_lengths_to_equal", {"value": 1}
     yield "column_value_lengths_to_equal", {"value": 2.5, "mostly": 0.1}
-    for regex in ("^a", "b$", "y$", r"\d", r"\w+", ".", "x.y", "(?i)a", "é", "^$", r"^[a-z]*$", r"(a)(?=b)", r"\bok"):
+    for regex in (
+        "^a",
+        "b$",
+        "y$",
+        r"\d",
+        r"\w+",
+        ".",
+        "x.y",
+        "(?i)a",
+        "é",
+        "^$",
+        r"^[a-z]*$",
+        r"(a)(?=b)",
+        r"\bok",
+    ):
         yield "column_values_to_match_regex", {"regex": regex}
         yield "column_values_to_not_match_regex", {"regex": regex, "mostly": 0.6}
     for match_on in ("any", "all"):
@@ -178,7 +213,14 @@ def _of_texts() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _of_several() -> Iterator[tuple[str, dict[str, Any]]]:
-    pairs = [("whole", "small"), ("holed", "size"), ("size", "narrow"), ("word", "silent"), ("at", "at"), ("endless", "size")]
+    pairs = [
+        ("whole", "small"),
+        ("holed", "size"),
+        ("size", "narrow"),
+        ("word", "silent"),
+        ("at", "at"),
+        ("endless", "size"),
+    ]
     for first, second in pairs:
         both = {"column_A": first, "column_B": second}
         for way in ({}, *({"ignore_row_if": one} for one in _PAIR_WAYS)):

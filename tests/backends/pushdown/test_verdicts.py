@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -34,15 +34,80 @@ def differences(rows: pd.DataFrame, expectations: list[Expectation], path: Path)
     theirs = GreatExpectationsChecker().check(pd.read_parquet(path), asked)
     told = []
     for expectation, one, other in zip(asked, ours.values(), theirs, strict=True):
-        mine = (one.success, one.rows, one.unexpected, None if one.observed is None else f"{one.observed:.6g}")
+        mine = (
+            one.success,
+            one.rows,
+            one.unexpected,
+            None if one.observed is None else f"{one.observed:.6g}",
+        )
         if other.error is not None or mine != (other.success, other.rows, other.unexpected, other.observed):
             told.append(f"{expectation.type} {expectation.kwargs}: {mine}, not {other}, {other.error}")
     return told
 
 
+KINDS = {
+    "holes": (40, 0, True),
+    "many": (200, 1, True),
+    "no holes": (40, 2, False),
+    "one row": (1, 3, False),
+    "two rows": (2, 4, True),
+    "no rows": (0, 5, True),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("rows", "seed", "holes"), [(40, 0, True), (200, 1, True), (40, 2, False), (1, 3, False), (2, 4, True)])
-def test_every_verdict_count_and_number_is_great_expectations_own(
-    rows: int, seed: int, holes: bool, tmp_path: Path
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_verdict_count_and_number_is_great_expectations_own(kind: str, tmp_path: Path) -> None:
+    """A share of the suite on each frame; ``MLOPS_ALL_CHECKS=1`` asks everything of all, for minutes."""
+    rows, seed, holes = KINDS[kind]
+    share = 1 if os.environ.get("MLOPS_ALL_CHECKS") else 19
+    asked = suite()[list(KINDS).index(kind) * 3 :: share]
+    assert differences(frame(rows, seed, holes=holes), asked, tmp_path / "rows.parquet") == []
+
+
+def test_every_translator_answers_somewhere(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    path.write_bytes(parquet_bytes.to_bytes(parquet_bytes.as_table(frame(40))))
+    first = {one.type: one for one in reversed(suite())}
+    asked = list(first.values())
+    found = outcomes(path, asked)
+    answered = {asked[place].type for place, one in found.items() if isinstance(one, Found)}
+    assert set(TRANSLATORS) - answered == set()
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "reason"),
+    [
+        ({"column": "gone", "min_value": 1}, "a column that the data do not have"),
+        ({"column": "whole", "min_value": "1"}, "min_value, which is no finite number"),
+        ({"column": "whole", "min_value": True}, "min_value, which is no finite number"),
+        ({"column": "whole", "min_value": 2, "max_value": 1}, "bounds in the wrong order"),
+        ({"column": "whole", "min_value": 1, "mostly": 1.5}, "mostly, which is no share"),
+        ({"column": "whole", "min_value": 1, "meta": {}}, "the argument meta"),
+        ({"column": "word", "min_value": 1}, "a bound on text"),
+        ({"column": "whole", "min_value": 1, "row_condition": "whole > 1"}, "without condition_parser"),
+        (
+            {"column": "whole", "min_value": 1, "row_condition": "at > 1", "condition_parser": "pandas"},
+            "a row_condition on at",
+        ),
+    ],
+)
+def test_arguments_that_great_expectations_would_read_otherwise_are_left_to_it(
+    kwargs: dict[str, object], reason: str, tmp_path: Path
 ) -> None:
-    assert differences(frame(rows, seed, holes=holes), suite(), tmp_path / "rows.parquet") == []
+    path = tmp_path / "rows.parquet"
+    path.write_bytes(parquet_bytes.to_bytes(parquet_bytes.as_table(frame(5))))
+    (outcome,) = outcomes(path, [Expectation("expect_column_values_to_be_between", kwargs)]).values()
+    assert isinstance(outcome, LeftOver)
+    assert reason in outcome.reason
+
+
+def test_names_and_values_are_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    odd = 'a"; DROP VIEW data; --'
+    rows = pd.DataFrame({odd: ["'; DROP VIEW data; --", "b"]})
+    path.write_bytes(parquet_bytes.to_bytes(parquet_bytes.as_table(rows)))
+    asked = Expectation("expect_column_values_to_be_in_set", {"column": odd, "value_set": [rows[odd][0]]})
+    (found,) = outcomes(path, [asked]).values()
+    assert isinstance(found, Found)
+    assert (found.rows, found.unexpected) == (2, 1)
