@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 FAILED = (
     "{{ ti.dag_id }}: task {{ ti.task_id }} failed in run {{ ti.run_id }} "
     "(try {{ ti.try_number }}). "
-    "{% if task.failure_said is defined and task.failure_said %}{{ task.failure_said }} {% endif %}"
+    "{% if task is defined and task.failure_said is defined and task.failure_said %}"
+    "{{ task.failure_said }} {% endif %}"
     "Log: {{ ti.log_url }}"
 )
 
