@@ -1,4 +1,4 @@
-"""A year of days for ``policy.py``: rows whose inputs, and whose link to the label, move as a pattern says."""
+"""A year of days for ``policy.py``: rows whose inputs, and whose label's causes, move as a pattern says."""
 
 from __future__ import annotations
 
