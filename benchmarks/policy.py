@@ -41,7 +41,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from policy_world import DAYS, FEATURES, PATTERNS, WARM_UP, State, rows_of
+from policy_world import DAYS, FEATURES, PATTERNS, WARM_UP, World, rows_of
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -144,7 +144,7 @@ class Year:
 
     def __init__(self, config: ModelConfig, pattern: str, seed: int, rows: int, folder: Path) -> None:
         random = np.random.default_rng([seed, list(PATTERNS).index(pattern)])
-        state: Callable[[int], State] = PATTERNS[pattern]
+        state: Callable[[int], World] = PATTERNS[pattern]
         self.config = config
         self.plan = drift_plan(config, FEATURES)
         self.detector = StreamingDriftDetector()
