@@ -1,4 +1,4 @@
-"""A year of days for ``policy.py``: rows whose inputs, and whose link to the label, move as a pattern says."""
+"""A year of days for ``policy.py``: rows whose inputs, and whose label's causes, move as a pattern says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STRENGTH = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class World:
     """A day of the world: by how many degrees the label's direction has turned, and how far inputs moved."""
 
     turned: float = 0.0
@@ -27,34 +27,34 @@ class State:
     broken: bool = False
 
 
-def none(_: int) -> State:
+def none(_: int) -> World:
     """Nothing ever changes."""
-    return State()
+    return World()
 
 
-def sudden(day: int) -> State:
+def sudden(day: int) -> World:
     """On one day three inputs jump, and the label depends on others than before."""
-    return State(turned=70.0, moved=1.0) if day >= CHANGE else State()
+    return World(turned=70.0, moved=1.0) if day >= CHANGE else World()
 
 
-def gradual(day: int) -> State:
+def gradual(day: int) -> World:
     """The same, bit by bit from the second month to the tenth."""
     share = min(max((day - 30) / 270, 0.0), 1.0)
-    return State(turned=110.0 * share, moved=1.5 * share)
+    return World(turned=110.0 * share, moved=1.5 * share)
 
 
-def seasonal(day: int) -> State:
+def seasonal(day: int) -> World:
     """A wave of one year, from where the first champion was trained and back to it."""
     wave = (1 - cos(2 * pi * day / DAYS)) / 2
-    return State(turned=80.0 * wave, moved=1.2 * wave)
+    return World(turned=80.0 * wave, moved=1.2 * wave)
 
 
-def bad_day(day: int) -> State:
+def bad_day(day: int) -> World:
     """One day comes in broken: an input in another unit, two without values. The labels are right."""
-    return State(broken=day == BAD_DAY)
+    return World(broken=day == BAD_DAY)
 
 
-PATTERNS: dict[str, Callable[[int], State]] = {
+PATTERNS: dict[str, Callable[[int], World]] = {
     "none": none,
     "sudden": sudden,
     "gradual": gradual,
@@ -63,7 +63,7 @@ PATTERNS: dict[str, Callable[[int], State]] = {
 }
 
 
-def rows_of(day: int, state: State, rows: int, random: np.random.Generator) -> pd.DataFrame:
+def rows_of(day: int, state: World, rows: int, random: np.random.Generator) -> pd.DataFrame:
     """Rows of one day with their label (``clicked``), their key and their time."""
     values = random.normal(size=(rows, len(FEATURES)))
     values[:, :3] += state.moved
