@@ -105,7 +105,7 @@ class Airflow:
 
         with create_session() as session:
             rows = session.scalars(select(Trigger).where(Trigger.classpath == WATCH)).all()
-            watches = {row.id: CauseTrigger(**row.kwargs) for row in rows}
+            watches = {row.id: CauseTrigger(**row.kwargs) for row in rows if not row.kwargs["once"]}
         assert len(watches) == len(MODELS)
         told = asyncio.run(_first_events(watches))
         for trigger_id, event in told.items():

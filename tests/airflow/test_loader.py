@@ -238,6 +238,7 @@ EXAMPLES = {
     "deploy_canary": {"canary", "promote", "announce"},
     "drift_watcher": {"take_causes", "open_a_ticket"},
     "hand_written": {"snapshot", "validate", "train", "evaluate", "gate", "register", "tell_the_team"},
+    "label_arrival_sensor": {"wait_for_labels", "collect", "performance"},
     "model_version_sensor": {"wait_for_a_champion", "score_again"},
     "on_drift": {"take_causes", "tell_the_team"},
     "promote": {"take_challenger", "smoke_serve", "approve", "conclude", "promote", "undo"},
@@ -248,11 +249,12 @@ EXAMPLES = {
 WOKEN = {
     "example_on_drift": ["flight_delay/drift", "flight_delay/decay"],
     "example_drift_watcher": ["flight_delay/drift_watched"],
+    "example_label_arrival_sensor": "CronDataIntervalTimetable",
 }
 
 
 @pytest.mark.slow
-def test_the_hand_written_examples_parse_without_extras_and_none_runs_by_a_clock():
+def test_the_hand_written_examples_parse_without_extras_and_start_as_they_say():
     code = (
         "import json, pathlib, runpy, sys\n"
         "extras = {'pandas', 'numpy', 'sklearn', 'mlflow', 'evidently', 'great_expectations', 'fastapi'}\n"
@@ -260,8 +262,9 @@ def test_the_hand_written_examples_parse_without_extras_and_none_runs_by_a_clock
         "for path in sys.argv[1:]:\n"
         "    dag = runpy.run_path(path)['dag']\n"
         "    woken = getattr(dag.schedule, 'objects', dag.schedule)\n"
-        "    assets = woken and [asset.name for asset in woken]\n"
-        "    told = [dag.dag_id, assets, sorted(task.task_id for task in dag.tasks)]\n"
+        "    is_clock = woken and not hasattr(woken, '__iter__')\n"
+        "    named = type(woken).__name__ if is_clock else woken and [one.name for one in woken]\n"
+        "    told = [dag.dag_id, named, sorted(task.task_id for task in dag.tasks)]\n"
         "    found[pathlib.Path(path).stem] = [*told, sorted(extras & set(sys.modules))]\n"
         "print(json.dumps(found))"
     )
