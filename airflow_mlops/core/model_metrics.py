@@ -110,16 +110,16 @@ def _windows(entries: Sequence[Entry]) -> Iterator[Sample]:
         yield Sample("window_seconds", (window.end - window.start).total_seconds())
         yield Sample("upstream_fault", bool(monitored[-1].data.get("upstream_fault")))
     for name, key in _OF_A_WINDOW.items():
-        known = [entry for entry in by_window if entry.data.get(key) is not None]
-        if known:
-            yield Sample(name, float(known[-1].data[key]))
+        values = [entry.data[key] for entry in by_window if entry.data.get(key) is not None]
+        if values:
+            yield Sample(name, float(values[-1]))
     events: tuple[tuple[str, EventName], ...] = (("drifted", "drift"), ("decayed", "decay"))
     for name, event in events:
-        said = [found for entry in by_window if (found := EVENTS[event].says(entry)) is not None]
+        said = [one for entry in by_window if (one := EVENTS[event].says(entry)) is not None]
         if said:
             yield Sample(name, said[-1])
     for name, key in _METRICS.items():
-        metrics = [one for entry in by_window if (one := _metric(entry, key)) is not None]
+        metrics = [pair for entry in by_window if (pair := _metric(entry, key)) is not None]
         if metrics:
             metric, value = metrics[-1]
             yield Sample(name, value, (metric,))
@@ -128,13 +128,12 @@ def _windows(entries: Sequence[Entry]) -> Iterator[Sample]:
 def _metric(entry: Entry, key: str) -> tuple[str, float] | None:
     """A window's metric by its name. That of a window which was scored again stands in its score alone."""
     score = entry.data.get("score") or {}
-    name = entry.data.get("metric") or score.get("metric")
-    value = entry.data.get(key, score.get(key))
-    match value:
-        case {"value": value} | [value, *_]:
-            return str(name or score.get("metric")), float(value)
-        case int() | float():
-            return str(name), float(value)
+    metric = str(entry.data.get("metric") or score.get("metric"))
+    match entry.data.get(key, score.get(key)):
+        case {"value": int() | float() as number} | [int() | float() as number, *_]:
+            return metric, float(number)
+        case int() | float() as number:
+            return metric, float(number)
     return None
 
 

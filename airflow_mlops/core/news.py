@@ -347,6 +347,8 @@ EVENTS: Mapping[EventName, Event] = MappingProxyType(
             _is("stopped"),
             "automatic runs are held: a step failed the same way too often",
         ),
-        "healed": Event("warning", "monitor", _is("healed"), "the loop has mended what it could by itself"),
+        "healed": Event(
+            "warning", "monitor", _is("healed"), "version {version} is put back, as the policy asks on decay"
+        ),
     }
 )

@@ -136,6 +136,7 @@ def test_every_sample_is_of_a_family_and_has_its_labels() -> None:
 def test_a_window_that_was_scored_again_tells_the_metric_of_its_score() -> None:
     score = {"metric": "roc_auc", "observed": [0.71, 0.6, 0.8], "promise": [0.8, 0.7, 0.9], "estimated": None}
     found = numbers(
+        window(0, observed=0.9, metric="roc_auc"),
         window(1, decayed=None, estimated={"method": "CBPE", "value": 0.77}, metric="roc_auc"),
         entry("rescored", 1, "window 1", score=score, coverage=0.6, decayed=True),
     )

@@ -190,3 +190,14 @@ def test_drift_beyond_single_columns_is_a_part_of_it_and_an_odd_feed_a_finding_o
     assert "predictions" in drift.about
     assert feed.reasons == ("3 rows, 900 are usual",)
     assert [item.over for item in found("feed_warning", seen, window(2, feed_warnings=[]))] == [True]
+
+
+def test_what_the_loop_does_about_its_own_failures_is_told() -> None:
+    held = entry(
+        "stopped", 1, subject="train", version=None, reasons=("train has failed the same way in 3 runs",)
+    )
+    back = entry("healed", 2, subject="2", version="2", out="3")
+    assert [(item.event, item.headline) for item in news([held, back])] == [
+        ("stopped", "churn: automatic runs are held: a step failed the same way too often"),
+        ("healed", "churn: version 2 is put back, as the policy asks on decay"),
+    ]
