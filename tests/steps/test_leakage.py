@@ -35,7 +35,6 @@ def change_rows(root, change):
 
 def found(config, run, backends):
     taken = snapshot(SnapshotRequest(config, run), backends)
-    frame = backends.datasets.load(taken.dataset, "all")
     return [str(leak) for leak in leaks_of(config, taken.dataset, backends)]
 
 
