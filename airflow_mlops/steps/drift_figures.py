@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from math import fsum
+from math import floor, fsum, log10
 
 from airflow_mlops.core.shift.attribution import Attribution, Part
 from airflow_mlops.core.shift.picture import Picture
@@ -57,7 +57,8 @@ def waterfall(told: Attribution) -> str:
     at = told.reference
     for row, part in enumerate(parts, start=2):
         share = told.share(part.change)
-        marks.append(_step(part, at, share, scale, row, rest=part in told.rest))
+        number = f"{part.change:+.{_decimals(parts)}f}"
+        marks.append(_step(part, at, (number, share), scale, row, rest=part in told.rest))
         at = fsum([at, part.change])
     marks.append(_end("window", told.window, scale, len(parts) + 2))
     return _svg("What changed the mean score", _NAME + _PLOT + _NUMBERS, _LINE * (len(parts) + 3) + 8, marks)
@@ -119,14 +120,23 @@ def _end(name: str, value: float, scale: _Scale, row: int) -> str:
     )
 
 
-def _step(part: Part, at: float, share: float | None, scale: _Scale, row: int, *, rest: bool) -> str:
+def _decimals(parts: Sequence[Part]) -> int:
+    """So many that the largest change has three digits: one number of them for all, as below each other."""
+    largest = max((abs(part.change) for part in parts), default=0.0)
+    return min(max(2 - floor(log10(largest)), 0), 12) if largest > 0 else 2
+
+
+def _step(
+    part: Part, at: float, numbers: tuple[str, float | None], scale: _Scale, row: int, *, rest: bool
+) -> str:
+    change, share = numbers
     y, start, stop = row * _LINE, scale.at(at), scale.at(at + part.change)
     colour = "rest" if rest else "up" if part.change > 0 else "down"
     marks = [
         _line(start, y - 6, start, y + 8, "link"),
         _text(_NAME - 10, y + 18, part.name, "end", "soft" if rest else "", _LONGEST),
         _bar(min(start, stop), y + 6, max(abs(stop - start), 1.0), _LINE - 10, colour),
-        _text(_NAME + _PLOT + 70, y + 18, f"{part.change:+.4f}", "end"),
+        _text(_NAME + _PLOT + 70, y + 18, change, "end"),
     ]
     if share is not None:
         marks.append(_text(_NAME + _PLOT + 130, y + 18, f"{share:.0%}", "end", "soft"))

@@ -29,9 +29,9 @@ def explained_part(told: Attribution | None) -> str:
         f"<h2>Why the scores moved</h2><p>{escape(said)}</p>{waterfall(told)}"
         '<p class=soft><span class="key up"></span>up<span class="key down"></span>down'
         '<span class="key before"></span>explained by no feature</p>'
-        f"<p class=soft><small>Shapley values: {told.rows:,} rows of the window, each paired with one of the "
-        "holdout, whose values it takes over feature by feature in random orders while the champion is asked "
-        "at each step. The parts and the rest add up to the change. Whiskers are 95&nbsp;% intervals. Of "
+        f"<p class=soft><small>Shapley values: {told.rows:,} rows of the holdout, each paired with one of "
+        "the window, whose values it takes over feature by feature in random orders while the champion is "
+        "asked at each step. The parts and the rest add up to the change. Whiskers are 95&nbsp;% intervals. Of "
         "features that depend on each other, each gets a part of what they do together; it is what the model "
         "did with them, not what caused them to move.</small></p>"
     )
