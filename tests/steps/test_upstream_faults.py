@@ -139,6 +139,7 @@ def test_a_snapshot_without_new_rows_is_held_against_the_whole_of_the_known_ones
     config, backends, make_run, champion, root
 ) -> None:
     path = root / "rows" / "all.parquet"
+    config = config.model_copy(update={"healing": config.healing.model_copy(update={"fall_back": False})})
     assert validated(config, backends, make_run, day=40).summary["faults"] == []
     thousandfold(pd.read_parquet(path)).to_parquet(path)
     with pytest.raises(DataRefused, match="the feed of spend is broken"):
