@@ -173,7 +173,7 @@ def test_a_decay_that_only_shows_when_labels_land_asks_for_retraining(
     run = make_run(60, dag="monitor", run_id="m2")
     _, decision = monitor(config, run, backends)
     assert (decision.action, decision.cause) == ("retrain", "decay")
-    assert "decay in 2024-02-10 to 2024-02-20, the latest window with labels" in decision.reasons[0]
+    assert "decay in 2024-02-10 to 2024-02-20, by labels that have landed since" in decision.reasons[0]
     assert monitor(config, run, backends)[1] == decision  # on a retry
 
 
