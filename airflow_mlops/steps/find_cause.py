@@ -15,6 +15,7 @@ from airflow_mlops.core.causes import (
     found_subject,
     known_causes,
 )
+from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.windows import Window
 from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import CauseRequest
@@ -28,19 +29,20 @@ MOST_REASONS = 10
 def find_cause(request: CauseRequest, backends: Backends) -> Causes | None:
     """Record the drift or decay that was found, before anybody is woken to act on it.
 
-    None where there is none, or none that another run has not found already; where the data came in broken
-    (then drift and decay are no news about the model); and in a backfill, which looks at a past that nobody
-    can act on. Decay may show in earlier windows, whose labels have landed since: each is a cause of its own.
+    None where there is none, or none that another run has not found already; where the window's data came in
+    broken (then drift and decay are no news about the model); and in a backfill, which looks at a past that
+    nobody can act on. Decay may show in earlier windows, whose labels have landed since: each is a cause of
+    its own.
     """
-    quality = request.quality.summary if request.quality is not None else {}
-    if request.run.kind == "backfill" or quality.get("upstream_fault"):
+    if request.run.kind == "backfill":
         return None
     others = [
         item for item in backends.ledger.entries(request.config.model) if not is_ours(item, request.run)
     ]
     known = {event.subject for event in known_causes(others, (request.cause,))}
+    broken = _broken_windows(request, others)
     seen = _drift(request) if request.cause == "drift" else _decay(request)
-    found = [event for event in seen if event.subject not in known]
+    found = [event for event in seen if event.subject not in known and event.window not in broken]
     for event in found:
         backends.ledger.append(
             entry(
@@ -56,6 +58,15 @@ def find_cause(request: CauseRequest, backends: Backends) -> Causes | None:
             )
         )
     return Causes.of(request.config.model, found) if found else None
+
+
+def _broken_windows(request: CauseRequest, entries: Sequence[Entry]) -> set[Window | None]:
+    """Windows whose data came in broken: the present one, by its report, and earlier ones, by the ledger."""
+    quality = request.quality.summary if request.quality is not None else {}
+    present = {request.collected.window} if quality.get("upstream_fault") else set()
+    return present | {
+        item.window for item in entries if item.kind == "monitored" and item.data.get("upstream_fault")
+    }
 
 
 def _drift(request: CauseRequest) -> Iterator[CauseEvent]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_mlops.core.causes import known_causes
+from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import ModelRef, Report
 from airflow_mlops.core.windows import Window
 from airflow_mlops.steps.catalog import dump_request, run_step
@@ -110,6 +111,26 @@ def test_data_that_came_in_broken_is_no_news_about_the_model(request_for, backen
     fault = replace(GOOD, summary={"upstream_fault": "spend is all null"})
     assert find_cause(request_for(DRIFT, "drift", quality=fault), backends) is None
     assert find_cause(request_for(DRIFT, "drift", quality=None), backends) is not None
+
+
+def test_an_earlier_window_that_came_in_broken_is_no_news_and_a_good_one_is_though_the_present_is_broken(
+    request_for, backends
+):
+    def again(day):
+        window = Window(
+            datetime(2026, 2, day, tzinfo=timezone.utc), datetime(2026, 2, day + 1, tzinfo=timezone.utc)
+        )
+        told = {"outcome": "fail", "version": "2", "reasons": [f"it fell on day {day}"]}
+        return window, {**told, "window": [window.start.isoformat(), window.end.isoformat()]}
+
+    (bad, bad_again), (_, good_again) = again(3), again(5)
+    entry = Entry("churn", "monitored", "w", bad.end, "churn.monitor", "r0", window=bad)
+    backends.ledger.append(replace(entry, data={"upstream_fault": "spend is all null"}))
+    late = replace(DECAY, summary={**DECAY.summary, "rescored": [bad_again, good_again]})
+    fault = replace(GOOD, summary={"upstream_fault": "age is all null"})
+    found = find_cause(request_for(late, "decay", quality=fault), backends)
+    assert found is not None
+    assert found.reasons == ("it fell on day 5",)
 
 
 def test_a_backfill_finds_nothing_that_anybody_is_to_act_on(request_for, backends):
