@@ -31,9 +31,9 @@ def explained_part(told: Attribution | None) -> str:
         '<span class="key before"></span>explained by no feature</p>'
         f"<p class=soft><small>Shapley values: {told.rows:,} rows of the holdout, each paired with one of "
         "the window, whose values it takes over feature by feature in random orders while the champion is "
-        "asked at each step. The parts and the rest add up to the change. Whiskers are 95&nbsp;% intervals. Of "
-        "features that depend on each other, each gets a part of what they do together; it is what the model "
-        "did with them, not what caused them to move.</small></p>"
+        "asked at each step. The parts and the rest add up to the change. Whiskers are 95&nbsp;% intervals. "
+        "Of features that depend on each other, each gets a part of what they do together; it is what the "
+        "model did with them, not what caused them to move.</small></p>"
     )
 
 
