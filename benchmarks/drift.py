@@ -14,15 +14,15 @@ makes the reference profile as well; ``ours`` is every later run. The floors' de
 With ``--slices`` the rows are cut into slices by a category as well, which no other contender does.
 
 Evidently, NannyML and alibi-detect run at --peer-rows, on pandas, where they are installed: beside this
-package, or in the environment of a --peer-python (``pip install alibi-detect pandas pyarrow``, or nannyml:
-neither fits beside Airflow). Neither has a stability index: both run Kolmogorov-Smirnov and chi-squared.
-alibi-detect takes no holes, which are filled with zero before the clock.
+package, or in the environment of a --peer-python, since neither of the last two fits beside Airflow
+(``pip install alibi-detect 'pyarrow<21'``; ``pip install nannyml statsmodels pyarrow``). Neither has a
+stability index: both run Kolmogorov-Smirnov and chi-squared. alibi-detect takes no holes, which are filled
+with zero before the clock.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import platform
@@ -100,7 +100,7 @@ def _beside_peers(folder: Path, options: argparse.Namespace) -> None:
     for name, library in (("evidently", "evidently"), ("nannyml", "nannyml"), ("alibi", "alibi_detect")):
         python = _python_with(library, options.peer_python)
         if python is None:
-            print(f"{library} is not installed here, nor where --peer-python points to: left out")
+            print(f"{library} does not import here, nor where --peer-python points to: left out")
             continue
         found = _child(name, settings, python)
         rows.append((f"{library} alone", found["cpu"], found["peak_mib"]))
@@ -131,10 +131,12 @@ def _bar(said: str, met: bool) -> None:
 
 
 def _python_with(library: str, others: list[str]) -> str | None:
-    if importlib.util.find_spec(library) is not None:
-        return sys.executable
-    ask = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({library!r}) is None)"
-    return next((one for one in others if subprocess.run([one, "-c", ask]).returncode == 0), None)
+    """The first Python in which the library imports."""
+    ask, silent = f"import {library}", subprocess.DEVNULL
+    for python in (sys.executable, *others):
+        if subprocess.run([python, "-c", ask], stdout=silent, stderr=silent).returncode == 0:
+            return python
+    return None
 
 
 def _child(name: str, settings: dict[str, Any], python: str = sys.executable) -> dict[str, Any]:
