@@ -5,8 +5,8 @@
 Three programs, each in a process of its own, on the same file of 9 columns: ``ours`` (the suite pushed down
 to DuckDB, as the validate step does it), ``gx`` (Great Expectations on a pandas frame of the whole file), and
 ``floor`` (one DuckDB query, written by hand, that computes the same numbers and judges nothing). CPU seconds
-are the whole process's, imports and all; memory is its peak. Great Expectations runs up to ``--peer-rows``: at
-10 million rows it needs over 4 GiB. The file is drawn in pieces, and takes less than 1 GiB to make.
+are the whole process's, imports and all; memory is its peak. Great Expectations runs up to ``--peer-rows``:
+at 10 million rows it needs over 4 GiB. The file is drawn in pieces, and takes less than 1 GiB to make.
 
 The bars: at most 2 times the floor's CPU and less than 1 GiB at 10 million rows, and every verdict, count and
 number equal to Great Expectations' own.
@@ -68,9 +68,8 @@ def compare(file: Path, rows: int, with_peer: bool, repeat: int) -> None:
     print(f"  ours / floor {ratio:.2f} (bar {BAR_CPU:g}): {_met(ratio <= BAR_CPU)}")
     print(f"  ours {ours['mib']:.0f} MiB (bar {BAR_MIB}): {_met(ours['mib'] < BAR_MIB)}")
     if with_peer:
-        print(
-            f"  gx / ours {taken['gx']['cpu'] / ours['cpu']:.1f} in CPU, {taken['gx']['mib'] / ours['mib']:.1f} in memory"
-        )
+        cpu, mib = (taken["gx"][name] / ours[name] for name in ("cpu", "mib"))
+        print(f"  gx / ours {cpu:.1f} in CPU, {mib:.1f} in memory")
         unlike = [
             f"{one} is not {other}"
             for one, other in zip(ours["told"], taken["gx"]["told"], strict=True)
@@ -104,11 +103,17 @@ def suite() -> list[Expectation]:
         ("column_distinct_values_to_equal_set", {"column": "plan", "value_set": PLANS}),
         ("column_values_to_match_regex", {"column": "mail", "regex": r"^[a-z]+\d+@example\.(com|org)$"}),
         ("column_value_lengths_to_be_between", {"column": "mail", "min_value": 5, "max_value": 40}),
-        ("column_values_to_be_between", {"column": "at", "min_value": "2024-01-01", "max_value": "2024-06-01"}),
+        (
+            "column_values_to_be_between",
+            {"column": "at", "min_value": "2024-01-01", "max_value": "2024-06-01"},
+        ),
         ("column_max_to_be_between", {"column": "score", "max_value": 10}),
         ("column_sum_to_be_between", {"column": "visits", "min_value": 1}),
         ("column_unique_value_count_to_be_between", {"column": "age", "max_value": 100}),
-        ("column_pair_values_a_to_be_greater_than_b", {"column_A": "visits", "column_B": "buys", "or_equal": True}),
+        (
+            "column_pair_values_a_to_be_greater_than_b",
+            {"column_A": "visits", "column_B": "buys", "or_equal": True},
+        ),
     ]  # fmt: skip
     return [Expectation(f"expect_{name}", kwargs) for name, kwargs in asked]
 

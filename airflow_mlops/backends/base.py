@@ -143,7 +143,7 @@ class Datasets(Protocol):
         """How many rows the snapshot at this URI has, and of which window; None where that is not known."""
 
     def proven_file(self, dataset: DatasetRef) -> Path:
-        """The snapshot as a local Parquet file, for who need not hold all rows at once; proven as by ``load``.
+        """The snapshot as a local Parquet file, for those who need not hold all rows; proven as by ``load``.
         It has a column more, ``PART_COLUMN``, where the time alone does not tell a row's part."""
 
     def save_frame(self, key: str, frame: pd.DataFrame) -> str:
