@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from airflow_mlops.backends.material import Explainer, GateMeasure
 from airflow_mlops.backends.predictions import Predictions
+from airflow_mlops.backends.prometheus_endpoint import PrometheusEndpoint
 from airflow_mlops.backends.scoring import Metrics
 from airflow_mlops.backends.shift.measure import TogetherMeasure
 from airflow_mlops.backends.study import Study
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from airflow_mlops.backends.drift.rows import ParquetRows
     from airflow_mlops.backends.drift.sample import Sampler
     from airflow_mlops.backends.prometheus import Prometheus
-    from airflow_mlops.backends.prometheus_endpoint import PrometheusEndpoint
 
 
 class ObjectStore(Protocol):

@@ -47,6 +47,7 @@ class ModelKeys(TypedDict, total=False):
     score: Mapping[str, Any]
     monitor: Mapping[str, Any]
     retraining: Mapping[str, Any]
+    healing: Mapping[str, Any]
     compute: Mapping[str, Any]
     execution: Mapping[str, Any]
     alerts: Mapping[str, Any]

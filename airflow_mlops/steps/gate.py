@@ -14,7 +14,7 @@ from airflow_mlops.config.parts.gates_metric import ChampionGate, ThresholdGate
 from airflow_mlops.core.gates import AgainstChampion, Measured, Rule, Threshold, judge, rows_to_decide
 from airflow_mlops.core.identity import content_hash
 from airflow_mlops.core.values import Evaluation, Verdict
-from airflow_mlops.steps.made import made_data, made_of_run
+from airflow_mlops.steps.made import made_data, made_today
 from airflow_mlops.steps.record import entry
 from airflow_mlops.steps.requests import GateRequest
 
@@ -54,7 +54,7 @@ def gate(request: GateRequest, backends: Backends) -> Verdict:
                 "rows": evaluation.rows,
                 "rows_wanted": wanted,
                 "holdout": request.snapshot.lengthened,
-                **made_data(made_of_run(request.training, backends)),
+                **made_data(made_today(config, backends)),
             },
         )
     )

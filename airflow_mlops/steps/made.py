@@ -9,7 +9,7 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.identity import content_hash
 from airflow_mlops.core.retraining import Made
-from airflow_mlops.core.values import ModelRef, RunRef
+from airflow_mlops.core.values import ModelRef
 from airflow_mlops.exceptions import MlopsError
 
 _CODE, _RECIPE, _DATA_END = "mlops.training_code", "mlops.recipe", "mlops.window_end"
@@ -38,12 +38,7 @@ def recipe_of(config: ModelConfig) -> str:
 
 def made_of(champion: ModelRef, backends: Backends) -> Made:
     """What the champion was made with, as its training run says; a run of an earlier release says less."""
-    return made_of_run(backends.tracking.run_of(champion), backends)
-
-
-def made_of_run(run: RunRef, backends: Backends) -> Made:
-    """What a training run says of itself."""
-    tags = backends.tracking.tags_of(run.run_id)
+    tags = backends.tracking.tags_of(backends.tracking.run_of(champion).run_id)
     end = tags.get(_DATA_END)
     return Made(
         code=tags.get(_CODE) or None,

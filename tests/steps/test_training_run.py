@@ -68,7 +68,7 @@ def test_a_first_model_goes_from_rows_to_challenger(config, backends, make_run):
     model = register(request, backends)
     assert backends.tracking.aliases == {"challenger": model.version}
     kinds = [item.kind for item in backends.ledger.entries("churn")]
-    assert sorted(kinds) == ["gated", "registered", "training_begun"]
+    assert sorted(kinds) == ["gated", "registered", "training_begun", "validated"]
 
 
 def test_a_retry_of_every_step_changes_nothing(config, backends, make_run):
@@ -78,7 +78,7 @@ def test_a_retry_of_every_step_changes_nothing(config, backends, make_run):
     second = whole_run(config, run, backends)
     assert second.snapshot == first.snapshot
     assert register(second, backends).version == "1"
-    assert len(backends.ledger.entries("churn")) == 3
+    assert len(backends.ledger.entries("churn")) == 4
 
 
 def test_the_snapshot_is_as_of_the_window_and_its_holdout_the_newest_slice(config, backends, make_run):
