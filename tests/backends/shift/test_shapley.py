@@ -45,6 +45,7 @@ def test_a_sum_gives_each_feature_its_own_change() -> None:
         assert part.low <= part.change <= part.high
 
 
+@pytest.mark.slow
 def test_the_mean_over_pairs_is_the_shapley_value() -> None:
     before, now = rows(0, 20, a=1.0), rows(1, 20, a=2.0, b=1.0)
     pairs = [(one, other) for one in range(20) for other in range(20)]
