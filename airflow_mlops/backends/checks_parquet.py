@@ -130,7 +130,10 @@ def _told_by_a_sample(expectation: Expectation) -> bool:
 def _mentioned(expectations: Iterable[Expectation], table: Table) -> list[str] | None:
     """The columns that a frame for these expectations must have, or None for all."""
     expectations = list(expectations)
-    if not all(one.type.startswith("expect_column_") for one in expectations):
+    by_name = (
+        one.type.startswith("expect_column_") and "column_index" not in one.kwargs for one in expectations
+    )
+    if not all(by_name):
         return None
     said = list(_texts([dict(one.kwargs) for one in expectations]))
     return [name for name in table.columns if any(name in text for text in said)] or None

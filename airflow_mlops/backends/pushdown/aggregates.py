@@ -19,21 +19,24 @@ def maximum(args: Arguments) -> Steps:
 
 
 def mean(args: Arguments) -> Steps:
-    column, limits = numbers(args), limits_of(args)
+    column = numbers(args)
+    limits = limits_on(args, column)
     (value,) = yield [average(args, column)]
     return limits.found(value)
 
 
 def stdev(args: Arguments) -> Steps:
     """Of a sample: undefined for fewer than two values, and beside an infinite one."""
-    column, limits = numbers(args), limits_of(args)
+    column = numbers(args)
+    limits = limits_on(args, column)
     (value,) = yield [deviation(args, column)]
     return limits.found(value)
 
 
 def total(args: Arguments) -> Steps:
     """The sum; of no values it is 0."""
-    column, limits = numbers(args), limits_of(args)
+    column = numbers(args)
+    limits = limits_on(args, column)
     (value,) = yield [args.aggregate(f"sum({column.sql})")]
     return limits.found(0 if value is None else value)
 

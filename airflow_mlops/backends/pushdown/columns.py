@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from airflow_mlops.backends.pushdown import sql
 from airflow_mlops.core.values import PART_COLUMN
 
 Kind = Literal["int", "float", "bool", "text", "time", "other"]
@@ -18,9 +17,10 @@ class Column:
     """A column. ``kind`` is what the view gives out: ``time`` is whole microseconds since 1970.
 
     ``dtype`` is pandas' name for it: whole numbers with nulls among them are ``float64`` there, truth values
-    with nulls ``object``.
+    with nulls ``object``. In SQL it goes by its place: DuckDB takes names that differ in case alone for one.
     """
 
+    place: int
     name: str
     kind: Kind
     dtype: str
@@ -33,7 +33,7 @@ class Column:
 
     @property
     def sql(self) -> str:
-        return sql.name(self.name)
+        return _at(self.place)
 
     @property
     def as_text(self) -> str:
@@ -47,11 +47,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A Parquet file's rows and columns, from its footer alone, and the view's definition."""
+    """A Parquet file's rows and columns, from its footer alone, and the view's definition: what it gives out,
+    and what the file's own columns are called there."""
 
     rows: int
     columns: Mapping[str, Column]
     select: str
+    places: str
 
 
 def read_table(path: Path) -> Table:
@@ -62,13 +64,18 @@ def read_table(path: Path) -> Table:
     with file:
         schema, metadata = file.schema_arrow, file.metadata
         nulls, columns, selected = _with_nulls(metadata), {}, []
-        for field in schema:
+        for place, field in enumerate(schema):
             if field.name == PART_COLUMN:
                 continue
-            column, value = _column(field, has_nulls=field.name in nulls)
+            column, value = _column(place, field, has_nulls=field.name in nulls)
             columns[field.name] = column
             selected.append(f"{value} AS {column.sql}")
-        return Table(metadata.num_rows, columns, ", ".join(selected) or "1 AS one")
+        places = ", ".join(map(_at, range(len(schema))))
+        return Table(metadata.num_rows, columns, ", ".join(selected) or "1 AS one", places)
+
+
+def _at(place: int) -> str:
+    return f'"column {place}"'
 
 
 def _with_nulls(metadata: Any) -> set[str]:
@@ -84,23 +91,23 @@ def _with_nulls(metadata: Any) -> set[str]:
     return found
 
 
-def _column(field: Any, *, has_nulls: bool) -> tuple[Column, str]:
+def _column(place: int, field: Any, *, has_nulls: bool) -> tuple[Column, str]:
     import pyarrow as pa
 
-    name, type_, quoted = field.name, field.type, sql.name(field.name)
+    name, type_, quoted = field.name, field.type, _at(place)
     if pa.types.is_integer(type_):
         if has_nulls:
-            return Column(name, "float", "float64"), f"CAST({quoted} AS DOUBLE)"
-        return Column(name, "int", str(type_), has_nulls), quoted
+            return Column(place, name, "float", "float64"), f"CAST({quoted} AS DOUBLE)"
+        return Column(place, name, "int", str(type_), has_nulls), quoted
     if pa.types.is_float32(type_) or pa.types.is_float64(type_):
         dtype = "float32" if pa.types.is_float32(type_) else "float64"
-        return Column(name, "float", dtype), f"nullif(CAST({quoted} AS DOUBLE), CAST('nan' AS DOUBLE))"
+        return Column(place, name, "float", dtype), f"nullif(CAST({quoted} AS DOUBLE), CAST('nan' AS DOUBLE))"
     if pa.types.is_boolean(type_):
-        return Column(name, "bool", "object" if has_nulls else "bool", has_nulls), quoted
+        return Column(place, name, "bool", "object" if has_nulls else "bool", has_nulls), quoted
     if pa.types.is_string(type_) or pa.types.is_large_string(type_):
-        return Column(name, "text", "str", has_nulls), quoted
+        return Column(place, name, "text", "str", has_nulls), quoted
     if pa.types.is_dictionary(type_) and pa.types.is_string(type_.value_type):
-        return Column(name, "text", "category", has_nulls), quoted
+        return Column(place, name, "text", "category", has_nulls), quoted
     if pa.types.is_timestamp(type_) and (type_.unit, type_.tz) == ("us", "UTC"):
-        return Column(name, "time", "datetime64[us, UTC]", has_nulls), f"epoch_us({quoted})"
-    return Column(name, "other", str(type_)), quoted
+        return Column(place, name, "time", "datetime64[us, UTC]", has_nulls), f"epoch_us({quoted})"
+    return Column(place, name, "other", str(type_)), quoted

@@ -10,14 +10,15 @@ from airflow_mlops.backends.pushdown.aggregates import numbers
 from airflow_mlops.backends.pushdown.arguments import Arguments, finite
 from airflow_mlops.backends.pushdown.asking import Found, NotPushedDown, Query, Scalar, Steps
 from airflow_mlops.backends.pushdown.columns import Column
-from airflow_mlops.backends.pushdown.limits import limits_of
+from airflow_mlops.backends.pushdown.limits import limits_on
 
 Place = tuple[int, int, float]
 """Two places of the ordered values, from 0, and how far from the first to the second a quantile lies."""
 
 
 def median(args: Arguments) -> Steps:
-    column, limits = numbers(args), limits_of(args)
+    column = numbers(args)
+    limits = limits_on(args, column)
     (count,) = yield [_count(args, column)]
     if not count:
         return limits.found(None)

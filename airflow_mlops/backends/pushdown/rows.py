@@ -27,7 +27,7 @@ def opened(path: Path, table: Table) -> Iterator[ParquetRows]:
         link.symlink_to(path.resolve())
         connection = duckdb.connect(config=_settings(folder))
         try:
-            source = f"read_parquet({sql.text(str(link))})"
+            source = f"read_parquet({sql.text(str(link))}, hive_partitioning = false) AS file({table.places})"
             connection.execute(f"CREATE TEMP VIEW {DATA} AS SELECT {table.select} FROM {source}")
             yield ParquetRows(connection, table)
         finally:

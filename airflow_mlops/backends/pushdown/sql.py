@@ -1,4 +1,4 @@
-"""Names and values as SQL text. All that comes from a YAML or a file's schema goes through here."""
+"""Values as SQL text. All that comes from a YAML goes through here; columns go by their places."""
 
 from __future__ import annotations
 
@@ -9,11 +9,6 @@ from airflow_mlops.backends.pushdown.asking import NotPushedDown
 
 _EXACT = 2**53
 """Up to here a double holds every whole number."""
-
-
-def name(text: str) -> str:
-    """A quoted identifier."""
-    return '"' + _plain(text).replace('"', '""') + '"'
 
 
 def text(value: str) -> str:

@@ -104,6 +104,29 @@ def test_arguments_that_great_expectations_would_read_otherwise_are_left_to_it(
     assert reason in outcome.reason
 
 
+def test_columns_that_differ_in_case_alone_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    rows = pd.DataFrame({"size": [1, 2], "Size": [10, 20], "v": [1, 1], "n": [2, 2]})
+    path.write_bytes(parquet_bytes.to_bytes(parquet_bytes.as_table(rows)))
+    asked = [
+        *(Expectation("expect_column_max_to_be_between", {"column": name, "max_value": 5}) for name in rows),
+        Expectation("expect_column_most_common_value_to_be_in_set", {"column": "n", "value_set": [2]}),
+    ]
+    found = [one.success for one in outcomes(path, asked).values() if isinstance(one, Found)]
+    assert found == [True, False, True, True, True]
+
+
+def test_a_bound_on_32_bit_floats_is_rounded_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    rows = pd.DataFrame({"narrow": [0.1, 0.3]}).astype("float32")
+    path.write_bytes(parquet_bytes.to_bytes(parquet_bytes.as_table(rows)))
+    asked = [
+        Expectation("expect_column_max_to_be_between", {"column": "narrow", "max_value": high})
+        for high in (0.3, 0.29)
+    ]
+    assert [one.success for one in outcomes(path, asked).values() if isinstance(one, Found)] == [True, False]
+
+
 def test_names_and_values_are_quoted(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     odd = 'a"; DROP VIEW data; --'
