@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.core.values import Report
+from airflow_mlops.core.values import Expectation, Report
 from airflow_mlops.steps.requests import CollectedRequest
 from airflow_mlops.steps.upstream_faults import critical_faults, faults_in_window
 from airflow_mlops.steps.validate import at_fault, expectations_of, keep_report
@@ -21,7 +23,12 @@ def data_quality(request: CollectedRequest, backends: Backends) -> Report:
     there = set(checker.columns(file))
     # A feature that the YAML has gained since the champion was trained is not in the log, and no fault.
     asked = [name for name in config.data.features if name in there]
-    wanted = [item for item in expectations_of(config) if item.kwargs.get("column") in asked]
+    lacking = [name for name in config.columns if name not in there]
+    wanted = [
+        item
+        for item in expectations_of(config)
+        if item.kwargs.get("column") in asked and not _is_about(item, lacking)
+    ]
     checked = checker.check_file(file, wanted)
     compared = None
     if config.validation.upstream_faults.enabled:
@@ -30,3 +37,9 @@ def data_quality(request: CollectedRequest, backends: Backends) -> Report:
     faults = [str(item) for item in checked.expectations if at_fault(item, "critical")]
     faults += map(str, critical_faults(config, compared))
     return replace(report, summary={**report.summary, "upstream_fault": "; ".join(faults) or None})
+
+
+def _is_about(item: Expectation, names: Sequence[str]) -> bool:
+    """Whether its ``row_condition`` names one of these columns, such as the label, which no request has."""
+    condition = str(item.kwargs.get("row_condition") or "")
+    return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", condition) for name in names)
