@@ -35,6 +35,9 @@ MOST_CATEGORIES = 20_000
 LISTED = 500
 HASHES = 2_048
 MOST_PATTERNS = 256
+COUNTED_PATTERNS = 4_096
+"""Columns that each have holes of their own make as many patterns as there are rows: the rare ones are let
+go, or a large table would fill the memory."""
 _SEED = 20_130_401
 
 
@@ -392,6 +395,8 @@ class TableScan:
             missing = tuple(name for name, is_null in zip(names, bits, strict=True) if is_null)
             if missing:
                 self.together[missing] += int(count)
+        if len(self.together) > COUNTED_PATTERNS:
+            self.together = Counter(dict(self.together.most_common(COUNTED_PATTERNS // 2)))
 
 
 def _mixed(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.uint64]:

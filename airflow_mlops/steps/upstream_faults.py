@@ -20,6 +20,7 @@ from airflow_mlops.steps.requests import Collected
 
 LOG_NAMES = RowNames(key="key", time="event_time")
 STRETCHES = 12
+_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +55,28 @@ def faults_in_snapshot(config: ModelConfig, dataset: DatasetRef, backends: Backe
 
 def faults_in_window(config: ModelConfig, collected: Collected, backends: Backends) -> Compared:
     """What the endpoint was asked. Its rows are compared in number with those of earlier windows, for nobody
-    knows how many requests the rows of a training stand for."""
-    tags = _tags(collected.champion, backends)
-    uri = tags.get("mlops.dataset_uri")
-    if uri is None:
-        return Compared((), f"{collected.champion} has no tag mlops.dataset_uri: there is no reference")
-    least = config.validation.upstream_faults.minimum_rows
+    knows how many requests the rows of a training stand for, nor how long after the moment of a row it is
+    asked for."""
     names, ignore = LOG_NAMES, config.validation.upstream_faults.ignore
     thin = volume_fault(names, collected.rows, _earlier_rows(config, collected.window, backends))
     found = (thin,) if thin is not None and config.data.time_column not in ignore else ()
+    try:
+        compared = _asked_rows(config, collected, backends)
+    except (DataRefused, ModelRefused) as error:
+        said = f"not compared with what {collected.champion} was trained on: {error}"
+        return Compared(found, said)
+    return Compared((*found, *compared.faults), compared.said)
+
+
+def _asked_rows(config: ModelConfig, collected: Collected, backends: Backends) -> Compared:
+    least = config.validation.upstream_faults.minimum_rows
+    names, ignore = LOG_NAMES, config.validation.upstream_faults.ignore
     if collected.rows < least:
         said = f"{collected.rows} rows: validation.upstream_faults.minimum_rows asks for {least}"
-        return Compared(found, said)
+        return Compared((), said)
+    uri = _tags(collected.champion, backends).get("mlops.dataset_uri")
+    if uri is None:
+        return Compared((), f"{collected.champion} has no tag mlops.dataset_uri: there is no reference")
     kinds = _known(config.data.features, uri, backends)
     length = (collected.window.end - collected.window.start).total_seconds()
     reference = _reference(config, uri, kinds, length, backends)
@@ -73,7 +84,7 @@ def faults_in_window(config: ModelConfig, collected: Collected, backends: Backen
         collected.uri, kinds, time=names.time, key=names.key, salt=config.model
     )
     return Compared(
-        (*found, *faults_of(reference, window, names, ignore=ignore)),
+        faults_of(reference, window, names, ignore=ignore, by_hour=False),
         f"{window.rows} rows of {collected.window} against {reference.whole.rows} that {collected.champion} "
         f"was trained on, in {len(reference.blocks)} stretches as long",
     )
@@ -120,7 +131,8 @@ def _new_rows(config: ModelConfig, dataset: DatasetRef, champion: ModelRef, back
         ]
         found = tuple(one for one in faults if one is not None and one.columns[0] not in settings.ignore)
         said = f"{new.rows} new rows against {whole.rows} that {champion} was trained on"
-        return Compared((*found, *faults_of(reference, new, names, ignore=settings.ignore)), said)
+        of_rows = faults_of(reference, new, names, ignore=settings.ignore, by_hour=end - last >= _DAY)
+        return Compared((*found, *of_rows), said)
     everything = summaries.window(dataset.uri, kinds, time=names.time, key=names.key, salt=config.model)
     found = tuple(
         one

@@ -191,3 +191,36 @@ def test_half_the_requests_are_missed_after_three_usual_windows(
         )  # fmt: skip
     report = look(config, make_run(50, dag="monitor"), backends).quality
     assert report.summary["upstream_fault"].startswith("event_time: 100 rows, at least 200 in each of 3")
+
+
+def test_monitoring_goes_on_where_the_champions_rows_are_gone(
+    config, backends, make_run, champion, served, root
+) -> None:
+    served(thousandfold)
+    for file in (root / "snapshots").rglob("*.*"):
+        file.unlink()
+    run = make_run(50, dag="monitor")
+    collected = collect(CollectRequest(config, run), backends)
+    summary = data_quality(CollectedRequest(config, run, collected), backends).summary
+    assert summary["upstream_fault"] is None
+    assert "is gone from the store" in summary["compared"]
+
+
+def test_an_expectation_on_some_labels_is_not_asked_of_requests(
+    config, backends, make_run, champion, served
+) -> None:
+    """No request has a label: an error about it in every window would block retraining for good."""
+    served()
+    asked = {
+        "type": "expect_column_values_to_not_be_null",
+        "kwargs": {"column": "age", "row_condition": "churned == 1", "condition_parser": "pandas"},
+        "severity": "critical",
+    }
+    item = type(config.validation.expectations[0]).model_validate(asked)
+    config = config.model_copy(
+        update={"validation": config.validation.model_copy(update={"expectations": (item,)})}
+    )
+    run = make_run(50, dag="monitor")
+    collected = collect(CollectRequest(config, run), backends)
+    summary = data_quality(CollectedRequest(config, run, collected), backends).summary
+    assert (summary["upstream_fault"], summary["expectations"]) == (None, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from airflow_mlops.core.faults.fault import Fault
+from airflow_mlops.core.faults.numbers import CHANCE
 from airflow_mlops.core.faults.summary import Categories
 
 COMMON = 0.01
@@ -75,6 +76,8 @@ def _truncated(name: str, window: Categories, normal: Sequence[Categories]) -> I
 
 def _constant(name: str, window: Categories, normal: Sequence[Categories]) -> Iterator[Fault]:
     if len(window.listed) != 1 or not window.complete or _most_common(normal[0]) >= 0.9:
+        return
+    if _most_common(normal[0]) ** window.count > CHANCE:
         return
     if all(len(one.listed) > 1 and _most_common(one) < 0.98 for one in normal):
         said = f"one and the same category in all {window.count} rows, {len(normal[0].listed)} before"

@@ -14,13 +14,20 @@ from airflow_mlops.core.faults.summary import FEWEST_ROWS, ColumnSummary, Refere
 
 
 def faults_of(
-    reference: Reference, window: TableSummary, names: RowNames, *, ignore: Collection[str] = ()
+    reference: Reference,
+    window: TableSummary,
+    names: RowNames,
+    *,
+    ignore: Collection[str] = (),
+    by_hour: bool = True,
 ) -> tuple[Fault, ...]:
     """Those of the rows first, then one for each column at fault, in the order of the columns.
 
     A change that no fault is known to make (a mean that moved, another variance, a new category that grows,
     a season) is drift, and not reported here. What one stretch of the reference shows is no fault in another.
-    Of a window of fewer than 30 rows, or columns with fewer values, nothing is said.
+    Of a window of fewer than 30 rows, or columns with fewer values, nothing is said. Without ``by_hour`` the
+    hours of the day are not compared: of a part of a day they tell nothing, nor where the times mean another
+    moment than the reference's.
     """
     if window.rows < FEWEST_ROWS or reference.whole.rows < FEWEST_ROWS:
         return ()
@@ -30,7 +37,11 @@ def faults_of(
             found.update(dict.fromkeys(fault.columns, fault))
     order = dict.fromkeys([*window.columns, *reference.whole.columns])
     of_columns = dict.fromkeys(found[name] for name in order if name in found)
-    of_rows = (fault for fault in row_faults(names, reference, window) if fault.columns[0] not in ignore)
+    of_rows = (
+        fault
+        for fault in row_faults(names, reference, window, by_hour=by_hour)
+        if fault.columns[0] not in ignore
+    )
     return (*of_rows, *of_columns)
 
 

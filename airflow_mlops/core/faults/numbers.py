@@ -15,7 +15,7 @@ from airflow_mlops.core.faults.distance import (
     ratio_of,
 )
 from airflow_mlops.core.faults.fault import Fault
-from airflow_mlops.core.faults.summary import FEWEST_ROWS, ColumnSummary, Numbers
+from airflow_mlops.core.faults.summary import FEWEST_ROWS, LEVELS, ColumnSummary, Numbers
 from airflow_mlops.core.faults.units import KNOWN
 
 FAR = 0.5
@@ -31,6 +31,8 @@ as only many rows can show, by a column that was steady before."""
 EXACT = 0.03
 NEARLY = 0.1
 GAP = 0.5
+CHANCE = 1e-6
+"""How likely so many rows of a common value may be by themselves, if they are to be a fault."""
 SENTINEL_SHARE = 0.01
 OUTSIDE = 0.25
 """How far beyond the reference a number must lie that programs write for none, as a part of its range."""
@@ -77,6 +79,8 @@ def _constant(name: str, window: Numbers, normal: Sequence[Numbers]) -> Iterator
     """Not where the reference has one common value, or a stretch with no other: a day has one weekday."""
     if window.minimum < window.maximum or normal[0].most_common >= 0.9:
         return
+    if normal[0].most_common ** window.count > CHANCE:
+        return
     if all(one.minimum < one.maximum and one.most_common < 0.98 for one in normal):
         said = f"one and the same number in all {window.count} rows, {normal[0].distinct} before"
         yield Fault((name,), "constant", said)
@@ -84,7 +88,7 @@ def _constant(name: str, window: Numbers, normal: Sequence[Numbers]) -> Iterator
 
 def _sentinel(name: str, window: Numbers, normal: Sequence[Numbers]) -> Iterator[Fault]:
     """A number far outside all that was seen, or one that programs write for none and that was never seen,
-    in many rows; the lowest or the highest of all."""
+    in many rows; the lowest or the highest of all, and far from the others too: a season has all between."""
     whole = normal[0]
     reach = whole.maximum - whole.minimum
     for value, count, outside in (
@@ -94,13 +98,23 @@ def _sentinel(name: str, window: Numbers, normal: Sequence[Numbers]) -> Iterator
         known = f"{value:g}" in window.sentinels
         enough = max(SENTINEL_SHARE * (2 if known else 1) * window.count, 5)
         far = OUTSIDE * reach if known else reach
-        if outside > far and enough <= count < window.count:
+        if outside > far and enough <= count < window.count and _apart(value, count, window) > far / 2:
             what = f"the number {value:g}" if known else "one and the same number"
             yield Fault(
                 (name,),
                 "sentinel",
                 f"{what}, beyond all that was seen before, in {count} of {window.count} rows",
             )
+
+
+def _apart(end: float, count: int, window: Numbers) -> float:
+    """How far the lowest or the highest number, which so many rows have, is from the next quantile."""
+    share = count / window.count
+    if end == window.minimum:
+        beyond = [one for level, one in zip(LEVELS, window.quantiles, strict=True) if level > share]
+        return min(beyond, default=window.maximum) - end
+    beyond = [one for level, one in zip(LEVELS, window.quantiles, strict=True) if level < 1 - share]
+    return end - max(beyond, default=window.minimum)
 
 
 def _changed(name: str, window: Numbers, normal: Sequence[Numbers]) -> Iterator[Fault]:

@@ -27,7 +27,9 @@ class RowNames:
     time: str
 
 
-def row_faults(names: RowNames, reference: Reference, window: TableSummary) -> Iterator[Fault]:
+def row_faults(
+    names: RowNames, reference: Reference, window: TableSummary, *, by_hour: bool
+) -> Iterator[Fault]:
     """Of what the rows themselves tell; for those that lie in a known stretch see ``volume_fault`` and
     ``late_fault``."""
     if window.rows < FEWEST_ROWS:
@@ -35,7 +37,8 @@ def row_faults(names: RowNames, reference: Reference, window: TableSummary) -> I
     yield from _repeated(names, reference, window)
     yield from _stale(names, reference, window)
     yield from _out_of_order(names, reference, window)
-    yield from _time_zone(names, reference, window)
+    if by_hour:
+        yield from _time_zone(names, reference, window)
 
 
 def volume_fault(names: RowNames, rows: int, usual: Sequence[int]) -> Fault | None:
