@@ -73,7 +73,10 @@ ROWS: Mapping[str, tuple[Panel, ...]] = {
         ),
         Panel(
             "Answers with a label",
-            {"{{model}}": f"mlops_label_coverage_ratio{{{_MODEL}}}"},
+            {
+                "{{model}}": f"mlops_label_coverage_ratio{{{_MODEL}}}",
+                "{{model}} usually": f"mlops_label_coverage_expected_ratio{{{_MODEL}}}",
+            },
             unit="percentunit",
         ),
         Panel("Shift of the predictions (PSI)", {"{{model}}": f"mlops_prediction_drift_psi{{{_MODEL}}}"}),

@@ -63,6 +63,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             "gauge", "The metric that is estimated without labels, which decides nothing", ("metric",)
         ),
         "label_coverage_ratio": Family("gauge", "Share of the window's answers that have a label, 0 to 1"),
+        "label_coverage_expected_ratio": Family(
+            "gauge", "Share of its answers that usually has a label at that age, 0 to 1"
+        ),
         "circuit_breaker_open": Family("gauge", "1 while the policy's circuit breaker is open, else 0"),
         "retrain_requests_pending": Family("gauge", "Requests for training that no run has taken"),
         "challengers_pending": Family("gauge", "Challengers that no rollout has taken"),
@@ -201,5 +204,6 @@ _OF_A_WINDOW: Mapping[str, str] = MappingProxyType(
         "drifted_columns_ratio": "drift_share",
         "prediction_drift_psi": "prediction_psi",
         "label_coverage_ratio": "coverage",
+        "label_coverage_expected_ratio": "expected_coverage",
     }
 )

@@ -33,6 +33,8 @@ def _of_performance(result: Mapping[str, Any]) -> Iterator[Sample]:
     summary = result["summary"]
     if summary.get("coverage") is not None:
         yield Sample("label_coverage_ratio", float(summary["coverage"]))
+    if summary.get("expected_coverage") is not None:
+        yield Sample("label_coverage_expected_ratio", float(summary["expected_coverage"]))
     if summary.get("outcome") in ("pass", "fail"):
         yield Sample("decayed", summary["outcome"] == "fail")
     for name, key in (("observed_metric", "observed"), ("promised_metric", "promise")):

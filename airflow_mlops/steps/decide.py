@@ -31,7 +31,7 @@ from airflow_mlops.steps.record import entry, is_ours, report_key
 from airflow_mlops.steps.requests import Decided, DecideRequest
 from airflow_mlops.steps.waiting_request import waiting_request
 
-_OF_PERFORMANCE = ("labels", "coverage", "estimated", "detectors", "slices", "score")
+_OF_PERFORMANCE = ("labels", "coverage", "expected_coverage", "estimated", "detectors", "slices", "score")
 
 
 def decide(request: DecideRequest, backends: Backends) -> Decided:

@@ -52,12 +52,16 @@ def test_the_champion_is_told_with_its_number_and_since_when() -> None:
 
 def test_a_window_that_knows_nothing_of_a_number_leaves_the_one_before_it() -> None:
     found = numbers(
-        window(1, drifted=True, drift_share=0.5, decayed=True, coverage=0.8, observed=0.7, metric="roc_auc"),
+        window(
+            1, drifted=True, drift_share=0.5, decayed=True, coverage=0.8, expected_coverage=0.9, observed=0.7,
+            metric="roc_auc",
+        ),
         window(2, drift_share=None, decayed=None, coverage=None, rows=7),
-    )
+    )  # fmt: skip
     assert found["drifted",] == found["decayed",] == 1
     assert (found["drifted_columns_ratio",], found["label_coverage_ratio",]) == (0.5, 0.8)
     assert found["observed_metric", "roc_auc"] == 0.7
+    assert found["label_coverage_expected_ratio",] == 0.9
     assert found["window_rows",] == 7
     assert found["window_end_timestamp_seconds",] == (START + 2 * DAY).timestamp()
     assert found["window_seconds",] == 86_400

@@ -70,6 +70,7 @@ def _fill_ledger(store: Path) -> None:
         "upstream_fault": None,
         "drift_share": 0.4,
         "coverage": 0.9,
+        "expected_coverage": 0.8,
         "rows": 500,
         "metric": "roc_auc",
         "observed": 0.7,
