@@ -62,7 +62,7 @@ class NoteFailure:
     def __call__(self, context: Mapping[str, Any]) -> None:
         """Never raises: those who are to be told come after it."""
         task, error = context["task"], context.get("exception")
-        step = str(getattr(task, "step", None) or task.task_id)
+        step = _step_of(context)
         try:
             if getattr(task, "failure", None) is None and isinstance(error, BaseException):
                 tell_failure(task, step, error, context)
@@ -110,13 +110,40 @@ def skip_where_stopped(dag_id: str, model: str, stop_after: int | None, backends
         raise AirflowSkipException(f"held: {stop}")
 
 
-def note_recovery(dag_id: str, run_id: str, model: str, step: str, backends: Backends) -> None:
-    """A step that failed last time has succeeded: the row is over."""
-    from airflow_mlops.core.healing import has_failed
-    from airflow_mlops.core.ledger import Entry
+class NoteRecovery:
+    """Called by Airflow where a task has succeeded: one that failed in its last run has got past it, and its
+    row is over. Of every task whose failures are noted, since a row that nothing ends would hold the DAG's
+    automatic runs for ever.
+    """
 
-    if has_failed(backends.ledger.entries(model), dag_id, step):
-        now = datetime.now(timezone.utc)
-        backends.ledger.append(
-            Entry(model, "recovered", step, now, dag_id, run_id, stage=now.isoformat(timespec="seconds"))
-        )
+    def __init__(self, *, model: str) -> None:
+        self.model = model
+
+    def __call__(self, context: Mapping[str, Any]) -> None:
+        """Never raises: the work is done. What could not be noted is noted by the next success."""
+        step = _step_of(context)
+        try:
+            self._note(step, context["dag_run"].dag_id, context["dag_run"].run_id)
+        except Exception:
+            log.exception("Cannot note that %s has succeeded", step)
+
+    def _note(self, step: str, dag_id: str, run_id: str) -> None:
+        from airflow_mlops.core.healing import has_failed
+        from airflow_mlops.core.ledger import Entry
+        from airflow_mlops.hooks.backends import connect_store
+
+        ledger = connect_store().ledger
+        if has_failed(ledger.entries(self.model), dag_id, step):
+            now = datetime.now(timezone.utc)
+            ledger.append(
+                Entry(
+                    self.model, "recovered", step, now, dag_id, run_id, stage=now.isoformat(timespec="seconds")
+                )
+            )
+
+
+def _step_of(context: Mapping[str, Any]) -> str:
+    """The task, not what it does: each stage of a canary and each worker of a search fails for itself, and
+    another one's success says nothing about it."""
+    task, index = context["task"], getattr(context.get("ti"), "map_index", None)
+    return f"{task.task_id}[{index}]" if isinstance(index, int) and index >= 0 else str(task.task_id)
