@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pandas as pd
@@ -127,6 +128,24 @@ def test_nothing_is_planned_without_proof_or_for_another_champion(
 ) -> None:
     config = with_healing(config, roll_back=True)
     assert plan_healing(asked(config, make_run(50, dag="monitor"), **given), backends) is None
+
+
+def test_a_run_that_is_cleared_after_another_promotion_puts_nothing_back(
+    config, backends, make_run, champions
+) -> None:
+    config = with_healing(config, roll_back=True)
+    first = asked(config, make_run(50, dag="monitor"))
+    assert plan_healing(first, backends) is not None
+    backends.tracking.set_alias("churn", "champion", "1")
+    assert plan_healing(first, backends).version == "1"
+    backends.tracking.set_alias("churn", "champion", "3")
+    assert plan_healing(first, backends) is None
+
+
+def test_a_backfill_puts_nothing_back(config, backends, make_run, champions) -> None:
+    config = with_healing(config, roll_back=True)
+    backfill = replace(make_run(50, dag="monitor"), kind="backfill")
+    assert plan_healing(asked(config, backfill), backends) is None
 
 
 def test_nothing_is_put_back_unless_the_yaml_asks_for_it(config, backends, make_run, champions) -> None:
