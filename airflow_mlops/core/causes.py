@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from airflow_mlops.core.ledger import Entry, in_order
+from airflow_mlops.core.ledger import Entry, EntryKind, in_order
 from airflow_mlops.core.windows import Window
 
 FoundCause = Literal["drift", "decay"]
@@ -75,6 +75,10 @@ class Taker:
     def holds(self, claim: Entry) -> bool:
         """Whether this run made the claim, now or in an earlier try."""
         return (claim.dag_id, claim.run_id) == (self.dag_id, self.run_id)
+
+
+ABOUT_CAUSES: tuple[EntryKind, ...] = ("cause_found", "retrain_requested", "cause_taken", "retrain_taken")
+"""Kinds of entries that say what was found and who took it."""
 
 
 def found_subject(cause: FoundCause, version: str, window: Window) -> str:

@@ -75,7 +75,7 @@ class NoteFailure:
             log.exception("Cannot note the failure of %s", step)
 
     def _note(self, found: Failure, context: Mapping[str, Any]) -> Stop | None:
-        from airflow_mlops.core.healing import standing_stop
+        from airflow_mlops.core.healing import NOTED, standing_stop
         from airflow_mlops.core.ledger import Entry
         from airflow_mlops.hooks.backends import connect_store
 
@@ -94,7 +94,7 @@ class NoteFailure:
             # A task that is cleared may fail in another way: both are kept.
             Entry(**about, kind="failed", at=now, stage=found.fingerprint, reasons=reasons, data=data)
         )
-        stop = standing_stop(ledger.entries(self.model), dag_id, self.stop_after)
+        stop = standing_stop(ledger.entries(self.model, NOTED), dag_id, self.stop_after)
         if stop is not None and stop.step == found.step:
             ledger.append(Entry(**about, kind="stopped", at=now, reasons=(str(stop),), data=data))
             return stop
@@ -103,9 +103,9 @@ class NoteFailure:
 
 def skip_where_stopped(dag_id: str, model: str, stop_after: int | None, backends: Backends) -> None:
     """Raises ``AirflowSkipException`` where a step of the DAG has failed the same way too often."""
-    from airflow_mlops.core.healing import standing_stop
+    from airflow_mlops.core.healing import NOTED, standing_stop
 
-    stop = standing_stop(backends.ledger.entries(model), dag_id, stop_after)
+    stop = standing_stop(backends.ledger.entries(model, NOTED), dag_id, stop_after)
     if stop is not None:
         raise AirflowSkipException(f"held: {stop}")
 
@@ -128,16 +128,22 @@ class NoteRecovery:
             log.exception("Cannot note that %s has succeeded", step)
 
     def _note(self, step: str, dag_id: str, run_id: str) -> None:
-        from airflow_mlops.core.healing import has_failed
+        from airflow_mlops.core.healing import NOTED, has_failed
         from airflow_mlops.core.ledger import Entry
         from airflow_mlops.hooks.backends import connect_store
 
         ledger = connect_store().ledger
-        if has_failed(ledger.entries(self.model), dag_id, step):
+        if has_failed(ledger.entries(self.model, NOTED), dag_id, step):
             now = datetime.now(timezone.utc)
             ledger.append(
                 Entry(
-                    self.model, "recovered", step, now, dag_id, run_id, stage=now.isoformat(timespec="seconds")
+                    self.model,
+                    "recovered",
+                    step,
+                    now,
+                    dag_id,
+                    run_id,
+                    stage=now.isoformat(timespec="seconds"),
                 )
             )
 

@@ -64,8 +64,8 @@ class RequestTrainingOperator(TriggerDagRunOperator):
             ):
                 return name
         raise AirflowSkipException(
-            f"{MOST_RUNS} runs of {self.trigger_dag_id} ended before they took the request {run_id}: see why in "
-            "their snapshot, then start a run by hand, which takes it"
+            f"{MOST_RUNS} runs of {self.trigger_dag_id} ended before they took the request {run_id}: see why "
+            "in their snapshot, then start a run by hand, which takes it"
         )
 
 

@@ -194,7 +194,7 @@ class TaskInstance:
     def xcom_pull(self, task_ids: str, **_: Any) -> Any:
         return self.results.get(task_ids)
 
-    def get_dr_count(self, *, dag_id: str, run_ids: list[str], states: list[str]) -> int:  # noqa: ARG002
+    def get_dr_count(self, *, dag_id: str, run_ids: list[str], states: list[str]) -> int:
         return sum(self.runs.get(run_id) in states for run_id in run_ids)
 
     def get_task_states(self, *, dag_id: str, task_ids: list[str], run_ids: list[str]) -> dict[str, Any]:

@@ -139,5 +139,5 @@ def test_a_request_that_no_run_could_take_does_not_start_runs_without_end(make_c
     operator = RequestTrainingOperator(task_id="request", value=refused, train_dag_id="churn.train")
     context = make_context()
     context["ti"].runs.update(there)
-    with pytest.raises(AirflowSkipException, match="50 runs of churn.train ended before they took the request"):
+    with pytest.raises(AirflowSkipException, match=r"50 runs of .* ended before they took the request"):
         operator.execute(context)
