@@ -130,6 +130,37 @@ def test_nothing_is_planned_without_proof_or_for_another_champion(
     assert plan_healing(asked(config, make_run(50, dag="monitor"), **given), backends) is None
 
 
+@pytest.mark.parametrize(
+    ("later", "fault", "planned"),
+    [(None, None, True), (False, None, False), (None, "age is null", False)],
+    ids=["newest known", "a later window is sound", "its data came in broken"],
+)
+def test_decay_that_late_labels_show_plans_the_way_back_too(
+    config, backends, make_run, champions, later, fault, planned
+) -> None:
+    config, run = with_healing(config, roll_back=True), make_run(50, dag="monitor")
+    for days, kind, decayed in ((-5, "rescored", True), (-2, "monitored", later)):
+        end = WINDOW.end + timedelta(days=days)
+        backends.ledger.append(
+            Entry(
+                "churn",
+                kind,
+                end.isoformat(),
+                run.now,
+                run.key.dag_id,
+                run.key.run_id if kind == "rescored" else "r0",
+                version="2",
+                reasons=("roc_auc 0.4 of the labels that landed",),
+                window=Window(START, end),
+                data={"decayed": decayed, "upstream_fault": fault},
+            )
+        )
+    found = plan_healing(asked(config, run, outcome="inconclusive"), backends)
+    assert (found is not None) is planned
+    healed = [item.reasons[1] for item in backends.ledger.entries("churn", ["healed"])]
+    assert healed == (["roc_auc 0.4 of the labels that landed"] if planned else [])
+
+
 def test_a_run_that_is_cleared_after_another_promotion_puts_nothing_back(
     config, backends, make_run, champions
 ) -> None:
