@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Literal
 
 from airflow_mlops.core.ledger import Entry, EntryKind, in_order
@@ -90,6 +90,8 @@ def known_causes(
     entries: Iterable[Entry], causes: Collection[TakenCause], since: datetime | None = None
 ) -> list[CauseEvent]:
     """Every cause of these kinds that was found at ``since`` or later, oldest first and each subject once."""
+    if since is not None and since.tzinfo is None:
+        since = since.replace(tzinfo=timezone.utc)  # as Airflow reads the dates of a DAG
     by_subject: dict[str, CauseEvent] = {}
     for entry in in_order(entries):
         event = _event(entry)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from airflow_mlops.exceptions import MlopsError
+
 if TYPE_CHECKING:
     from airflow_mlops.backends.base import Backends
     from airflow_mlops.core.failures import Failure
@@ -22,7 +24,7 @@ XCOM_KEY = "failure"
 def failure(step: str, error: BaseException) -> Failure:
     """The failure that an exception, with all that caused it, comes to."""
     from airflow_mlops.core.failures import Raised, failure_of
-    from airflow_mlops.exceptions import MlopsError
+    from airflow_mlops.operators.other_python import StepFailed
 
     chain: list[BaseException] = []
     one: BaseException | None = error
@@ -30,7 +32,12 @@ def failure(step: str, error: BaseException) -> Failure:
         chain.append(one)
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
     raised = [
-        Raised(tuple(kind.__name__ for kind in type(it).__mro__), str(it), isinstance(it, MlopsError))
+        Raised(
+            # A step in another Python hands on the name and the words, which may quote anybody's.
+            (*([it.kind] if isinstance(it, StepFailed) else []), *(one.__name__ for one in type(it).__mro__)),
+            str(it),
+            isinstance(it, MlopsError) and not isinstance(it, StepFailed),
+        )
         for it in chain
     ]
     return failure_of(step, raised)
@@ -48,6 +55,10 @@ def tell_failure(task: Any, step: str, error: BaseException, context: Mapping[st
         task.log.warning("The cause could not be put into XCom", exc_info=True)
 
 
+class TaskKilled(MlopsError):
+    """Stands for the error of a task that could not leave one."""
+
+
 class NoteFailure:
     """Called by Airflow where a task failed after its last retry, before anybody is told.
 
@@ -60,17 +71,21 @@ class NoteFailure:
         self.stop_after = stop_after
 
     def __call__(self, context: Mapping[str, Any]) -> None:
-        """Never raises: those who are to be told come after it."""
+        """Never raises: those who are to be told come after it. A process that was killed left no error: then
+        it is the scheduler that has this called."""
         task, error = context["task"], context.get("exception")
         step = _step_of(context)
         try:
-            if getattr(task, "failure", None) is None and isinstance(error, BaseException):
+            if not isinstance(error, BaseException):
+                error = TaskKilled(
+                    "the task ended without an error: its process was killed or its machine lost"
+                )
+            if getattr(task, "failure", None) is None:
                 tell_failure(task, step, error, context)
-            if isinstance(error, BaseException):
-                stop = self._note(failure(step, error), context)
-                if stop is not None:
-                    task.failure_said = f"{stop}."
-                    log.error("%s", stop)
+            stop = self._note(failure(step, error), context)
+            if stop is not None:
+                task.failure_said = f"{stop}."
+                log.error("%s", stop)
         except Exception:
             log.exception("Cannot note the failure of %s", step)
 

@@ -9,7 +9,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from airflow_mlops.exceptions import BackendUnavailable, DataRefused
 from airflow_mlops.notifications.catalog import FAILED
 from airflow_mlops.operators import SnapshotOperator, ValidateDataOperator
-from airflow_mlops.operators.failing import NoteFailure, NoteRecovery, skip_where_stopped
+from airflow_mlops.operators.failing import NoteFailure, NoteRecovery, failure, skip_where_stopped
+from airflow_mlops.operators.other_python import StepFailed
 from airflow_mlops.steps import catalog as steps
 
 
@@ -107,6 +108,24 @@ def test_one_worker_of_a_search_says_nothing_about_another(backends, make_contex
     NoteRecovery(model="churn")(over | {"task": task})
     assert [entry.kind for entry in backends.entries()] == kinds
     assert backends.entries()[0].subject == "search[1]"
+
+
+def test_a_step_in_another_python_fails_for_the_cause_it_has_there():
+    error = StepFailed("the training rows have 'Ada'", kind="DataRefused")
+    found = failure("validate", error)
+    assert (found.cause, found.error, found.said) == ("data", "DataRefused", "")
+
+
+def test_a_task_that_was_killed_is_noted_and_stops_its_runs_like_any_other(backends, make_context):
+    task = BaseOperator(task_id="train")
+    for run_id in ("r1", "r2"):
+        context = make_context("scheduled", run_id=run_id)
+        NoteFailure(model="churn", stop_after=2)(context | {"task": task})
+    assert [entry.kind for entry in backends.entries()] == ["failed", "failed", "stopped"]
+    assert (backends.entries()[0].data["cause"], backends.entries()[0].data["error"]) == (
+        "infrastructure",
+        "TaskKilled",
+    )
 
 
 def test_a_task_that_runs_no_step_gets_past_its_failures_too(backends, make_context):
