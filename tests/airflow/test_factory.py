@@ -328,6 +328,8 @@ def test_each_task_whose_failures_are_noted_says_when_it_is_past_them(model_yaml
         over = [type(told).__name__ for told in task.on_success_callback]
         expected = ([], []) if task.task_id == "tell" else (["NoteFailure"], ["NoteRecovery"])
         assert (noted, over) == expected, task.task_id
+    noted = {name: dag.tasks[0].on_failure_callback[0].stop_after for name, dag in dags.items()}
+    assert {name for name, limit in noted.items() if limit is None} == {"rain.deploy", "rain.rollback"}
     assert "tell" in dags["rain.monitor"].task_dict
 
 
