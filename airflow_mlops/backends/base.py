@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +18,7 @@ from airflow_mlops.backends.study import Study
 from airflow_mlops.backends.tracking import Tracking
 from airflow_mlops.core.drift import Comparison, DriftPlan, DriftVerdict
 from airflow_mlops.core.faults.summary import Reference, TableSummary
-from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.ledger import Entry, EntryKind
 from airflow_mlops.core.metrics import AS_IT_IS, Scoring
 from airflow_mlops.core.tuning import SearchPlan
 from airflow_mlops.core.values import (
@@ -82,8 +82,8 @@ class LedgerStore(Protocol):
     def append(self, entry: Entry) -> Entry:
         """Record an entry; the entry that holds this id (an earlier one, if it was there first)."""
 
-    def entries(self, model: str) -> list[Entry]:
-        """Every entry of a model, oldest first."""
+    def entries(self, model: str, kinds: Collection[EntryKind] | None = None) -> list[Entry]:
+        """Every entry of a model, oldest first; only those of some ``kinds``, and then no others are read."""
 
 
 class DataSource(Protocol):

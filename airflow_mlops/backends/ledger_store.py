@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
 from airflow_mlops.backends.base import ObjectStore
-from airflow_mlops.core.ledger import Entry, in_order
+from airflow_mlops.core.ledger import Entry, EntryKind, in_order
 from airflow_mlops.exceptions import MlopsError
 
 
@@ -33,9 +34,12 @@ class ObjectLedger:
             return entry
         return self._read(key)
 
-    def entries(self, model: str) -> list[Entry]:
-        """Every entry of a model, oldest first; of one moment, an intent before what became of it."""
+    def entries(self, model: str, kinds: Collection[EntryKind] | None = None) -> list[Entry]:
+        """Every entry of a model, oldest first; of one moment, an intent before what became of it. With
+        ``kinds`` only those are read: a ledger of years has ten thousand entries, a question needs a few."""
         keys = [key for key in self._store.keys(f"ledger/{model}") if key.endswith(".json")]
+        if kinds is not None:
+            keys = [key for key in keys if _kind(key) in kinds]
         for key in keys:
             if key not in self._known:
                 self._known[key] = self._read(key)
@@ -57,6 +61,11 @@ class ObjectLedger:
 
 def _key(model: str, entry_id: str) -> str:
     return f"ledger/{model}/{entry_id}.json"
+
+
+def _kind(key: str) -> str:
+    """By the entry's id, which begins with it."""
+    return key.rpartition("/")[2].rpartition("-")[0]
 
 
 @cache

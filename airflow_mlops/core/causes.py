@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Literal
 
-from airflow_mlops.core.ledger import Entry, in_order
+from airflow_mlops.core.ledger import Entry, EntryKind, in_order
 from airflow_mlops.core.windows import Window
 
 FoundCause = Literal["drift", "decay"]
@@ -77,6 +77,10 @@ class Taker:
         return (claim.dag_id, claim.run_id) == (self.dag_id, self.run_id)
 
 
+ABOUT_CAUSES: tuple[EntryKind, ...] = ("cause_found", "retrain_requested", "cause_taken", "retrain_taken")
+"""Kinds of entries that say what was found and who took it."""
+
+
 def found_subject(cause: FoundCause, version: str, window: Window) -> str:
     """One name for what was found in a window about a version, however often the window is looked at."""
     return f"{cause} of version {version} in {window.start.isoformat()}/{window.end.isoformat()}"
@@ -86,6 +90,8 @@ def known_causes(
     entries: Iterable[Entry], causes: Collection[TakenCause], since: datetime | None = None
 ) -> list[CauseEvent]:
     """Every cause of these kinds that was found at ``since`` or later, oldest first and each subject once."""
+    if since is not None and since.tzinfo is None:
+        since = since.replace(tzinfo=timezone.utc)  # as Airflow reads the dates of a DAG
     by_subject: dict[str, CauseEvent] = {}
     for entry in in_order(entries):
         event = _event(entry)

@@ -55,8 +55,20 @@ def failure_of(step: str, chain: Sequence[Raised]) -> Failure:
         error=error,
         next_step=_NEXT["quota"] if cause == "quota" else next_step,
         fingerprint=content_hash([step, cause, error, _without_accidents(told or deciding.message)])[:16],
-        said=told.partition("\n")[0][:500],
+        said=_without_quotes(chain).partition("\n")[0][:500],
     )
+
+
+def _without_quotes(chain: Sequence[Raised]) -> str:
+    """Our message without what it quotes of the libraries' or the user's own, which may name values."""
+    for place, one in enumerate(chain):
+        if one.is_ours:
+            said = one.message
+            for quoted in chain[place + 1 :]:
+                if quoted.message and not quoted.is_ours:
+                    said = said.replace(f": {quoted.message}", "").replace(quoted.message, "...")
+            return said
+    return ""
 
 
 def _deciding(chain: Sequence[Raised]) -> tuple[Raised, FailureCause]:
@@ -97,6 +109,8 @@ _CAUSES: Mapping[str, FailureCause] = MappingProxyType(
         "TrackingRefused": "infrastructure",
         "AirflowTaskTimeout": "infrastructure",
         "AirflowTaskTerminated": "infrastructure",
+        "TaskKilled": "infrastructure",
+        "AirflowRuntimeError": "infrastructure",  # what Airflow's API server answers to a task
         "AirflowNotFoundException": "infrastructure",
         "TransportError": "infrastructure",
         "RequestException": "infrastructure",
@@ -125,6 +139,7 @@ _NEXT: Mapping[str, str] = MappingProxyType(
         "TrackingRefused": "correct the access that the message names (the connection's password, a right).",
         "ModelRefused": "see what the message says of the version; train a new one if it cannot be mended.",
         "RolloutRefused": "look at the state of the rollout in the history, then start a new deploy run.",
+        "TaskKilled": "see whether it ran out of memory; give it more, or fewer rows, and clear the task.",
         "AirflowTaskTimeout": "give execution.timeout more time, or the task fewer rows.",
     }
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from airflow_mlops.core.ledger import Entry, in_order
+from airflow_mlops.core.ledger import Entry, EntryKind, in_order
 from airflow_mlops.core.reversal import succession
 
 
@@ -39,6 +39,10 @@ class WayBack:
     version: str | None = None
 
 
+NOTED: tuple[EntryKind, ...] = ("failed", "recovered")
+"""Kinds that tell how tasks ended."""
+
+
 def standing_stop(entries: Iterable[Entry], dag_id: str, stop_after: int | None) -> Stop | None:
     """The step of a DAG that failed the same way in at least ``stop_after`` runs since it last succeeded, one
     after the other; None where there is none, or nobody wants to stop.
@@ -50,7 +54,7 @@ def standing_stop(entries: Iterable[Entry], dag_id: str, stop_after: int | None)
         return None
     rows: dict[str, list[Entry]] = {}
     for item in in_order(entries):
-        if item.dag_id != dag_id or item.kind not in ("failed", "recovered"):
+        if item.dag_id != dag_id or item.kind not in NOTED:
             continue
         row = rows.setdefault(item.subject, [])
         if item.kind == "recovered":
@@ -69,7 +73,7 @@ def has_failed(entries: Iterable[Entry], dag_id: str, step: str) -> bool:
     known = [
         item
         for item in in_order(entries)
-        if (item.dag_id, item.subject) == (dag_id, step) and item.kind in ("failed", "recovered")
+        if (item.dag_id, item.subject) == (dag_id, step) and item.kind in NOTED
     ]
     return bool(known) and known[-1].kind == "failed"
 

@@ -27,6 +27,15 @@ def failure_callbacks(dag_plan: DagPlan, model: str) -> list[Any] | None:
     return [*noted, *told]
 
 
+def success_callbacks(dag_plan: DagPlan, model: str) -> list[Any] | None:
+    """What writes into the ledger that a task which had failed is past it."""
+    if not dag_plan.notes_failures:
+        return None
+    from airflow_mlops.operators.failing import NoteRecovery
+
+    return [NoteRecovery(model=model)]
+
+
 def asking_notifiers(told: Sequence[Mapping[str, Any]], owner: str, at: KeyPath) -> list[Any]:
     """A notifier for each entry of the list ``notify`` at ``at``. Raises ``NotHere`` like the above."""
     from airflow_mlops.notifications.catalog import asking_notifier

@@ -18,6 +18,7 @@ from airflow_mlops.factory.alerts import (
     failure_callbacks,
     findings_notifier,
     held_notifiers,
+    success_callbacks,
 )
 from airflow_mlops.factory.parts import PARTS, Part
 from airflow_mlops.factory.retrying import by_cause
@@ -178,7 +179,9 @@ def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any]) -> Non
         for name in dict.fromkeys(node.group for node in dag_plan.tasks)
         if name is not None
     }
-    told = failure_callbacks(dag_plan, dag.dag_id.rpartition(".")[0])
+    model = dag.dag_id.rpartition(".")[0]
+    told, past_it = failure_callbacks(dag_plan, model), success_callbacks(dag_plan, model)
+    noted = len(past_it or ())
     ids = {node.step: node.full_id for node in dag_plan.tasks}
     patience = {waits: _patience(waits, dag_plan) for waits in (True, False)}
     made: dict[str, BaseOperator | MappedOperator] = {}
@@ -190,7 +193,9 @@ def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any]) -> Non
             "owner": dag_plan.owner,
             "doc_md": intern(node.doc) or None,  # the same text in every model
             "outlets": [Asset(node.emits)] if node.emits else None,
-            "on_failure_callback": told,
+            # A receiver that is away is no reason to hold the model's runs.
+            "on_failure_callback": told[noted:] if told and node.step == "tell" else told,
+            "on_success_callback": None if node.step == "tell" else past_it,
             **patience[node.step in _WAITS],
             **(step_arguments if part.runs_step else {}),
             **{name: node.settings[name] for name in part.settings},

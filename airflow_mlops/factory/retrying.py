@@ -12,10 +12,16 @@ def by_cause() -> Any:
     not known to be the data's or the code's is tried again.
 
     Our own errors that a retry cannot help fail at once by themselves (``AirflowFailException``); those that
-    it can are ``AirflowException``. What nobody foresaw is code.
+    it can are ``AirflowException``. Errors of other libraries are known by their names, as they are where
+    the failure is explained. What nobody foresaw is code.
     """
     try:
-        from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
+        from airflow.sdk.definitions.retry_policy import (
+            ExceptionRetryPolicy,
+            RetryAction,
+            RetryDecision,
+            RetryRule,
+        )
     except ImportError:
         return None
     from airflow.sdk.exceptions import AirflowException
@@ -32,4 +38,16 @@ def by_cause() -> Any:
         RetryAction.RETRY,
         reason="a service or machine was at fault: tried again, after twice the wait each time",
     )
-    return ExceptionRetryPolicy([rule], default=RetryAction.FAIL)
+
+    class ByCause(ExceptionRetryPolicy):
+        """The rule, and what a library calls its own: naming it in the rule would import it in each parse."""
+
+        def evaluate(self, exception: BaseException, *args: Any, **kwargs: Any) -> RetryDecision:
+            from airflow_mlops.operators.failing import failure
+
+            found = super().evaluate(exception, *args, **kwargs)
+            if found.action is RetryAction.FAIL and failure("", exception).cause == "infrastructure":
+                return RetryDecision.retry(reason=rule.reason)
+            return found
+
+    return ByCause([rule], default=RetryAction.FAIL)

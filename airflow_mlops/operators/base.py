@@ -96,9 +96,7 @@ class StepOperator(BaseOperator):
             except MlopsError as error:
                 self.result = {"uri": error.report}  # for the failed task's link
                 raise
-            finished = self.finish(result, configured)
-            self._note_recovery(context, configured)
-            return finished
+            return self.finish(result, configured)
 
     def on_kill(self) -> None:
         """End the step where it runs in a process of its own."""
@@ -195,16 +193,6 @@ class StepOperator(BaseOperator):
 
         dag_id, model = run.dag_id, configured.config.model
         skip_where_stopped(dag_id, model, healing.stop_after, connect_store())
-
-    def _note_recovery(self, context: Any, configured: Configured) -> None:
-        healing = configured.config.healing
-        if not healing.enabled or healing.stop_after is None:
-            return
-        from airflow_mlops.hooks.backends import connect_store
-        from airflow_mlops.operators.failing import note_recovery
-
-        run = context["dag_run"]
-        note_recovery(run.dag_id, run.run_id, configured.config.model, self.step, connect_store())
 
     def _read(self) -> Configured:
         from airflow_mlops.config.described import Described

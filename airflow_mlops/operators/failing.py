@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from airflow_mlops.exceptions import MlopsError
+
 if TYPE_CHECKING:
     from airflow_mlops.backends.base import Backends
     from airflow_mlops.core.failures import Failure
@@ -22,7 +24,7 @@ XCOM_KEY = "failure"
 def failure(step: str, error: BaseException) -> Failure:
     """The failure that an exception, with all that caused it, comes to."""
     from airflow_mlops.core.failures import Raised, failure_of
-    from airflow_mlops.exceptions import MlopsError
+    from airflow_mlops.operators.other_python import StepFailed
 
     chain: list[BaseException] = []
     one: BaseException | None = error
@@ -30,7 +32,12 @@ def failure(step: str, error: BaseException) -> Failure:
         chain.append(one)
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
     raised = [
-        Raised(tuple(kind.__name__ for kind in type(it).__mro__), str(it), isinstance(it, MlopsError))
+        Raised(
+            # A step in another Python hands on the name and the words, which may quote anybody's.
+            (*([it.kind] if isinstance(it, StepFailed) else []), *(one.__name__ for one in type(it).__mro__)),
+            str(it),
+            isinstance(it, MlopsError) and not isinstance(it, StepFailed),
+        )
         for it in chain
     ]
     return failure_of(step, raised)
@@ -48,6 +55,10 @@ def tell_failure(task: Any, step: str, error: BaseException, context: Mapping[st
         task.log.warning("The cause could not be put into XCom", exc_info=True)
 
 
+class TaskKilled(MlopsError):
+    """Stands for the error of a task that could not leave one."""
+
+
 class NoteFailure:
     """Called by Airflow where a task failed after its last retry, before anybody is told.
 
@@ -60,22 +71,26 @@ class NoteFailure:
         self.stop_after = stop_after
 
     def __call__(self, context: Mapping[str, Any]) -> None:
-        """Never raises: those who are to be told come after it."""
+        """Never raises: those who are to be told come after it. A process that was killed left no error: then
+        it is the scheduler that has this called."""
         task, error = context["task"], context.get("exception")
-        step = str(getattr(task, "step", None) or task.task_id)
+        step = _step_of(context)
         try:
-            if getattr(task, "failure", None) is None and isinstance(error, BaseException):
+            if not isinstance(error, BaseException):
+                error = TaskKilled(
+                    "the task ended without an error: its process was killed or its machine lost"
+                )
+            if getattr(task, "failure", None) is None:
                 tell_failure(task, step, error, context)
-            if isinstance(error, BaseException):
-                stop = self._note(failure(step, error), context)
-                if stop is not None:
-                    task.failure_said = f"{stop}."
-                    log.error("%s", stop)
+            stop = self._note(failure(step, error), context)
+            if stop is not None:
+                task.failure_said = f"{stop}."
+                log.error("%s", stop)
         except Exception:
             log.exception("Cannot note the failure of %s", step)
 
     def _note(self, found: Failure, context: Mapping[str, Any]) -> Stop | None:
-        from airflow_mlops.core.healing import standing_stop
+        from airflow_mlops.core.healing import NOTED, standing_stop
         from airflow_mlops.core.ledger import Entry
         from airflow_mlops.hooks.backends import connect_store
 
@@ -94,7 +109,7 @@ class NoteFailure:
             # A task that is cleared may fail in another way: both are kept.
             Entry(**about, kind="failed", at=now, stage=found.fingerprint, reasons=reasons, data=data)
         )
-        stop = standing_stop(ledger.entries(self.model), dag_id, self.stop_after)
+        stop = standing_stop(ledger.entries(self.model, NOTED), dag_id, self.stop_after)
         if stop is not None and stop.step == found.step:
             ledger.append(Entry(**about, kind="stopped", at=now, reasons=(str(stop),), data=data))
             return stop
@@ -103,20 +118,53 @@ class NoteFailure:
 
 def skip_where_stopped(dag_id: str, model: str, stop_after: int | None, backends: Backends) -> None:
     """Raises ``AirflowSkipException`` where a step of the DAG has failed the same way too often."""
-    from airflow_mlops.core.healing import standing_stop
+    from airflow_mlops.core.healing import NOTED, standing_stop
 
-    stop = standing_stop(backends.ledger.entries(model), dag_id, stop_after)
+    stop = standing_stop(backends.ledger.entries(model, NOTED), dag_id, stop_after)
     if stop is not None:
         raise AirflowSkipException(f"held: {stop}")
 
 
-def note_recovery(dag_id: str, run_id: str, model: str, step: str, backends: Backends) -> None:
-    """A step that failed last time has succeeded: the row is over."""
-    from airflow_mlops.core.healing import has_failed
-    from airflow_mlops.core.ledger import Entry
+class NoteRecovery:
+    """Called by Airflow where a task has succeeded: one that failed in its last run has got past it, and its
+    row is over. Of every task whose failures are noted, since a row that nothing ends would hold the DAG's
+    automatic runs for ever.
+    """
 
-    if has_failed(backends.ledger.entries(model), dag_id, step):
-        now = datetime.now(timezone.utc)
-        backends.ledger.append(
-            Entry(model, "recovered", step, now, dag_id, run_id, stage=now.isoformat(timespec="seconds"))
-        )
+    def __init__(self, *, model: str) -> None:
+        self.model = model
+
+    def __call__(self, context: Mapping[str, Any]) -> None:
+        """Never raises: the work is done. What could not be noted is noted by the next success."""
+        step = _step_of(context)
+        try:
+            self._note(step, context["dag_run"].dag_id, context["dag_run"].run_id)
+        except Exception:
+            log.exception("Cannot note that %s has succeeded", step)
+
+    def _note(self, step: str, dag_id: str, run_id: str) -> None:
+        from airflow_mlops.core.healing import NOTED, has_failed
+        from airflow_mlops.core.ledger import Entry
+        from airflow_mlops.hooks.backends import connect_store
+
+        ledger = connect_store().ledger
+        if has_failed(ledger.entries(self.model, NOTED), dag_id, step):
+            now = datetime.now(timezone.utc)
+            ledger.append(
+                Entry(
+                    self.model,
+                    "recovered",
+                    step,
+                    now,
+                    dag_id,
+                    run_id,
+                    stage=now.isoformat(timespec="seconds"),
+                )
+            )
+
+
+def _step_of(context: Mapping[str, Any]) -> str:
+    """The task, not what it does: each stage of a canary and each worker of a search fails for itself, and
+    another one's success says nothing about it."""
+    task, index = context["task"], getattr(context.get("ti"), "map_index", None)
+    return f"{task.task_id}[{index}]" if isinstance(index, int) and index >= 0 else str(task.task_id)

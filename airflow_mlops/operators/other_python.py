@@ -23,11 +23,12 @@ _LINES_KEPT = 30
 
 
 class StepFailed(MlopsError):
-    """The step failed over there; a retry would end the same way."""
+    """The step failed over there, with an error of ``kind``; a retry would end the same way."""
 
-    def __init__(self, message: str, report: str | None = None) -> None:
+    def __init__(self, message: str, report: str | None = None, kind: str = "StepFailed") -> None:
         super().__init__(message)
         self.report = report
+        self.kind = kind
 
 
 class OtherPython:
@@ -101,7 +102,7 @@ class OtherPython:
                 message = str(told["message"])
                 if code == _RETRY_EXIT:
                     return BackendUnavailable(message)
-                return StepFailed(message, told.get("report"))
+                return StepFailed(message, told.get("report"), str(told["error"]))
         if code is not None and code < 0:
             return BackendUnavailable(f"step {step} was ended by signal {-code} in {self.python}")
         tail = "\n".join(last[-5:]) or "it printed nothing"

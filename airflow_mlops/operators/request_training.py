@@ -13,6 +13,8 @@ from airflow_mlops.operators.base import bare
 
 LONGEST_NOTE = 1_000
 """Airflow's column holds no more."""
+MOST_RUNS = 50
+"""For one request; each but the last ended without taking it."""
 
 
 class RequestTrainingOperator(TriggerDagRunOperator):
@@ -20,7 +22,8 @@ class RequestTrainingOperator(TriggerDagRunOperator):
     emits an event of each of its ``outlets`` with all of it as the event's extra.
 
     Skipped unless the decision was to retrain, or an earlier request still waits for its run, which is then
-    started if it is not there. The run's conf has request, cause, window, reasons and reports, and its note
+    started if it is not there, and again where it ended before it took the request: it failed, or was held.
+    The run's conf has request, cause, window, reasons and reports, and its note
     says the cause in words. It is named after the request, so that no repeat starts another, and where the
     policy has quiet hours it waits in Airflow's queue until they are over. A run that an asset starts could
     have neither conf nor note; and where the train DAG is paused, no event reaches it.
@@ -35,7 +38,7 @@ class RequestTrainingOperator(TriggerDagRunOperator):
 
     def execute(self, context: Any) -> None:
         """Hand over to Airflow, which makes the run and, when that is done, emits the events."""
-        decided = _asked_for(self.value)
+        decided, waits_already = _asked_for(self.value)
         if decided is None:
             raise AirflowSkipException(f"no training is asked for: {_told(self.value)}")
         for outlet in self.outlets:
@@ -43,11 +46,27 @@ class RequestTrainingOperator(TriggerDagRunOperator):
         self.conf = conf_of(decided)
         self.note = note_of(decided)
         self.trigger_run_id = run_id_of(decided)
+        if waits_already:
+            self.trigger_run_id = self._after_those_that_ended(self.trigger_run_id, context)
         waits = decided["decision"].get("not_before")
         # Never a logical date: Airflow would infer a data interval from it, and the run train as of that.
         self.run_after = waits or datetime.now(timezone.utc).isoformat()
         self.log.info("Asking %s for training:\n%s", self.trigger_dag_id, self.note)
         super().execute(context)
+
+    def _after_those_that_ended(self, run_id: str, context: Any) -> str:
+        """The first name of which no run has ended. Another run and not the same one cleared: should the
+        request be taken at this moment, it finds nothing to do."""
+        names = [run_id, *(f"{run_id}__{again}" for again in range(2, MOST_RUNS + 1))]
+        for name in names:
+            if not context["ti"].get_dr_count(
+                dag_id=self.trigger_dag_id, run_ids=[name], states=["success", "failed"]
+            ):
+                return name
+        raise AirflowSkipException(
+            f"{MOST_RUNS} runs of {self.trigger_dag_id} ended before they took the request {run_id}: see why "
+            "in their snapshot, then start a run by hand, which takes it"
+        )
 
 
 def conf_of(decided: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,15 +98,15 @@ def run_id_of(decided: Mapping[str, Any]) -> str:
     return f"retrain__{end:%Y-%m-%dT%H:%M}__{str(decided['request_id'])[:8]}"
 
 
-def _asked_for(value: Any) -> dict[str, Any] | None:
-    """What was decided, or what was decided earlier and no run has taken."""
+def _asked_for(value: Any) -> tuple[dict[str, Any] | None, bool]:
+    """What was decided, or (True) what was decided earlier and no run has taken."""
     if not value:
-        return None
+        return None, False
     decided: dict[str, Any] = bare(value)
     if decided["decision"]["action"] == "retrain":
-        return {name: item for name, item in decided.items() if name != "waiting"}
+        return {name: item for name, item in decided.items() if name != "waiting"}, False
     waiting: dict[str, Any] | None = bare(decided.get("waiting"))
-    return waiting
+    return waiting, True
 
 
 def _told(value: Any) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException
 
+from airflow_mlops.exceptions import MlopsError
 from airflow_mlops.operators.errors import airflow_errors
 
 
@@ -33,4 +35,9 @@ class TellFindingsOperator(BaseOperator):
     def execute(self, context: Any) -> list[str]:
         """Tell. A wrong setting fails at once, all else may be mended by a retry."""
         with airflow_errors():
-            return self.notifier.tell(context)
+            try:
+                return self.notifier.tell(context)
+            except MlopsError:
+                raise
+            except Exception as error:
+                raise AirflowException(f"somebody could not be told: {type(error).__name__}") from error

@@ -27,6 +27,9 @@ from airflow_mlops.plan.graph import (
 )
 from airflow_mlops.plan.step_docs import step_doc
 
+_HELD: frozenset[DagRole] = frozenset({"train", "score", "monitor"})
+"""Whose automatic runs can be held: a rollout must be able to end what was begun."""
+
 
 def compile_plan(config: ModelConfig, digest: str) -> Plan:
     """The DAGs of one model: train, deploy and rollback; score where the file has that part; monitor from
@@ -63,7 +66,7 @@ def _dag(
         alerts=tuple(alert.model_dump(mode="json") for alert in config.alerts.on_failure),
         deadline_seconds=_seconds(getattr(config.alerts.deadline, role, None)),
         notes_failures=bool(config.healing.enabled),
-        stop_after=config.healing.stop_after if config.healing.enabled else None,
+        stop_after=config.healing.stop_after if config.healing.enabled and role in _HELD else None,
     )
 
 

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.causes import (
+    ABOUT_CAUSES,
     CauseEvent,
     CauseName,
     TakenCause,
@@ -85,7 +86,7 @@ class FoundSensor(CauseSensor):
         ledger = connect_store().ledger
         if self.take:
             return take_causes(ledger, model, self.causes, taker, self._since())
-        return pending_causes(ledger.entries(model), self.causes, taker.consumer, self._since())
+        return pending_causes(ledger.entries(model, ABOUT_CAUSES), self.causes, taker.consumer, self._since())
 
     def trigger(self, context: Any) -> CauseTrigger:
         since = self._since()

@@ -89,7 +89,8 @@ def _look(request: DecideRequest, policy: Policy, today: Made, request_id: str, 
     history = history.checked({check.request: check.gone for check in checks})
     standing = standing_causes(policy, champion, today, history, window.end)
     situation = Situation(latest, request.run.now, earlier, history, standing)
-    return _Found(situation, checks, waiting_request(entries, request_id))
+    waiting = waiting_request(entries, request_id, policy.quiet_until(request.run.now))
+    return _Found(situation, checks, waiting)
 
 
 def signals_of(request: DecideRequest) -> WindowSignals:

@@ -32,7 +32,7 @@ def note_good(config: ModelConfig, run: RunInfo, dataset: DatasetRef, backends: 
 def last_good(config: ModelConfig, refused: str | None, backends: Backends) -> DatasetRef | None:
     """The latest one of the columns that the YAML has now, still in the store and as it was saved; None where
     there is none. ``refused`` is the version that it is to stand in for."""
-    found = last_good_snapshot(backends.ledger.entries(config.model), but=refused)
+    found = last_good_snapshot(backends.ledger.entries(config.model, ["validated"]), but=refused)
     if found is None:
         return None
     dataset = _DATASET.validate_python(found.data["dataset"])

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from airflow_mlops.backends.base import LedgerStore
 from airflow_mlops.core.causes import (
+    ABOUT_CAUSES,
     CauseEvent,
     TakenCause,
     Taker,
@@ -30,7 +31,7 @@ def take_causes(
     middle leaves the rest pending, and its retry finds what it took and goes on. What another run holds is
     left to that run.
     """
-    entries = ledger.entries(model)
+    entries = ledger.entries(model, ABOUT_CAUSES)
     claims, mine = claims_by_id(entries), []
     for event in known_causes(entries, causes, since):
         claim = claims.get(claim_id(event, taker.consumer)) or ledger.append(claim_of(event, taker))

@@ -10,9 +10,11 @@ from airflow_mlops.core.retraining import Decision
 from airflow_mlops.steps.requests import Decided
 
 
-def waiting_request(entries: Iterable[Entry], without: str) -> Decided | None:
+def waiting_request(
+    entries: Iterable[Entry], without: str, not_before: datetime | None = None
+) -> Decided | None:
     """The oldest request that waits, as the run that asked decided it; ``without`` is the present window's
-    own.
+    own. ``not_before`` is the end of the quiet hours of now: those that it was asked in may be over.
 
     There is one training at a time, so while a request waits, the policy refuses all others. Where the run
     that was to answer it never came to be (the task that starts it failed for good, somebody deleted the
@@ -21,13 +23,12 @@ def waiting_request(entries: Iterable[Entry], without: str) -> Decided | None:
     """
     for item in pending_requests(entries):
         if item.subject != without and item.window is not None and "cause" in item.data:
-            later = item.data.get("not_before")
             decision = Decision(
                 "retrain",
                 item.data["cause"],
                 item.reasons,
                 tuple(item.data.get("also", ())),
-                None if later is None else datetime.fromisoformat(later),
+                not_before,
             )
             return Decided(
                 decision=decision,

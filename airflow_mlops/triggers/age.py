@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from airflow_mlops.backends.base import LedgerStore
 from airflow_mlops.core.causes import claim_id, claims_by_id
 from airflow_mlops.core.model_age import age_cause
 from airflow_mlops.core.windows import Period
@@ -25,9 +26,11 @@ class ModelAgeTrigger(LookingTrigger):
         self.age = age
         self.consumer = consumer
         self.poll_interval = poll_interval
+        self._ledger: LedgerStore | None = None
 
     def _look(self) -> Mapping[str, Any] | None:
-        entries = connect_store().ledger.entries(self.model)
+        self._ledger = self._ledger or connect_store().ledger
+        entries = self._ledger.entries(self.model)
         found = age_cause(entries, Period.parse(self.age), datetime.now(timezone.utc))
         if found is None or claim_id(found, self.consumer) in claims_by_id(entries):
             return None

@@ -13,7 +13,7 @@ from typing import Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_mlops.backends.base import LedgerStore
-from airflow_mlops.core.causes import CauseEvent, TakenCause, known_causes, pending_causes
+from airflow_mlops.core.causes import ABOUT_CAUSES, CauseEvent, TakenCause, known_causes, pending_causes
 from airflow_mlops.exceptions import BackendUnavailable, MlopsError
 from airflow_mlops.hooks.backends import connect_store
 from airflow_mlops.hooks.causes import taken_json
@@ -103,7 +103,7 @@ class CauseTrigger(LookingTrigger, BaseEventTrigger):
     def _events(self) -> list[CauseEvent]:
         """What is pending for the consumer, or all that there is where none is named."""
         self._ledger = self._ledger or connect_store().ledger
-        entries = self._ledger.entries(self.model)
+        entries = self._ledger.entries(self.model, ABOUT_CAUSES)
         since = datetime.fromisoformat(self.since) if self.since else None
         if self.consumer is None:
             return known_causes(entries, self.causes, since)[-_REMEMBERED:]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
+from airflow_mlops.backends.base import LedgerStore
 from airflow_mlops.core.ledger import Entry, pending_challengers, pending_requests
 from airflow_mlops.hooks.backends import connect_store
 from airflow_mlops.triggers.events import LookingTrigger
@@ -28,9 +29,9 @@ def pending(kind: Pending, entries: Sequence[Entry]) -> dict[str, Any] | None:
     }
 
 
-def look(model: str, kind: Pending) -> dict[str, Any] | None:
+def look(model: str, kind: Pending, ledger: LedgerStore | None = None) -> dict[str, Any] | None:
     """Read the ledger once and decide. Raises ``StoreUnavailable``."""
-    return pending(kind, connect_store().ledger.entries(model))
+    return pending(kind, (ledger or connect_store().ledger).entries(model))
 
 
 class LedgerTrigger(LookingTrigger):
@@ -43,6 +44,8 @@ class LedgerTrigger(LookingTrigger):
         self.model = model
         self.kind: Pending = kind
         self.poll_interval = poll_interval
+        self._ledger: LedgerStore | None = None
 
     def _look(self) -> Mapping[str, Any] | None:
-        return look(self.model, self.kind)
+        self._ledger = self._ledger or connect_store().ledger
+        return look(self.model, self.kind, self._ledger)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import timedelta
 
+import httpx
 import pytest
 from airflow.sdk import Asset, CronDataIntervalTimetable
 from airflow.sdk.exceptions import AirflowException, ParamValidationError
@@ -314,8 +315,22 @@ def test_at_level_3_only_services_and_machines_are_tried_again_and_failures_are_
     assert decided(AirflowException("MLflow does not answer")) is policy.RetryAction.RETRY
     assert decided(KeyError("age")) is policy.RetryAction.FAIL
     assert [type(told).__name__ for told in task.on_failure_callback] == ["NoteFailure"]
+    assert decided(httpx.ConnectError("away")) is policy.RetryAction.RETRY
     plain = load_file(model_yaml(level=2))["rain.train"].get_task("train")
     assert (plain.retries, plain.retry_policy, plain.on_failure_callback) == (1, None, [])
+
+
+def test_each_task_whose_failures_are_noted_says_when_it_is_past_them(model_yaml):
+    route = "{to: [{type: webhook, conn_id: desk}]}"
+    dags = load_file(model_yaml(level=3, more=f"alerts: {{routes: [{route}]}}\n"))
+    for task in (task for dag in dags.values() for task in dag.tasks):
+        noted = [type(told).__name__ for told in task.on_failure_callback]
+        over = [type(told).__name__ for told in task.on_success_callback]
+        expected = ([], []) if task.task_id == "tell" else (["NoteFailure"], ["NoteRecovery"])
+        assert (noted, over) == expected, task.task_id
+    noted = {name: dag.tasks[0].on_failure_callback[0].stop_after for name, dag in dags.items()}
+    assert {name for name, limit in noted.items() if limit is None} == {"rain.deploy", "rain.rollback"}
+    assert "tell" in dags["rain.monitor"].task_dict
 
 
 def test_the_way_back_from_decay_is_a_task_only_where_the_yaml_asks_for_it(model_yaml):

@@ -53,6 +53,16 @@ def test_entries_come_back_oldest_first_whatever_the_order_they_were_written_in(
     assert [entry.subject for entry in ledger.entries("flight_delay")] == ["2", "3", "4"]
 
 
+def test_who_asks_for_some_kinds_reads_no_others(ledger: LedgerStore, tmp_path: Path) -> None:
+    for kind in ("registered", "rollout_taken", "promoted"):
+        ledger.append(replace(REGISTERED, kind=kind))
+    (broken,) = (tmp_path / "ledger" / "flight_delay").glob("promoted-*.json")
+    broken.write_text("{}")
+    found = ledger.entries("flight_delay", ["rollout_taken", "registered"])
+    assert {entry.kind for entry in found} == {"rollout_taken", "registered"}
+    assert ledger.entries("flight_delay", ["failed"]) == []
+
+
 def test_writing_an_entry_again_on_a_retry_keeps_the_first(ledger: LedgerStore) -> None:
     ledger.append(REGISTERED)
     again = ledger.append(replace(REGISTERED, at=NOON + timedelta(minutes=5)))

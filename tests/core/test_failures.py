@@ -63,6 +63,16 @@ def test_only_our_own_messages_are_kept() -> None:
     assert failure_of("train", [Raised(("KeyError",), "Ada")]).said == ""
 
 
+def test_what_our_message_quotes_of_others_is_not_kept() -> None:
+    quoted = "could not convert string to float: 'Ada Lovelace'"
+    chain = [
+        AIRFLOWS,
+        ours("TrainingFailed", f"plugins.fit raised ValueError on 99 rows: {quoted}"),
+        Raised(("ValueError",), quoted),
+    ]
+    assert failure_of("train", chain).said == "plugins.fit raised ValueError on 99 rows"
+
+
 @given(
     rows=st.integers(0, 10**9), seconds=st.floats(0, 1e6), name=st.from_regex(r"[a-z]{1,9}", fullmatch=True)
 )

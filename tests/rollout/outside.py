@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Literal, TypeVar
 
-from airflow_mlops.core.ledger import CROWNINGS, Entry, champion_at, in_order
+from airflow_mlops.core.ledger import CROWNINGS, Entry, EntryKind, champion_at, in_order
 from airflow_mlops.core.values import Deployment, ModelRef, Observation, RunRef, Traffic
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
 
@@ -149,8 +149,9 @@ class Ledger:
     def append(self, entry: Entry) -> Entry:
         return self.outside.call(lambda: self.outside.append(entry))
 
-    def entries(self, model: str) -> list[Entry]:
-        return self.outside.call(lambda: in_order(self.outside.entries.values()))
+    def entries(self, model: str, kinds: Collection[EntryKind] | None = None) -> list[Entry]:
+        entries = self.outside.call(lambda: in_order(self.outside.entries.values()))
+        return [entry for entry in entries if kinds is None or entry.kind in kinds]
 
 
 @dataclass

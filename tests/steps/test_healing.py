@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pandas as pd
@@ -127,6 +128,55 @@ def test_nothing_is_planned_without_proof_or_for_another_champion(
 ) -> None:
     config = with_healing(config, roll_back=True)
     assert plan_healing(asked(config, make_run(50, dag="monitor"), **given), backends) is None
+
+
+@pytest.mark.parametrize(
+    ("later", "fault", "planned"),
+    [(None, None, True), (False, None, False), (None, "age is null", False)],
+    ids=["newest known", "a later window is sound", "its data came in broken"],
+)
+def test_decay_that_late_labels_show_plans_the_way_back_too(
+    config, backends, make_run, champions, later, fault, planned
+) -> None:
+    config, run = with_healing(config, roll_back=True), make_run(50, dag="monitor")
+    for days, kind, decayed in ((-5, "rescored", True), (-2, "monitored", later)):
+        end = WINDOW.end + timedelta(days=days)
+        backends.ledger.append(
+            Entry(
+                "churn",
+                kind,
+                end.isoformat(),
+                run.now,
+                run.key.dag_id,
+                run.key.run_id if kind == "rescored" else "r0",
+                version="2",
+                reasons=("roc_auc 0.4 of the labels that landed",),
+                window=Window(START, end),
+                data={"decayed": decayed, "upstream_fault": fault},
+            )
+        )
+    found = plan_healing(asked(config, run, outcome="inconclusive"), backends)
+    assert (found is not None) is planned
+    healed = [item.reasons[1] for item in backends.ledger.entries("churn", ["healed"])]
+    assert healed == (["roc_auc 0.4 of the labels that landed"] if planned else [])
+
+
+def test_a_run_that_is_cleared_after_another_promotion_puts_nothing_back(
+    config, backends, make_run, champions
+) -> None:
+    config = with_healing(config, roll_back=True)
+    first = asked(config, make_run(50, dag="monitor"))
+    assert plan_healing(first, backends) is not None
+    backends.tracking.set_alias("churn", "champion", "1")
+    assert plan_healing(first, backends).version == "1"
+    backends.tracking.set_alias("churn", "champion", "3")
+    assert plan_healing(first, backends) is None
+
+
+def test_a_backfill_puts_nothing_back(config, backends, make_run, champions) -> None:
+    config = with_healing(config, roll_back=True)
+    backfill = replace(make_run(50, dag="monitor"), kind="backfill")
+    assert plan_healing(asked(config, backfill), backends) is None
 
 
 def test_nothing_is_put_back_unless_the_yaml_asks_for_it(config, backends, make_run, champions) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, get_args
 
-from airflow_mlops.core.ledger import Entry, in_order, open_rollouts
+from airflow_mlops.core.ledger import CLOSINGS, Entry, in_order, open_rollouts
 from airflow_mlops.core.retraining.policy import CHANGED, Cause, Policy
 
 _OF_A_TRAINING = frozenset({"training_begun", "gated", "registered"})
@@ -121,8 +121,9 @@ def history_of(entries: Iterable[Entry], without: str | None = None) -> History:
     """The history that the ledger tells. ``without`` is a request that never was: on a retry, the caller's
     own first try. Backfills train versions that never serve, and do not count."""
     entries = in_order(entries)
+    checks = {item.subject: bool(item.data["gone"]) for item in entries if item.kind == "cause_checked"}
     asked = {
-        item.subject: _asked(item, entries)
+        item.subject: _asked(item, checks.get(item.subject))
         for item in entries
         if item.kind == "retrain_requested" and item.window is not None
     }
@@ -148,15 +149,14 @@ def _waiting(one: Asked) -> Training:
     return Training(one.end, "asked", (one.cause,), asked=(one,), code=one.code, recipe=one.recipe)
 
 
-def _asked(item: Entry, entries: Sequence[Entry]) -> Asked:
-    seen = [one for one in entries if one.kind == "cause_checked" and one.subject == item.subject]
+def _asked(item: Entry, gone: bool | None) -> Asked:
     cause: Cause = item.data.get("cause") or "drift"
     end = item.window.end if item.window is not None else item.at
     return Asked(
         item.subject,
         cause,
         end,
-        gone=bool(seen[-1].data["gone"]) if seen else None,
+        gone=gone,
         code=item.data.get("code"),
         recipe=item.data.get("recipe"),
     )
@@ -174,21 +174,18 @@ def _by_run(
             found.setdefault(run, []).append(item)
     for run in taken:
         found.setdefault(run, [])
-    return {run: [*of_run, *_endings(of_run, entries)] for run, of_run in found.items()}
+    endings = [item for item in entries if item.kind in CLOSINGS]
+    return {run: [*of_run, *_endings(of_run, endings)] for run, of_run in found.items()}
 
 
 def _is_backfill(item: Entry) -> bool:
     return item.data.get("run_kind") == "backfill" or item.data.get("role") == "backfill"
 
 
-def _endings(of_run: Sequence[Entry], entries: Sequence[Entry]) -> list[Entry]:
+def _endings(of_run: Sequence[Entry], endings: Sequence[Entry]) -> list[Entry]:
     """How the rollouts of the versions ended that a run has registered."""
     versions = {item.subject for item in of_run if item.kind == "registered"}
-    return [
-        item
-        for item in entries
-        if item.subject in versions and item.kind in ("rejected", "rolled_back", "promoted")
-    ]
+    return [item for item in endings if item.subject in versions]
 
 
 def _training(run: tuple[str, str], of_run: Sequence[Entry], asked: Sequence[Asked]) -> Training:

@@ -185,6 +185,7 @@ class TaskInstance:
     pushed: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    runs: dict[str, str] = field(default_factory=dict)
     task: Any = None
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -192,6 +193,9 @@ class TaskInstance:
 
     def xcom_pull(self, task_ids: str, **_: Any) -> Any:
         return self.results.get(task_ids)
+
+    def get_dr_count(self, *, dag_id: str, run_ids: list[str], states: list[str]) -> int:
+        return sum(self.runs.get(run_id) in states for run_id in run_ids)
 
     def get_task_states(self, *, dag_id: str, task_ids: list[str], run_ids: list[str]) -> dict[str, Any]:
         return {run_ids[0]: {name: self.states[name] for name in task_ids if name in self.states}}

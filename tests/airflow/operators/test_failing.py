@@ -9,7 +9,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from airflow_mlops.exceptions import BackendUnavailable, DataRefused
 from airflow_mlops.notifications.catalog import FAILED
 from airflow_mlops.operators import SnapshotOperator, ValidateDataOperator
-from airflow_mlops.operators.failing import NoteFailure
+from airflow_mlops.operators.failing import NoteFailure, NoteRecovery, failure, skip_where_stopped
+from airflow_mlops.operators.other_python import StepFailed
 from airflow_mlops.steps import catalog as steps
 
 
@@ -37,7 +38,9 @@ def step(monkeypatch):
 def run(operator, context, raises=None):
     """As Airflow does it: the callback of a task that failed for good comes after it."""
     if raises is None:
-        return operator.execute(context)
+        found = operator.execute(context)
+        NoteRecovery(model="churn")(context | {"task": operator})
+        return found
     with pytest.raises(raises) as failed:
         operator.execute(context)
     context |= {"task": operator, "exception": failed.value}
@@ -94,6 +97,45 @@ def test_a_step_that_fails_the_same_way_holds_automatic_runs_until_it_is_mended(
     run(validate(), by_hand)
     assert [entry.kind for entry in backends.entries()][-1] == "recovered"
     run(snapshot(), make_context("scheduled", run_id="r5"))
+
+
+@pytest.mark.parametrize(("index", "kinds"), [(0, ["failed"]), (1, ["failed", "recovered"])])
+def test_one_worker_of_a_search_says_nothing_about_another(backends, make_context, index, kinds):
+    task = BaseOperator(task_id="search")
+    failed, over = make_context(run_id="r1"), make_context(run_id="r2")
+    failed["ti"].map_index, over["ti"].map_index = 1, index
+    NoteFailure(model="churn", stop_after=2)(failed | {"task": task, "exception": KeyError("age")})
+    NoteRecovery(model="churn")(over | {"task": task})
+    assert [entry.kind for entry in backends.entries()] == kinds
+    assert backends.entries()[0].subject == "search[1]"
+
+
+def test_a_step_in_another_python_fails_for_the_cause_it_has_there():
+    error = StepFailed("the training rows have 'Ada'", kind="DataRefused")
+    found = failure("validate", error)
+    assert (found.cause, found.error, found.said) == ("data", "DataRefused", "")
+
+
+def test_a_task_that_was_killed_is_noted_and_stops_its_runs_like_any_other(backends, make_context):
+    task = BaseOperator(task_id="train")
+    for run_id in ("r1", "r2"):
+        context = make_context("scheduled", run_id=run_id)
+        NoteFailure(model="churn", stop_after=2)(context | {"task": task})
+    assert [entry.kind for entry in backends.entries()] == ["failed", "failed", "stopped"]
+    assert (backends.entries()[0].data["cause"], backends.entries()[0].data["error"]) == (
+        "infrastructure",
+        "TaskKilled",
+    )
+
+
+def test_a_task_that_runs_no_step_gets_past_its_failures_too(backends, make_context):
+    task = BaseOperator(task_id="request_retraining")
+    for run_id in ("r1", "r2"):
+        context = make_context("scheduled", run_id=run_id)
+        NoteFailure(model="churn", stop_after=2)(context | {"task": task, "exception": KeyError("dag")})
+    NoteRecovery(model="churn")(make_context("manual", run_id="r3") | {"task": task})
+    assert [entry.kind for entry in backends.entries()] == ["failed", "failed", "stopped", "recovered"]
+    skip_where_stopped("churn.train", "churn", 2, backends)
 
 
 def test_below_level_3_nothing_is_held_or_noted(backends, config, make_context, step):

@@ -27,9 +27,10 @@ DECIDED = {
 }
 
 
-def requested(make_context, decided, *outlets):
-    """The run that Airflow is asked to make, and the context with its events."""
+def requested(make_context, decided, *outlets, runs=None):
+    """The run that Airflow is asked to make, and the context with its events. ``runs`` are there already."""
     context = make_context()
+    context["ti"].runs.update(runs or {})
     operator = RequestTrainingOperator(
         task_id="request", value=decided, train_dag_id="churn.train", outlets=list(outlets)
     )
@@ -109,3 +110,34 @@ def test_a_request_whose_run_never_came_is_asked_for_again_by_the_same_name(make
     assert context["outlet_events"][asset].extra["decision"]["cause"] == "decay"
     of_its_own, _ = requested(make_context, {**DECIDED, "waiting": {**DECIDED, "request_id": "another"}})
     assert of_its_own.dag_run_id == first.dag_run_id
+
+
+@pytest.mark.parametrize(
+    ("runs", "suffix"),
+    [
+        (("queued",), ""),
+        (("running",), ""),
+        (("failed",), "__2"),
+        (("failed", "success"), "__3"),
+        (("failed", "queued"), "__2"),
+    ],
+)
+def test_a_request_whose_run_ended_without_taking_it_gets_another_one(make_context, runs, suffix):
+    name = "retrain__2026-05-02T00:00__01234567"
+    there = {name if place == 1 else f"{name}__{place}": state for place, state in enumerate(runs, 1)}
+    refused = {"decision": {"action": "refuse", "reasons": ["a request is already open"]}, "waiting": DECIDED}
+    asked, _ = requested(make_context, refused, runs=there)
+    assert (asked.dag_run_id, asked.conf["request"]) == (name + suffix, "0123456789abcdef")
+    again, _ = requested(make_context, DECIDED, runs=there)
+    assert again.dag_run_id == name  # a repeat of the monitor's own run starts no other
+
+
+def test_a_request_that_no_run_could_take_does_not_start_runs_without_end(make_context):
+    name = "retrain__2026-05-02T00:00__01234567"
+    there = {name: "failed", **{f"{name}__{again}": "failed" for again in range(2, 51)}}
+    refused = {"decision": {"action": "refuse", "reasons": ["a request is already open"]}, "waiting": DECIDED}
+    operator = RequestTrainingOperator(task_id="request", value=refused, train_dag_id="churn.train")
+    context = make_context()
+    context["ti"].runs.update(there)
+    with pytest.raises(AirflowSkipException, match=r"50 runs of .* ended before they took the request"):
+        operator.execute(context)
