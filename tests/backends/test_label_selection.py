@@ -29,7 +29,8 @@ def test_the_columns_that_differ_are_named_with_the_size_of_it() -> None:
     assert [one.column for one in found] == ["age", "plan"]
     assert found[0].effect == pytest.approx(0.8, abs=0.15)
     assert "age: mean 0." in found[0].reason
-    assert "plan: share of " in found[1].reason
+    assert "plan: share of one category 0." in found[1].reason
+    assert any(f"plan: share of {plan} 0." in found[1].detail for plan in ("pro", "free"))
 
 
 def test_a_difference_that_is_sure_but_tiny_is_no_bias() -> None:
