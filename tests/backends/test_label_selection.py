@@ -39,6 +39,13 @@ def test_a_difference_that_is_sure_but_tiny_is_no_bias() -> None:
     assert biased_columns(measured, 0.95) == []
 
 
+def test_two_numbers_without_any_spread_are_told_apart() -> None:
+    one, other = answers(100, 1), answers(100, 2)
+    one["age"], other["age"] = 1.0, 0.0
+    (age, *_) = biased_columns(differences(one, other, KINDS), 0.95)
+    assert (age.column, age.labelled, age.unlabelled) == ("age", 1.0, 0.0)
+
+
 def test_few_answers_on_either_side_say_nothing() -> None:
     assert differences(answers(29, 1, age=3.0), answers(500, 2), KINDS) == []
 
