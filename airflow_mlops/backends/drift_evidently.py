@@ -53,7 +53,12 @@ class EvidentlyPage:
         if not shown:
             return f"<html><body>{opening}</body></html>".encode()
         numeric = [name for name, look in shown.items() if kinds[look.column] != "categorical"]
-        html = _evidently(frames, shown, numeric, _agreeing(share, shown, verdict))
+        try:
+            html = _evidently(frames, shown, numeric, _agreeing(share, shown, verdict))
+        except Exception as error:  # noqa: BLE001  # whatever odd columns do to it
+            # Values that are equal but for rounding have no histogram, for one. The verdict does not hang on
+            # these drawings, and the monitor must not.
+            return f"<html><body>{opening}{_undrawn(error)}</body></html>".encode()
         return html.replace("<body>", f"<body>{opening}", 1).encode()
 
 
@@ -98,6 +103,10 @@ def _opening(verdict: DriftVerdict, told: Sequence[ColumnDrift], rows: int, othe
     )
     named = [str(look) for look in told]
     return "".join(f"<p>{escape(text)}</p>" for text in (verdict.reasons[0], *named, drawn))
+
+
+def _undrawn(error: Exception) -> str:
+    return f"<p>Evidently could not draw this sample: {escape(f'{type(error).__name__}: {error}')}</p>"
 
 
 def _evidently(

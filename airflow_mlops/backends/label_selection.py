@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 FEWEST = 30
 _MOST_CATEGORIES = 50
 _APART = 10.0
-"""The effect where all of one side are of a category and none of the other: there is no spread then."""
+"""The effect where all of one side are of a category (or have one number) and none of the other: there is no
+spread then."""
 
 
 def differences(
@@ -47,10 +48,11 @@ def _of_numbers(name: str, one: pd.Series, other: pd.Series) -> Difference | Non
         return None
     spread = ((with_label.var(ddof=1) + without.var(ddof=1)) / 2) ** 0.5
     gap = float(with_label.mean() - without.mean())
-    if not spread > 0:
-        return None
-    p_value = float(ttest_ind(with_label, without, equal_var=False).pvalue)
-    return Difference(name, gap / float(spread), p_value, float(with_label.mean()), float(without.mean()))
+    means = float(with_label.mean()), float(without.mean())
+    if spread > 0:
+        p_value = float(ttest_ind(with_label, without, equal_var=False).pvalue)
+        return Difference(name, gap / float(spread), p_value, *means)
+    return Difference(name, _APART if gap > 0 else -_APART, 0.0, *means) if gap else None
 
 
 def _of_categories(name: str, one: pd.Series, other: pd.Series) -> Difference | None:

@@ -10,7 +10,7 @@ drift.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from airflow_mlops.core.metrics import METRICS, MetricSpec
@@ -57,12 +57,23 @@ def estimate(
     rows = generator.choice(len(scores), min(len(scores), ROWS), replace=False)
     drawn = [_drawn(score, labels, theirs, scores[rows], generator) for _ in range(DRAWS)]
     known = [one for one in drawn if one is not None]
-    spread = float(np.std(known)) * (len(rows) / len(scores)) ** 0.5 if known else float("inf")
+    spread = _spread(known, len(rows) / len(scores)) if known else float("inf")
     half, known_metric = quantile(confidence) * spread, METRICS[spec.metric or ""]
     return Estimate(value, max(value - half, known_metric.low), min(value + half, known_metric.high))
 
 
-def _drawn(score: Any, labels: Any, theirs: Any, scores: Any, generator: Any) -> float | None:
+def _spread(drawn: Sequence[tuple[float, float]], share: float) -> float:
+    """The standard deviation of the metric where only a ``share`` of the answers was drawn. More answers say
+    more surely what labels are by chance; how sure the calibration is hangs on the holdout alone."""
+    import numpy as np
+
+    values, expected = np.array(drawn).T
+    calibration = float(np.var(expected))
+    return float((calibration + max(float(np.var(values)) - calibration, 0.0) * share) ** 0.5)
+
+
+def _drawn(score: Any, labels: Any, theirs: Any, scores: Any, generator: Any) -> tuple[float, float] | None:
+    """The metric of labels drawn from a calibration of its own, and what it is on average by that one."""
     import numpy as np
 
     again = generator.integers(0, len(labels), len(labels))
@@ -72,7 +83,9 @@ def _drawn(score: Any, labels: Any, theirs: Any, scores: Any, generator: Any) ->
     made_up = generator.random(len(scores)) < likely
     if made_up.all() or not made_up.any():
         return None
-    return float(score(made_up.astype(np.float64), scores, None))
+    weights = np.concatenate([likely, 1 - likely])
+    expected = score(_twice(likely), np.concatenate([scores, scores]), weights)
+    return float(score(made_up.astype(np.float64), scores, None)), float(expected)
 
 
 def _probabilities(answers: Any) -> Any:

@@ -18,7 +18,8 @@ class Difference:
     """One column of the answers with a label against those without.
 
     ``effect`` is the standardised mean difference of numbers (labelled minus unlabelled), and of categories
-    the largest one among them; ``value`` names that category. ``p_value`` is of no difference.
+    the largest one among them; ``value`` names that category, for the page alone: it is a value of somebody's
+    row. ``p_value`` is of no difference.
     """
 
     column: str
@@ -30,8 +31,15 @@ class Difference:
 
     @property
     def reason(self) -> str:
-        """In words and numbers."""
-        of = f"share of {self.value}" if self.value else "mean"
+        """In words and numbers, without a value of any row: it travels to the ledger and to alerts."""
+        return self._said("share of one category" if self.value else "mean")
+
+    @property
+    def detail(self) -> str:
+        """The same for the page, with the category."""
+        return self._said(f"share of {self.value}" if self.value else "mean")
+
+    def _said(self, of: str) -> str:
         return (
             f"{self.column}: {of} {self.labelled:.4g} with a label, {self.unlabelled:.4g} without "
             f"(effect {self.effect:+.2f}, p {self.p_value:.2g}, corrected)"

@@ -115,8 +115,9 @@ def latest_scores(entries: Iterable[Entry]) -> list[WindowScore]:
 
 
 def is_complete(score: WindowScore, now: datetime, *, coverage: float, deadline: Period) -> bool:
-    """Whether a window's labels count as complete: enough of them are there, or it has waited long enough."""
-    return score.coverage >= coverage or now >= deadline.after(score.window.end)
+    """Whether a window's labels count as complete: enough of them are there (of no answers none is missing),
+    or it has waited long enough."""
+    return not score.answers or score.coverage >= coverage or now >= deadline.after(score.window.end)
 
 
 def label_watermark(

@@ -17,6 +17,7 @@ from airflow_mlops.backends.tracking import Tracking
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.shift.reference import ReferenceScores
 from airflow_mlops.core.values import ModelRef
+from airflow_mlops.exceptions import DataRefused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,9 +92,15 @@ def _made_anew(run_id: str, config: ModelConfig, backends: Backends) -> KeptScor
     own = [name for name in answered if name == "challenger" or name.startswith("challenger_")]
     if not own or "mlops.dataset_uri" not in tags:
         return None
-    rows = backends.datasets.load_frame(tags["mlops.dataset_uri"])
-    features = [name for name in data.features if name in rows]
-    joined = answered.merge(rows[[data.key, *features]], on=data.key)
+    uri, at = tags["mlops.dataset_uri"], [data.key, data.time_column]
+    there = backends.datasets.schema(uri) or data.features
+    features = [name for name in data.features if name in there]
+    try:
+        rows = backends.datasets.load_frame(uri, columns=[*at, *features])
+    except DataRefused:  # the snapshot is gone
+        return None
+    # A key comes again and again, in training rows and in the holdout: its time says which row is meant.
+    joined = answered.merge(rows.drop_duplicates(at), on=at)
     if not len(joined) or data.label not in joined:
         return None
     answers = joined[own[0]].to_numpy() if own == ["challenger"] else joined[own].to_numpy()

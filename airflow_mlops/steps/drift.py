@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from airflow_mlops.backends.base import Backends
@@ -32,7 +33,8 @@ def drift(request: CollectedRequest, backends: Backends) -> Report:
     arrived = arrivals(request, current.latest("event_time"), reference_uri, backends)
     if request.collected.rows < settings.minimum_rows:
         return _too_few(request, reference_uri, arrived, backends)
-    plan = drift_plan(request.config, backends.datasets.schema(reference_uri) or request.config.data.features)
+    known = set(backends.datasets.schema(reference_uri) or request.config.data.features)
+    plan = drift_plan(request.config, known & current.names)
     reference = Reference(reference_uri, request.config.model, settings.sample_rows)
     sampler = Sampler([one.column for one in plan.columns], settings.sample_rows)
     found = backends.drift_detector().compare(reference.profile(plan, backends), current, plan, sampler)
@@ -46,8 +48,16 @@ def drift(request: CollectedRequest, backends: Backends) -> Report:
         Samples(drawn[0].to_pandas(), drawn[1].to_pandas(), kinds),
         backends.drift_page().page(*drawn, found.columns, kinds, verdict, settings.share),
         backends,
-        facts=arrived["warnings"],
+        facts=[*arrived["warnings"], *_unasked(request, known - current.names)],
     )
+
+
+def _unasked(request: CollectedRequest, columns: Collection[str]) -> list[str]:
+    """A champion that was promoted after the window may know a feature that nobody was asked for in it."""
+    lacking = [name for name in request.config.data.features if name in columns]
+    if not lacking:
+        return []
+    return [f"not compared, for no row of the window has it: {', '.join(lacking)}"]
 
 
 def _reference_uri(request: CollectedRequest, backends: Backends) -> str:

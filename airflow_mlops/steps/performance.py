@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_mlops.backends.base import Backends
+from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.detectors import Batch, Signal, watch
 from airflow_mlops.core.label_selection import Difference, biased_columns
 from airflow_mlops.core.label_standing import label_standing
@@ -52,7 +53,7 @@ def performance(request: CollectedRequest, backends: Backends) -> Report | None:
         history=history,
         rescored=tuple(rescored),
         signals=tuple(_signals(request, history, rescored, promise, backends)),
-        slices=tuple(judged_slices(config, joined, promise, backends)),
+        slices=tuple(judged_slices(config, joined, promise, backends)) if _is_fair(now.score, config) else (),
         selection=tuple(_selection(request, joined)),
         labels=label_standing(seen, now.score, coverage=labels.coverage, deadline=labels.waits),
     )
@@ -70,7 +71,12 @@ def _signals(
     """What each detector says of the windows that this run has scored, after the holdout's batches and all
     that this champion has served."""
     version = promise.model.version
-    served = [batch for score in history if score.version == version for batch in score.losses]
+    served = [
+        batch
+        for score in history
+        if score.version == version and _is_fair(score, request.config)
+        for batch in score.losses
+    ]
     again = (one.score.window.start for one in rescored if one.score.version == version)
     since = min([request.collected.window.start, *again])
     reference: Sequence[Batch] = ()
@@ -80,6 +86,12 @@ def _signals(
     except DataRefused:
         pass  # a loss of features, which the kept answers of the holdout do not have
     return [watch(one.watched, reference, served, since) for one in watched(request.config).detectors]
+
+
+def _is_fair(score: WindowScore, config: ModelConfig) -> bool:
+    """Whether as many labels are there as the YAML asks for before anything is read from them: where those of
+    one kind come first, slices and detectors would accuse the model of it as well."""
+    return score.coverage >= watched(config).minimum_coverage
 
 
 def _selection(request: CollectedRequest, joined: Joined) -> list[Difference]:

@@ -40,7 +40,7 @@ def performance_page(request: CollectedRequest, found: Findings) -> bytes:
         table(
             "Answers with a label are not like the others",
             ("column", "what was found"),
-            [(one.column, one.reason) for one in found.selection],
+            [(one.column, one.detail) for one in found.selection],
         ),
         sentences(*found.now.notes),
     )

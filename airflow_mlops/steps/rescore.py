@@ -8,7 +8,7 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import ModelRef, RunInfo
 from airflow_mlops.core.window_scores import WindowScore, is_complete, looks
-from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.exceptions import DataRefused, ModelRefused
 from airflow_mlops.steps.collect import collected_key
 from airflow_mlops.steps.labels import join_labels
 from airflow_mlops.steps.promise import Promise, promise_of
@@ -24,15 +24,17 @@ def rescore(
     than at their last score; each is an entry of the ledger. On a retry, what the first try wrote is left
     out, and found again.
 
-    ``known`` is the promise of the present champion; earlier windows are held to that of their own.
+    ``known`` is the promise of the present champion; earlier windows are held to that of their own. Those of
+    a version that was deleted since stay as they are.
     """
-    promises = {known.model.version: known}
+    promises: dict[str, Promise | None] = {known.model.version: known}
     found = []
     for last in _waiting(request, entries):
         if last.version not in promises:
             model = ModelRef(request.config.model, last.version)
             promises[last.version] = _promise(model, request, backends)
-        scored = _scored(request, last, promises[last.version], backends)
+        promise = promises[last.version]
+        scored = None if promise is None else _scored(request, last, promise, backends)
         if scored is not None:
             _record(request, scored, last, _fault(entries, last), backends)
             found.append(scored)
@@ -55,8 +57,11 @@ def _waiting(request: CollectedRequest, entries: Sequence[Entry]) -> Iterator[Wi
             yield last
 
 
-def _promise(model: ModelRef, request: CollectedRequest, backends: Backends) -> Promise:
-    return promise_of(model, watched(request.config).metric, request.config, backends)
+def _promise(model: ModelRef, request: CollectedRequest, backends: Backends) -> Promise | None:
+    try:
+        return promise_of(model, watched(request.config).metric, request.config, backends)
+    except ModelRefused:
+        return None
 
 
 def _scored(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.base import Backends
@@ -94,7 +95,8 @@ def batches_of(
     labelled: pd.DataFrame, config: ModelConfig, backends: Backends, *, since: datetime = _EPOCH
 ) -> tuple[Batch, ...]:
     """The mean loss of each batch that has labels enough, in the order of time; more of it is worse. Batches
-    are counted from ``since`` on. Raises ``DataRefused`` where rows have no loss of their own."""
+    are counted from ``since`` on. One whose loss is no number (a percentage of a label of 0) is left out: a
+    detector would hear nothing after it. Raises ``DataRefused`` where rows have no loss of their own."""
     settings = watched(config)
     if not settings.detectors or not len(labelled):
         return ()
@@ -110,6 +112,7 @@ def batches_of(
     return tuple(
         Batch(since + length * int(index), float(mean), int(size))
         for index, mean, size in zip(enough.index, enough["mean"], enough["size"], strict=True)
+        if isfinite(mean)
     )
 
 

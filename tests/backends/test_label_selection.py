@@ -29,13 +29,21 @@ def test_the_columns_that_differ_are_named_with_the_size_of_it() -> None:
     assert [one.column for one in found] == ["age", "plan"]
     assert found[0].effect == pytest.approx(0.8, abs=0.15)
     assert "age: mean 0." in found[0].reason
-    assert "plan: share of " in found[1].reason
+    assert "plan: share of one category 0." in found[1].reason
+    assert any(f"plan: share of {plan} 0." in found[1].detail for plan in ("pro", "free"))
 
 
 def test_a_difference_that_is_sure_but_tiny_is_no_bias() -> None:
     measured = differences(answers(60_000, 1, age=0.05), answers(60_000, 2), KINDS)
     assert min(one.p_value for one in measured) < 1e-6
     assert biased_columns(measured, 0.95) == []
+
+
+def test_two_numbers_without_any_spread_are_told_apart() -> None:
+    one, other = answers(100, 1), answers(100, 2)
+    one["age"], other["age"] = 1.0, 0.0
+    (age, *_) = biased_columns(differences(one, other, KINDS), 0.95)
+    assert (age.column, age.labelled, age.unlabelled) == ("age", 1.0, 0.0)
 
 
 def test_few_answers_on_either_side_say_nothing() -> None:

@@ -88,6 +88,11 @@ def test_labels_are_complete_up_to_the_first_window_that_waits() -> None:
     assert label_watermark(known[2:], day(5), coverage=0.95, deadline=WAIT) is None
 
 
+def test_a_window_without_an_answer_of_the_champion_holds_up_no_watermark() -> None:
+    known = [score(1, 100), score(2, 0, answers=0), score(3, 100)]
+    assert label_watermark(known, day(5), coverage=0.95, deadline=WAIT) == day(3)
+
+
 def test_without_times_of_arrival_the_lag_is_learnt_from_one_look_to_the_next() -> None:
     windows = [[score(1, 0), score(1, 40, at=3), score(1, 80, at=8)], [score(2, 0), score(2, 40, at=4)]]
     model = lag_model_of(windows)

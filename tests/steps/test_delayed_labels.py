@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from airflow_mlops.core.window_scores import latest_scores
+from airflow_mlops.exceptions import ModelRefused
 from airflow_mlops.steps.collect import collect
 from airflow_mlops.steps.data_quality import data_quality
 from airflow_mlops.steps.decide import decide
@@ -327,6 +328,42 @@ def test_a_share_of_labels_that_is_too_small_decides_nothing(patient, backends, 
     assert summary["outcome"] == "inconclusive"
     assert "50% of the labels landed, monitor.performance.minimum_coverage asks for 60%" in summary["reasons"]
     assert summary["observed"] is not None
+
+
+def test_neither_slices_nor_detectors_read_a_share_of_labels_that_is_too_small(
+    patient, backends, make_run, serve, land
+):
+    slices = patient().monitor.performance.slices.model_copy(update={"by": (("plan",),), "minimum_rows": 20})
+    land(flipped(serve(40, 50)).head(150))
+    fair = patient(performance={"slices": slices, "batch_labels": 5})
+    summary = performance(look(fair, make_run(50, dag="monitor"), backends), backends).summary
+    assert [one["outcome"] for one in summary["slices"]] == ["fail", "fail"]
+    unfair = patient(performance={"slices": slices, "batch_labels": 5, "minimum_coverage": 0.9})
+    less = performance(look(unfair, make_run(50, dag="monitor"), backends), backends).summary
+    assert less["slices"] == []
+    assert less["detectors"][0]["batches"] < summary["detectors"][0]["batches"]
+
+
+def test_an_earlier_version_that_was_deleted_stops_no_monitoring(
+    patient, backends, make_run, serve, land, monkeypatch
+):
+    rows = serve(40, 50)
+    monitor(patient(), make_run(50, dag="monitor", run_id="m1"), backends)
+    land(rows)
+    serve(50, 60)
+    backends.tracking.versions.append(backends.tracking.versions[0])
+    backends.tracking.set_alias("churn", "champion", "2")
+    run_of = backends.tracking.run_of
+
+    def without_the_first(model):
+        if model.version == "1":
+            raise ModelRefused("MLflow has no churn version 1")
+        return run_of(model)
+
+    monkeypatch.setattr(backends.tracking, "run_of", without_the_first)
+    asked = look(patient(), make_run(60, dag="monitor", run_id="m2"), backends)
+    summary = performance(asked, backends).summary
+    assert summary["rescored"] == []
 
 
 def test_a_slice_that_decays_alone_is_named(patient, backends, make_run, serve, land):

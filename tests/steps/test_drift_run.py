@@ -99,6 +99,23 @@ def test_the_reference_is_read_once_and_its_profile_is_kept_beside_it(look, aske
         look(slices={"by": "plan", "minimum_rows": 10})
 
 
+def test_a_feature_that_nobody_was_asked_for_yet_is_left_out_and_named(look, asked, backends):
+    """As in the window before a version with another feature was promoted."""
+    asked(lambda rows: rows.drop(columns=["spend"]))
+    found = look()
+    assert set(found.summary["columns"]) == {"age", "plan"}
+    page = backends.store.local_path(found.uri).read_text()
+    assert "not compared, for no row of the window has it: spend" in page
+
+
+def test_a_column_that_evidently_cannot_draw_leaves_the_verdict(look, asked, backends):
+    asked(lambda rows: rows.assign(spend=np.where(rows["age"] > 0, 0.3, 0.1 + 0.2)))
+    found = look()
+    assert found.summary["drifted"] is True
+    folder = backends.store.local_path(found.uri).parent
+    assert "Evidently could not draw this sample" in (folder / "drift_evidently.html").read_text()
+
+
 def test_the_summary_names_the_slice_that_moved_most_and_what_moved_in_it(look, asked):
     asked(lambda rows: rows.assign(spend=rows["spend"] + 20 * (rows["plan"] == "pro")))
     found = look(slices={"by": ["plan"], "minimum_rows": 20}).summary

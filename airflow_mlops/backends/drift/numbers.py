@@ -105,7 +105,6 @@ class NumberCounts:
         self.below = np.zeros(len(edges), dtype=np.int64)
         self.upto = np.zeros(len(edges), dtype=np.int64)
         self.sums = np.zeros(len(edges) + 1)
-        self.total = 0.0
         self._with_sums = with_sums
 
     def add(self, values: Numbers) -> None:
@@ -126,11 +125,9 @@ class NumberCounts:
         self.below += below
         self.upto += upto
         if not self._with_sums:
-            self.total += float(ordered.sum())
             return
         so_far = np.concatenate(([0.0], np.cumsum(ordered)))
         self.sums += so_far[np.append(below, len(ordered))] - so_far[np.insert(upto, 0, 0)]
-        self.total += float(so_far[-1])
 
     @property
     def missing_share(self) -> float:

@@ -49,6 +49,15 @@ class ParquetRows:
         pieces = [batch.column(name) for batch in self.batches([name], encoded=[name] if encoded else [])]
         return pa.chunked_array(pieces) if pieces else pa.chunked_array([pa.nulls(0)])
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The columns that any of the files has."""
+        found: set[str] = set()
+        for file in self.files:
+            with self._opened(file, ()) as opened:
+                found |= set(opened.schema_arrow.names)
+        return frozenset(found)
+
     def latest(self, time_column: str) -> datetime | None:
         """The latest time by the files' own statistics; None where they have none."""
         found: list[datetime] = []

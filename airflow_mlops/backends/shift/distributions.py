@@ -10,6 +10,7 @@ from airflow_mlops.core.shift.reference import ReferenceScores
 from airflow_mlops.core.values import TaskKind, is_classification
 
 _BINS = 10
+_MOST_STRANGE = 10_000
 
 
 def spread(values: Any) -> Spread:
@@ -42,11 +43,13 @@ def of_numbers(values: Any, edges: tuple[float, ...] | None = None) -> Distribut
 
 
 def of_classes(values: Any, classes: int = 0) -> Distribution:
-    """Counts of the classes 0, 1, and so on, ``classes`` of them or as many as there are."""
+    """Counts of the classes 0, 1, and so on, ``classes`` of them or as many as there are. Far beyond them all
+    count as one: of a label that came in broken there would be a count for each number below it."""
     import numpy as np
 
     numbers = np.asarray(values, dtype="float64")
-    numbers = numbers[np.isfinite(numbers) & (numbers >= 0)].astype("int64")
+    numbers = numbers[np.isfinite(numbers) & (numbers >= 0)]
+    numbers = np.minimum(numbers, classes + _MOST_STRANGE).astype("int64")
     return Distribution(spread(numbers), tuple(np.bincount(numbers, minlength=classes).tolist()))
 
 

@@ -81,8 +81,9 @@ def _out_of_fold(
             early_stopping=False,
             random_state=seed,
         )
-        trees.fit(values[known], is_window[known])
-        rows, truth = values[held_out], is_window[held_out]
+        filled = _with_something_in_each(values, known)
+        trees.fit(filled[known], is_window[known])
+        rows, truth = filled[held_out], is_window[held_out]
         scores[held_out] = trees.predict_proba(rows)[:, 1]
         whole = roc_auc_score(truth, scores[held_out])
         order = random.permutation(len(rows))
@@ -91,3 +92,12 @@ def _out_of_fold(
             without[:, own] = rows[order][:, own]
             lost[number] += (whole - roc_auc_score(truth, trees.predict_proba(without)[:, 1])) / _FOLDS
     return scores, lost.tolist()
+
+
+def _with_something_in_each(values: Any, known: Any) -> Any:
+    """Zeros for a column that is empty in all rows that are learnt from: it tells nothing, and scikit-learn
+    has no bins for it."""
+    import numpy as np
+
+    empty = np.isnan(values[known]).all(axis=0)
+    return np.where(empty, 0.0, values)

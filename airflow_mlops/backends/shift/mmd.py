@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_mlops.backends.shift.encoding import numbered, spaced, two_samples
 from airflow_mlops.core.shift.multivariate import Together
 from airflow_mlops.core.values import ColumnKind
+from airflow_mlops.exceptions import DataRefused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,8 @@ def measure(
     sides = _sides(len(before), len(points), random)
     within, across = _kernel_sums(points, _width(points, random), sides)
     squares = _squares(within, across, len(before), len(after))
+    if not np.isfinite(squares[0]):
+        raise DataRefused("numbers as large as these have no distances; leave such columns out")
     apart = 1 - across[0] / (len(before) * len(after))
     return Together(
         name,

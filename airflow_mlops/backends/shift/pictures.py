@@ -39,8 +39,12 @@ def _of_numbers(column: str, reference: pd.Series, current: pd.Series) -> Pictur
     distinct = np.unique(both)
     if len(distinct) <= _BINS:
         low, high = float(distinct[0]), float(distinct[-1])
-    if high <= low:
-        low, high = low - 0.5, high + 0.5
+    if not np.isfinite(high - low):
+        return None
+    if not (np.diff(np.linspace(low, high, _BINS + 1)) > 0).all():
+        # One value, or some that are equal but for rounding.
+        half = max(0.5, abs(low) * 1e-6)
+        low, high = low - half, high + half
     shares = [
         np.histogram(np.clip(side, low, high), bins=_BINS, range=(low, high))[0] / max(len(values), 1)
         for side, values in zip(sides, (reference, current), strict=True)

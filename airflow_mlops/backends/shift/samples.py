@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.drift.rows import ParquetRows
 from airflow_mlops.backends.drift.sample import Sampler
-from airflow_mlops.backends.parquet_files import place_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +36,7 @@ def own_rows(window: ParquetRows, version: str, features: Sequence[str], rows: i
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    there = _names(window)
+    there = window.names
     known = [name for name in features if name in there]
     sampler, served = Sampler([*known, ANSWER], rows), [np.zeros(0)]
     for batch in window.batches([*known, *_OWN]):
@@ -62,14 +61,4 @@ def answered(window: ParquetRows, version: str, column: str, values: pd.Series) 
         places = index.get_indexer(own.to_pandas())
         seen[places[places >= 0]] = True
     found: np.ndarray[Any, Any] = seen[codes]
-    return found
-
-
-def _names(window: ParquetRows) -> set[str]:
-    import pyarrow.parquet as pq
-
-    found: set[str] = set()
-    for file in window.files:
-        path, filesystem = place_of(file)
-        found |= set(pq.read_schema(path, filesystem=filesystem).names)
     return found

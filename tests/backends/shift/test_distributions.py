@@ -95,3 +95,10 @@ def test_labels_of_the_window_fall_into_the_references_bins() -> None:
     assert of_labels([1], "multiclass_classification", kept).counts == (0, 1, 0)
     numbers = of_labels(np.arange(100.0), "regression")
     assert of_labels([1e9], "regression", numbers).counts[-1] == 1
+
+
+def test_a_label_that_came_in_broken_is_one_more_class_and_not_a_billion() -> None:
+    kept = of_labels([0, 1, 1, 0], "binary_classification")
+    broken = of_labels([0, 1, 1e15], "binary_classification", kept)
+    assert (broken.rows, sum(broken.counts)) == (3, 3)
+    assert len(broken.counts) < 20_000

@@ -57,6 +57,15 @@ def test_missing_values_are_a_difference_of_their_own(measure) -> None:
     assert measured(measure, holes, columns={"age": "numeric"}).drifted
 
 
+def test_a_column_that_is_all_but_empty_is_no_error(measure) -> None:
+    sparse, empty = rows(1), rows(1)
+    sparse["age"] = [1.0] + [np.nan] * 399
+    empty["age"] = np.nan
+    for before in (sparse, empty):
+        found = measured(measure, before.sample(frac=1.0, random_state=0), reference=before)
+        assert not found.drifted, found
+
+
 def test_an_embedding_is_a_group_of_numbers(measure) -> None:
     rng = np.random.default_rng(0)
     names = [f"e{place}" for place in range(16)]
