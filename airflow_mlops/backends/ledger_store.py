@@ -39,7 +39,7 @@ class ObjectLedger:
         ``kinds`` only those are read: a ledger of years has ten thousand entries, a question needs a few."""
         keys = [key for key in self._store.keys(f"ledger/{model}") if key.endswith(".json")]
         if kinds is not None:
-            keys = [key for key in keys if _kind(key) in kinds]
+            keys = [key for key in keys if _kind(key) in {*kinds, ""}]
         for key in keys:
             if key not in self._known:
                 self._known[key] = self._read(key)
@@ -64,7 +64,8 @@ def _key(model: str, entry_id: str) -> str:
 
 
 def _kind(key: str) -> str:
-    """By the entry's id, which begins with it."""
+    """By the entry's id, which begins with it; empty for a file that is none, which is read, and complained
+    of."""
     return key.rpartition("/")[2].rpartition("-")[0]
 
 
