@@ -70,7 +70,7 @@ class Listener:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def of(self, dag_id: str) -> list[dict[str, Any]]:
-        return [body for _, _, body in self.posts if body["dag_id"] == dag_id]
+        return [body for _, _, body in self.posts if body.get("dag_id") == dag_id]
 
 
 class Place(AirflowApi):
@@ -139,6 +139,10 @@ class Place(AirflowApi):
                 pytest.fail(f"not so after {seconds} s: {what}\n{logs}")
             time.sleep(0.3)
         return found
+
+    def told(self, dag_id: str, event: str) -> list[dict[str, Any]]:
+        """What was posted of a DAG and an event; what the loop has found is told beside it."""
+        return [body for body in self.listener.of(dag_id) if body["event"] == event]
 
     def run_of(self, dag_id: str, kind: str) -> str:
         """The id of a run of this type, once there is one."""

@@ -220,10 +220,14 @@ def test_tasks_run_in_the_pool_with_the_slots_the_priority_and_the_queue_of_the_
 def test_whoever_the_yaml_names_is_told_of_a_task_that_failed(ready):
     run_id = ready.runs_by_hand["breaks"]
     assert ready.finished("breaks.train", run_id) == "failed"  # although the task that tells is done
-    (said,) = ready.wait(lambda: ready.listener.of("breaks.train"), "the webhook is posted")
-    assert said.pop("text").startswith(
-        f"breaks.train: task snapshot failed in run {run_id} (try 1). Log: http"
+    (said,) = ready.wait(lambda: ready.told("breaks.train", "task_failed"), "the webhook is posted")
+    text, cause, next_step = (said.pop(name) for name in ("text", "cause", "next_step"))
+    assert text.startswith(
+        f"breaks.train: task snapshot failed in run {run_id} (try 1). Cause: data (DataRefused). "
+        f"Next: {next_step}"
     )
+    assert "Log: http" in text
+    assert cause == "data"
     url = said.pop("url")
     assert url.startswith(ready.site.url("airflow"))
     assert "/dags/breaks.train/runs/" in url
@@ -250,7 +254,7 @@ def test_tasks_of_a_pool_that_is_not_there_wait_and_the_scheduler_says_so(ready)
 
 
 def test_a_run_that_is_late_is_told_of_while_it_still_waits(ready):
-    (said,) = ready.wait(lambda: ready.listener.of("stranded.train"), "the deadline is told of")
+    (said,) = ready.wait(lambda: ready.told("stranded.train", "deadline_missed"), "the deadline is told of")
     run_id = ready.runs_by_hand["stranded"]
     assert said["event"] == "deadline_missed"
     assert (said["run_id"], said["owner"]) == (run_id, "weather")
