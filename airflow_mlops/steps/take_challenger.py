@@ -25,7 +25,7 @@ def take_challenger(request: TakeChallengerRequest, backends: Backends) -> Rollo
     are rejected as superseded; it is rejected itself where its evidence has expired. The stages that it must
     pass are written down with the claim.
     """
-    if not backends.ledger.entries(request.config.model):
+    if not backends.ledger.entries(request.config.model, ("registered", "promoted", "reversed")):
         return None  # Nothing was ever registered: there is nobody to ask.
     return _Taking(request, backends).rollout()
 

@@ -68,4 +68,4 @@ def test_airflow_keeps_it_and_sets_no_end_that_would_empty_a_run_by_hand(mlops_l
     assert train.end_date is None
     kept = DagSerialization.from_dict(DagSerialization.to_dict(train))
     assert kept.end_date is None
-    assert isinstance(kept.timetable.timetable, Until)
+    assert isinstance(kept.timetable, Until)
