@@ -111,6 +111,17 @@ def verdict_words(entries: Iterable[Entry], standing: Standing) -> tuple[str, ..
     return tuple(found)
 
 
+def why_not_smoke(standing: Standing) -> str | None:
+    """Why a version may not be tried on its server now; None where it may. A promotion that was begun is
+    finished, so what a server says of it after that would be a verdict that nobody weighs. A version that was
+    never taken, as in a DAG of a test's own, may be tried."""
+    if standing.phase == "unknown":
+        return None
+    if standing.phase == "promoting":
+        return f"version {standing.version} is being promoted: its stages are over"
+    return why_over(standing)
+
+
 def why_not_open(standing: Standing, mode: RolloutMode, weight: float) -> str | None:
     """Why a stage may not be opened now; None where it may. So the weight is never above what was decided."""
     stage = stage_name(mode, weight)

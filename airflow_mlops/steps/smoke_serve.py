@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.answers import largest_difference
-from airflow_mlops.core.standing import why_over
+from airflow_mlops.core.standing import why_not_smoke
 from airflow_mlops.core.values import Verdict
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
 from airflow_mlops.steps.bring_up import why_late
@@ -22,11 +22,11 @@ def smoke_serve(request: RolloutRequest, backends: Backends) -> Verdict:
     """Send the kept holdout rows to the server and compare. A model that cannot be loaded there is a
     failed verdict, not an error: it is rolled back like any other, and so is one that has not come up by
     ``deploy.deadline``. Raises ``BackendUnavailable`` while it is still coming up, and ``RolloutRefused``
-    where the rollout has ended.
+    where the rollout has ended, or is being promoted.
     """
     rollout = request.rollout
     standing = standing_now(request.config, rollout, backends)
-    if standing.phase != "unknown" and (ended := why_over(standing)):
+    if ended := why_not_smoke(standing):
         raise RolloutRefused(f"{rollout.candidate} is not brought up again: {ended}")
     kept = json.loads(backends.tracking.read_file(rollout.training.run_id, SMOKE_FILE))
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_mlops.core.ledger import open_rollouts, pending_challengers
@@ -107,6 +107,8 @@ def test_a_run_that_is_killed_anywhere_is_finished_or_undone_by_the_next(
     follows=st.booleans(),
     cleared=clearings,
 )
+# A smoke test that is cleared while the promotion waits, and fails now: the promotion asks no more.
+@example(strategy="blue_green", approval=False, plan={26: "refuses"}, fails=[], follows=False, cleared=[3, 9])
 @many
 def test_nor_does_it_matter_who_else_moves_alias_or_traffic_what_is_cleared_or_who_lies(
     config, strategy, approval, plan, fails, follows, cleared
