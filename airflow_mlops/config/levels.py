@@ -36,7 +36,7 @@ class Preset:
     healing: bool
 
 
-OWN_ASSETS = frozenset({"challenger", "champion", "retrain", "predictions"})
+OWN_ASSETS = frozenset({"challenger", "champion", "drift", "decay", "retrain", "predictions"})
 
 PRESETS: dict[int, Preset] = {
     1: Preset(
