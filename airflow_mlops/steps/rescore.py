@@ -10,11 +10,13 @@ from airflow_mlops.core.values import ModelRef, RunInfo
 from airflow_mlops.core.window_scores import WindowScore, is_complete, looks
 from airflow_mlops.exceptions import DataRefused, ModelRefused
 from airflow_mlops.steps.collect import collected_key
-from airflow_mlops.steps.labels import join_labels
+from airflow_mlops.steps.labels import Joined, join_labels
 from airflow_mlops.steps.promise import Promise, promise_of
 from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import CollectedRequest
 from airflow_mlops.steps.window_score import Scored, score_window, watched
+
+_TO_COUNT = ("request_id", "key", "version")
 
 
 def rescore(
@@ -67,20 +69,33 @@ def _promise(model: ModelRef, request: CollectedRequest, backends: Backends) -> 
 def _scored(
     request: CollectedRequest, last: WindowScore, promise: Promise, backends: Backends
 ) -> Scored | None:
-    """The new score, or None where nothing has landed, or the answers are no longer kept."""
-    config, labels = request.config, request.config.monitor.labels
-    if labels is None:
+    """The new score, or None where nothing has landed, or the answers are no longer kept. Many windows wait,
+    and few have news: the features of a window are read only where it has."""
+    config = request.config
+    counted = _joined(request, last, backends, _TO_COUNT)
+    if counted is None or len(counted.labelled) <= last.labels:
         return None
-    try:
-        answers = backends.datasets.load_frame(backends.store.uri(collected_key(config.model, last.window)))
-    except DataRefused:
-        return None
-    joined = join_labels(config, labels, answers, last.version, last.window, backends)
-    if len(joined.labelled) <= last.labels:
+    joined = _joined(request, last, backends)
+    if joined is None:
         return None
     return score_window(
         config, last.window, joined, promise, request.run.now, backends, estimated=last.estimated
     )
+
+
+def _joined(
+    request: CollectedRequest, last: WindowScore, backends: Backends, columns: Sequence[str] | None = None
+) -> Joined | None:
+    """The window's answers with their labels; None where the answers are no longer kept."""
+    config, labels = request.config, request.config.monitor.labels
+    if labels is None:
+        return None
+    uri = backends.store.uri(collected_key(config.model, last.window))
+    try:
+        answers = backends.datasets.load_frame(uri, columns)
+    except DataRefused:
+        return None
+    return join_labels(config, labels, answers, last.version, last.window, backends)
 
 
 def _fault(entries: Sequence[Entry], last: WindowScore) -> str | None:
