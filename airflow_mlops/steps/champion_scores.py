@@ -18,6 +18,7 @@ from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.shift.reference import ReferenceScores
 from airflow_mlops.core.values import ModelRef
 from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.steps.run_files import PREDICTIONS_FILE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +83,6 @@ def _write(run_id: str, kept: KeptScores, tracking: Tracking) -> None:
 
 def _made_anew(run_id: str, config: ModelConfig, backends: Backends) -> KeptScores | None:
     """From the answers that the evaluation kept, and the snapshot's features of the same keys."""
-    from airflow_mlops.steps.evaluate import PREDICTIONS_FILE
 
     tags, data = backends.tracking.tags_of(run_id), config.data
     try:

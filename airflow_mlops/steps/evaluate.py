@@ -20,15 +20,12 @@ from airflow_mlops.steps.cross_validate import cross_validate
 from airflow_mlops.steps.evaluation_report import keep_report
 from airflow_mlops.steps.measure import findings, importance, material_of
 from airflow_mlops.steps.requests import EvaluateRequest
+from airflow_mlops.steps.run_files import EVALUATION_FILE, IMPORTANCE_FILE, PREDICTIONS_FILE, SMOKE_FILE
 from airflow_mlops.steps.seen import champion_has_seen
 
 if TYPE_CHECKING:
     import pandas as pd
 
-EVALUATION_FILE = "evaluation.json"
-PREDICTIONS_FILE = "predictions.parquet"
-IMPORTANCE_FILE = "importance.json"
-SMOKE_FILE = "smoke.json"
 SMOKE_ROWS = 20
 
 

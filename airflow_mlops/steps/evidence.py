@@ -11,8 +11,8 @@ from airflow_mlops.core.evidence import Evidence
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import Evaluation, ModelRef, RunRef
 from airflow_mlops.exceptions import ModelRefused
-from airflow_mlops.steps.evaluate import EVALUATION_FILE
 from airflow_mlops.steps.model_card import HTML_FILE
+from airflow_mlops.steps.run_files import EVALUATION_FILE
 
 _ABOUT = frozenset({"gated", "overridden", "registered", "smoke_served", "answer_refused"})
 

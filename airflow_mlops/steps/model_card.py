@@ -11,10 +11,10 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.model_card import ModelCard, Purpose, Signature
 from airflow_mlops.core.values import Importance, ModelRef, Report, RunInfo, RunRef
-from airflow_mlops.steps.evaluate import IMPORTANCE_FILE
 from airflow_mlops.steps.model_card_pages import html, markdown
 from airflow_mlops.steps.record import report_key
 from airflow_mlops.steps.requests import RegisterRequest
+from airflow_mlops.steps.run_files import IMPORTANCE_FILE
 
 CARD_FILE = "model_card.json"
 HTML_FILE = "model_card.html"

@@ -11,10 +11,10 @@ from airflow_mlops.core.ledger import Entry, open_rollout
 from airflow_mlops.core.reversal import Reign, end_of, former_champions, open_reversal, succession
 from airflow_mlops.core.values import ModelRef, RunRef
 from airflow_mlops.exceptions import ModelRefused, RolloutRefused
-from airflow_mlops.steps.evaluate import SMOKE_FILE
 from airflow_mlops.steps.model_card import CARD_FILE
 from airflow_mlops.steps.record import is_ours
 from airflow_mlops.steps.requests import ReverseRequest
+from airflow_mlops.steps.run_files import SMOKE_FILE
 
 
 @dataclass(frozen=True, slots=True)

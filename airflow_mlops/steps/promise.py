@@ -13,7 +13,7 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.values import Estimate, Evaluation, ModelRef
 from airflow_mlops.exceptions import DataRefused
-from airflow_mlops.steps.evaluate import EVALUATION_FILE, PREDICTIONS_FILE
+from airflow_mlops.steps.run_files import EVALUATION_FILE, PREDICTIONS_FILE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,13 +14,13 @@ from airflow_mlops.core.values import ModelRef, RunInfo
 from airflow_mlops.core.waiting import too_late
 from airflow_mlops.core.windows import Period
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
-from airflow_mlops.steps.evaluate import SMOKE_FILE
 from airflow_mlops.steps.model_card import sign_card
 from airflow_mlops.steps.plan_reversal import PlannedReversal, plan_reversal
 from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import Reversal, ReverseRequest, RollBackRequest
 from airflow_mlops.steps.roll_back import roll_back
 from airflow_mlops.steps.rollouts import rollout_by_ledger
+from airflow_mlops.steps.run_files import SMOKE_FILE
 from airflow_mlops.steps.smoke_serve import compared
 
 

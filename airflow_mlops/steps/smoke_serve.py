@@ -13,9 +13,9 @@ from airflow_mlops.core.values import Verdict
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
 from airflow_mlops.steps.bring_up import why_late
 from airflow_mlops.steps.decided import standing_now
-from airflow_mlops.steps.evaluate import SMOKE_FILE
 from airflow_mlops.steps.record import entry, record_verdict
 from airflow_mlops.steps.requests import RolloutRequest
+from airflow_mlops.steps.run_files import SMOKE_FILE
 
 
 def smoke_serve(request: RolloutRequest, backends: Backends) -> Verdict:

@@ -27,9 +27,9 @@ from airflow_mlops.core.values import ModelRef, RunInfo, RunKey
 from airflow_mlops.core.windows import WindowSources
 from airflow_mlops.gateway.server import serve_in_thread
 from airflow_mlops.gateway.settings import Settings
-from airflow_mlops.steps.evaluate import SMOKE_FILE
 from airflow_mlops.steps.promote import promote
 from airflow_mlops.steps.requests import RolloutRequest, TakeChallengerRequest
+from airflow_mlops.steps.run_files import SMOKE_FILE
 from airflow_mlops.steps.smoke_serve import smoke_serve
 from airflow_mlops.steps.take_challenger import take_challenger
 

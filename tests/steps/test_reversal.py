@@ -12,7 +12,6 @@ from airflow_mlops.core.ledger import Entry, champion_at, open_rollout
 from airflow_mlops.core.reversal import open_reversal
 from airflow_mlops.core.values import Deployment, ModelRef, Traffic
 from airflow_mlops.exceptions import BackendUnavailable, ModelRefused, RolloutRefused
-from airflow_mlops.steps.evaluate import SMOKE_FILE
 from airflow_mlops.steps.promote import promote
 from airflow_mlops.steps.requests import (
     ReverseRequest,
@@ -23,6 +22,7 @@ from airflow_mlops.steps.requests import (
 )
 from airflow_mlops.steps.reverse import reverse
 from airflow_mlops.steps.roll_back import roll_back
+from airflow_mlops.steps.run_files import SMOKE_FILE
 from airflow_mlops.steps.stage import open_stage
 from airflow_mlops.steps.take_challenger import take_challenger
 

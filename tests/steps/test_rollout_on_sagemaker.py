@@ -15,7 +15,6 @@ from airflow_mlops.core.ledger import Entry, champion_at
 from airflow_mlops.core.values import ModelRef, Rollout, RunRef, Traffic
 from airflow_mlops.exceptions import ModelRefused
 from airflow_mlops.steps.bring_up import bring_up
-from airflow_mlops.steps.evaluate import SMOKE_FILE
 from airflow_mlops.steps.promote import promote
 from airflow_mlops.steps.requests import (
     BringUpRequest,
@@ -25,6 +24,7 @@ from airflow_mlops.steps.requests import (
     TakeChallengerRequest,
 )
 from airflow_mlops.steps.roll_back import roll_back
+from airflow_mlops.steps.run_files import SMOKE_FILE
 from airflow_mlops.steps.smoke_serve import smoke_serve
 from airflow_mlops.steps.stage import judge_stage, open_stage
 from airflow_mlops.steps.take_challenger import take_challenger

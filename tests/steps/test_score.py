@@ -29,7 +29,7 @@ from airflow_mlops.steps.catalog import dump_request, run_step
 from airflow_mlops.steps.choose_partitions import choose_partitions
 from airflow_mlops.steps.collect import collect
 from airflow_mlops.steps.drift import drift
-from airflow_mlops.steps.evaluate import SMOKE_FILE, evaluate
+from airflow_mlops.steps.evaluate import evaluate
 from airflow_mlops.steps.performance import performance
 from airflow_mlops.steps.promote import promote
 from airflow_mlops.steps.requests import (
@@ -44,6 +44,7 @@ from airflow_mlops.steps.requests import (
     TakeChallengerRequest,
     TrainRequest,
 )
+from airflow_mlops.steps.run_files import SMOKE_FILE
 from airflow_mlops.steps.score import score
 from airflow_mlops.steps.smoke_serve import smoke_serve
 from airflow_mlops.steps.snapshot import snapshot
