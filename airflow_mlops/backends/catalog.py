@@ -104,7 +104,7 @@ PARTS: Mapping[str, Part] = {
     "multivariate.domain_classifier": Part(
         f"{_HERE}.shift.domain_classifier:measure", ("sklearn",), "training"
     ),
-    "fault_summaries.parquet": Part(f"{_HERE}.fault_summaries:ParquetFaultSummaries", _DATA, "data"),
+    "fault_summaries.parquet": Part(f"{_HERE}.faults.summaries:ParquetFaultSummaries", _DATA, "data"),
     "tracking.mlflow": Part(f"{_HERE}.tracking_mlflow:MlflowTracking", ("mlflow", "skops"), "mlflow"),
     "serving.embedded": Part(f"{_HERE}.serving_embedded:EmbeddedTarget"),
     "serving.kubernetes": Part(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from airflow_mlops.backends.fault_scan import COUNTED_PATTERNS, TableScan
+from airflow_mlops.backends.faults.table import COUNTED_PATTERNS, TableScan
 
 
 def test_holes_at_random_in_many_columns_fill_no_memory() -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from airflow_mlops.backends.datasets_parquet import ParquetDatasets
-from airflow_mlops.backends.fault_summaries import ParquetFaultSummaries
+from airflow_mlops.backends.faults.summaries import ParquetFaultSummaries
 from airflow_mlops.backends.store import LocalStore
 from airflow_mlops.core.faults import Fault, Reference, RowNames, faults_of, late_fault, volume_fault
 

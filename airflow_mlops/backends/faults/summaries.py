@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from airflow_mlops.backends.base import ObjectStore
-from airflow_mlops.backends.fault_scan import TableScan, seconds_of
+from airflow_mlops.backends.faults.rows import seconds_of
+from airflow_mlops.backends.faults.table import TableScan
 from airflow_mlops.core.faults.summary import Reference, TableSummary
 from airflow_mlops.core.identity import content_hash
 from airflow_mlops.core.values import ColumnKind
