@@ -3,7 +3,7 @@
     pip install 'airflow-mlops[benchmarks]'
     python benchmarks/parse.py [--runs 3] [--without-peers]
 
-One model is four DAGs of 25 tasks: a YAML of 45 lines here, one of the same DAGs for dag-factory, four for
+One model is four DAGs of 27 tasks: a YAML of 45 lines here, one of the same DAGs for dag-factory, four for
 blueprint, and for the hand-written loop nothing but the loop. Each measurement is a process of its own that
 has imported what Airflow's task runner has before it parses (the floor) and froze it, as the DAG processor
 does; CPU and memory are what comes on top. Cold is without a cache, warm is every parse after the first.
@@ -51,6 +51,7 @@ DAGS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "weight_10": ("shadow",), "weight_50": ("weight_10",), "conclude": ("weight_50",),
         "promote": ("conclude",), "roll_back": ("conclude",), "announce_champion": ("promote",),
     },
+    "rollback": {"reverse": ()},
     "monitor": {
         "collect": (), "data_quality": ("collect",), "drift": ("collect",), "performance": ("collect",),
         "announce_drift": ("data_quality", "drift"), "announce_decay": ("data_quality", "performance"),
