@@ -83,7 +83,6 @@ def _write(run_id: str, kept: KeptScores, tracking: Tracking) -> None:
 
 def _made_anew(run_id: str, config: ModelConfig, backends: Backends) -> KeptScores | None:
     """From the answers that the evaluation kept, and the snapshot's features of the same keys."""
-
     tags, data = backends.tracking.tags_of(run_id), config.data
     try:
         answered = parquet_bytes.from_bytes(backends.tracking.read_file(run_id, PREDICTIONS_FILE))
