@@ -8,7 +8,7 @@ hold.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal
@@ -146,12 +146,23 @@ def claims_by_id(entries: Iterable[Entry]) -> dict[str, Entry]:
     return {entry.id: entry for entry in entries if entry.kind in ("cause_taken", "retrain_taken")}
 
 
-def held_by(entries: Sequence[Entry], cause: CauseName, taker: Taker) -> CauseEvent | None:
-    """What an earlier try of this run has taken already, of a cause that a consumer works out for itself."""
+def held_by(
+    entries: Sequence[Entry],
+    cause: CauseName,
+    taker: Taker,
+    is_own: Callable[[CauseEvent], bool] = lambda _: True,
+) -> CauseEvent | None:
+    """What an earlier try of this run has taken already, of a cause that a consumer works out for itself.
+
+    ``is_own`` tells what a sensor waits for from what another sensor of the same run has taken: each has its
+    own limit.
+    """
     for entry in in_order(entries):
         is_it = (entry.data.get("cause"), entry.data.get("consumer")) == (cause, taker.consumer)
         if entry.kind == "cause_taken" and is_it and taker.holds(entry):
-            return _of_data(entry, str(entry.data["subject"]), datetime.fromisoformat(entry.data["at"]))
+            event = _of_data(entry, str(entry.data["subject"]), datetime.fromisoformat(entry.data["at"]))
+            if is_own(event):
+                return event
     return None
 
 

@@ -95,10 +95,11 @@ def way_back(entries: Sequence[Entry], champion: str, *, decayed: bool | None, f
     if fault:
         return WayBack("keep", f"the data came in broken: {fault}")
     ordered = in_order(entries)
-    promotions = [place for place, item in enumerate(ordered) if item.kind == "promoted"]
-    since = ordered[promotions[-1] :] if promotions else ordered
+    since = _since_promotion(ordered)
     if any(item.kind == "healed" for item in since):
         return WayBack("keep", "an earlier champion was put back already, and nothing was promoted since")
+    if any(item.kind == "reversal_refused" and healing_of(since, item) is not None for item in since):
+        return WayBack("keep", "an earlier champion could not be put back, and nothing was promoted since")
     reigns = succession(ordered, champion)
     if len(reigns) < 2:
         return WayBack("keep", f"version {champion} is the first champion: there is none to go back to")
@@ -108,6 +109,36 @@ def way_back(entries: Sequence[Entry], champion: str, *, decayed: bool | None, f
     return WayBack(
         "roll_back", f"version {champion} has decayed; version {previous} served before it", previous
     )
+
+
+def healing_of(entries: Iterable[Entry], reversal: Entry) -> Entry | None:
+    """The ``healing_intended`` that a reversal carries out; None where something else began it."""
+    intents = (item for item in entries if item.kind == "healing_intended")
+    return next((item for item in intents if _key(item) == _key(reversal)), None)
+
+
+def left_healing(entries: Iterable[Entry], champion: str) -> Entry | None:
+    """A ``healing_intended`` against this champion that came to nothing: its run ended before anything moved.
+    None once it was done or given up, whoever did it, or another version was promoted."""
+    since = _since_promotion(in_order(entries))
+    ended = {_key(item) for item in since if item.kind == "reversal_refused"}
+    if any(item.kind == "healed" for item in since):
+        return None
+    left = [
+        item
+        for item in since
+        if item.kind == "healing_intended" and item.data["out"] == champion and _key(item) not in ended
+    ]
+    return left[-1] if left else None
+
+
+def _since_promotion(ordered: Sequence[Entry]) -> Sequence[Entry]:
+    promotions = [place for place, item in enumerate(ordered) if item.kind == "promoted"]
+    return ordered[promotions[-1] :] if promotions else ordered
+
+
+def _key(entry: Entry) -> tuple[str, str, str]:
+    return entry.subject, entry.dag_id, entry.run_id
 
 
 def _decayed(entries: Iterable[Entry]) -> set[str]:

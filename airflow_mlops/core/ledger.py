@@ -48,6 +48,7 @@ EntryKind = Literal[
     "failed",
     "recovered",
     "stopped",
+    "healing_intended",
     "healed",
 ]
 

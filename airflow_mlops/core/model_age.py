@@ -40,6 +40,11 @@ def age_cause(entries: Sequence[Entry], age: Period, now: datetime) -> CauseEven
     )
 
 
+def is_of_age(event: CauseEvent, age: Period) -> bool:
+    """Whether a cause is of this limit, and not of another sensor's."""
+    return event.subject.endswith(f" x {age}")
+
+
 def learned_until(entries: Sequence[Entry], version: str) -> datetime | None:
     """The end of the window of rows that a version was trained and judged on."""
     for entry in entries:

@@ -13,7 +13,7 @@ from itertools import takewhile
 from types import MappingProxyType
 from typing import Any, Literal
 
-from airflow_mlops.core.ledger import Entry, in_order
+from airflow_mlops.core.ledger import CLOSINGS, Entry, in_order
 from airflow_mlops.core.values import Severity
 
 EventName = Literal[
@@ -26,6 +26,7 @@ EventName = Literal[
     "retrain_requested",
     "retrain_refused",
     "circuit_breaker_open",
+    "rollout_abandoned",
     "cause_gone",
     "cause_remains",
     "gate_held",
@@ -195,6 +196,14 @@ def _breaker_open(entry: Entry) -> bool | None:
     )
 
 
+def _left_open(entry: Entry) -> bool | None:
+    """A rollout that nobody seems to be at, by the policy, which waits for it; until any rollout ends."""
+    if entry.kind in CLOSINGS or entry.kind == "retrain_requested":
+        return False
+    is_it = entry.kind == "retrain_refused" and refusal_of(entry.reasons) == "abandoned rollout"
+    return True if is_it else None
+
+
 def _held(entry: Entry) -> bool | None:
     if entry.kind == "overridden":
         return False
@@ -221,6 +230,7 @@ _REFUSALS: Mapping[str, str] = MappingProxyType(
         "upstream fault": "the data came in broken",
         "circuit breaker": "the circuit breaker is open",
         "budget": "the budget is spent",
+        "abandoned rollout": "nothing has been heard of it since",
         "cool-down": "of cool-down last",
     }
 )
@@ -309,6 +319,14 @@ EVENTS: Mapping[EventName, Event] = MappingProxyType(
             over="the circuit breaker of retraining is closed again",
             lasts=True,
             by_window=True,
+        ),
+        "rollout_abandoned": Event(
+            "critical",
+            "monitor",
+            _left_open,
+            "a rollout seems to be nobody's any more, and no retraining begins before it has ended",
+            over="the rollout that nobody was at has ended",
+            lasts=True,
         ),
         "cause_gone": Event(
             "info",

@@ -22,7 +22,7 @@ from airflow_mlops.core.causes import (
     pending_causes,
 )
 from airflow_mlops.core.ledger import Entry
-from airflow_mlops.core.model_age import age_cause
+from airflow_mlops.core.model_age import age_cause, is_of_age
 from airflow_mlops.core.windows import Period
 from airflow_mlops.exceptions import ConfigError
 from airflow_mlops.hooks.backends import connect_backends, connect_store
@@ -124,12 +124,17 @@ class WorkedOutSensor(CauseSensor):
     def causes_of(self, model: str, taker: Taker) -> Sequence[CauseEvent]:
         ledger = connect_store().ledger
         entries = ledger.entries(model)
-        if self.take and (held := held_by(entries, self.cause, taker)) is not None:
+        if self.take and (held := held_by(entries, self.cause, taker, self.is_own)) is not None:
             return [held]
         found = self.work_out(entries, taker)
         if found is None or claim_id(found, taker.consumer) in claims_by_id(entries):
             return []
         return [found] if not self.take or take_cause(ledger, found, taker) else []
+
+    @abstractmethod
+    def is_own(self, event: CauseEvent) -> bool:
+        """Whether a cause that this run has taken is this sensor's own: another one of the DAG may have
+        another limit."""
 
     @abstractmethod
     def work_out(self, entries: Sequence[Entry], taker: Taker) -> CauseEvent | None:
@@ -160,6 +165,9 @@ class NewDataSensor(WorkedOutSensor):
 
         config = self._needed_config()
         return new_rows(config, entries, taker, self.minimum_rows, connect_backends(config))
+
+    def is_own(self, event: CauseEvent) -> bool:
+        return event.scores.get("rows", 0.0) >= self.minimum_rows
 
     def trigger(self, context: Any) -> PauseTrigger:  # noqa: ARG002
         next_look = datetime.now(timezone.utc) + timedelta(seconds=float(self.poke_interval))
@@ -196,6 +204,9 @@ class ModelAgeSensor(WorkedOutSensor):
 
     def work_out(self, entries: Sequence[Entry], taker: Taker) -> CauseEvent | None:
         return age_cause(entries, Period.parse(self.age), taker.at)
+
+    def is_own(self, event: CauseEvent) -> bool:
+        return is_of_age(event, Period.parse(self.age))
 
     def trigger(self, context: Any) -> ModelAgeTrigger:
         return ModelAgeTrigger(

@@ -29,6 +29,7 @@ from airflow_mlops.steps.found_parts import found_parts
 from airflow_mlops.steps.made import made_data, made_of, made_today
 from airflow_mlops.steps.record import entry, is_ours, report_key
 from airflow_mlops.steps.requests import Decided, DecideRequest
+from airflow_mlops.steps.retraining_policy import retraining_policy
 from airflow_mlops.steps.waiting_request import waiting_request
 
 _OF_PERFORMANCE = ("labels", "coverage", "expected_coverage", "estimated", "detectors", "slices", "score")
@@ -41,7 +42,7 @@ def decide(request: DecideRequest, backends: Backends) -> Decided:
     """
     config, window = request.config, request.collected.window
     request_id = content_hash([config.model, window.end.isoformat()])[:16]
-    policy = config.retraining.policy(config.schedule.timezone)
+    policy = retraining_policy(config)
     today = made_today(config, backends)
     found = _look(request, policy, today, request_id, backends)
     decision = apply_policy(policy, found.situation)
@@ -87,7 +88,7 @@ def _look(request: DecideRequest, policy: Policy, today: Made, request_id: str, 
     history = history_of(entries, without=request_id)
     checks = check_causes(policy, history, latest, earlier, champion, today)
     history = history.checked({check.request: check.gone for check in checks})
-    standing = standing_causes(policy, champion, today, history, window.end)
+    standing = standing_causes(policy, champion, today, history, min(window.end, request.run.now))
     situation = Situation(latest, request.run.now, earlier, history, standing)
     waiting = waiting_request(entries, request_id, policy.quiet_until(request.run.now))
     return _Found(situation, checks, waiting)

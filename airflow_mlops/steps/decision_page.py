@@ -34,8 +34,8 @@ def _answers(checks: Sequence[CauseCheck]) -> list[str]:
 
 
 def _windows(policy: Policy, at: Situation) -> Section:
-    by_end = {item.window.end: item for item in at.earlier if item.window.end < at.end}
-    by_end[at.end] = at.latest
+    by_end = {item.window.end: item for item in at.earlier if item.window.end < at.latest.window.end}
+    by_end[at.latest.window.end] = at.latest
     newest = [by_end[end] for end in sorted(by_end, reverse=True)[: max(policy.n, 3)]]
     rows = tuple(
         (

@@ -2,59 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.core.healing import WayBack, way_back
+from airflow_mlops.core.healing import WayBack, healing_of, left_healing, way_back
 from airflow_mlops.core.ledger import Entry
-from airflow_mlops.core.values import RunInfo
+from airflow_mlops.core.reversal import open_reversal
+from airflow_mlops.core.values import ModelRef, RunInfo
 from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import HealRequest
 
 
 def plan_healing(request: HealRequest, backends: Backends) -> WayBack | None:
-    """The version that ``healing.roll_back`` allows to be put back, written down before anything moves; None
-    where the policy is off or nothing is to be done. A retry finds what its first try planned, unless another
-    version was promoted since. A backfill looks at a past that nobody can act on."""
+    """The version that ``healing.roll_back`` allows to be put back, its intent written down before anything
+    moves; None where the policy is off or nothing is to be done. ``healed`` is written by the reversal, once
+    the version serves.
+
+    A run that ended in between leaves an intent: its retry goes on with it, and so does the next run, unless
+    that finds the champion sound, or another version was promoted since. A backfill looks at a past that
+    nobody can act on.
+    """
     config, run, collected = request.config, request.run, request.collected
     if not (config.healing.enabled and config.healing.roll_back) or request.performance is None:
         return None
     if run.kind == "backfill":
         return None
     entries = backends.ledger.entries(config.model)
+    begun = open_reversal(entries)
+    if begun is not None and (intent := healing_of(entries, begun)) is not None:
+        return WayBack("roll_back", intent.reasons[0], begun.subject)
     champion = backends.tracking.alias(config.model, "champion")
-    for item in entries:
-        if item.kind == "healed" and is_ours(item, run):
-            is_so = champion is None or champion.version in (item.subject, item.data["out"])
-            return WayBack("roll_back", item.reasons[0], item.subject) if is_so else None
+    own = [item for item in entries if item.kind == "healing_intended" and is_ours(item, run)]
+    if own:
+        return _again(own[-1], champion, entries)
     if champion is None or champion.version != collected.champion.version:
         return None  # another version serves by now: nothing is known of it
+    return _planned(request, entries, champion.version, backends)
+
+
+def _again(intent: Entry, champion: ModelRef | None, entries: Sequence[Entry]) -> WayBack | None:
+    """What this run planned in an earlier try, unless others have put the version back or moved on."""
+    done = any(item.kind == "reversed" and healing_of([intent], item) is not None for item in entries)
+    serving = None if champion is None else champion.version
+    goes_on = serving in (None, intent.data["out"]) or (done and serving == intent.subject)
+    return WayBack("roll_back", intent.reasons[0], intent.subject) if goes_on else None
+
+
+def _planned(
+    request: HealRequest, entries: Sequence[Entry], champion: str, backends: Backends
+) -> WayBack | None:
+    if request.performance is None:
+        return None
     performance = request.performance.summary
-    fails, late = performance["outcome"] == "fail", _late_decay(entries, champion.version, run)
+    told = _decay(performance, entries, champion, request.run)
     found = way_back(
-        [item for item in entries if not is_ours(item, run)],
-        champion.version,
-        decayed=fails or late is not None,
+        entries,
+        champion,
+        decayed=told is not None,
         fault=request.quality.summary.get("upstream_fault"),
     )
-    if found.version is None:
+    if found.version is None or told is None:
         return None
-    told = late.reasons if late is not None and not fails else performance["reasons"]
-    reasons = (found.reason, *map(str, told))
     backends.ledger.append(
         entry(
-            config,
-            run,
-            "healed",
+            request.config,
+            request.run,
+            "healing_intended",
             found.version,
             version=found.version,
-            reasons=reasons,
+            reasons=(found.reason, *told),
             evidence=(request.performance.uri,),
-            window=collected.window,
-            data={"out": champion.version},
+            window=request.collected.window,
+            data={"out": champion},
         )
     )
     return found
+
+
+def _decay(
+    performance: Mapping[str, Any], entries: Sequence[Entry], champion: str, run: RunInfo
+) -> tuple[str, ...] | None:
+    """How decay shows: in this window, in an earlier one whose labels have landed, or as it showed to a run
+    that ended before it moved anything, where this window cannot tell. None where it does not."""
+    if performance["outcome"] == "fail":
+        return tuple(map(str, performance["reasons"]))
+    if (late := _late_decay(entries, champion, run)) is not None:
+        return late.reasons
+    left = left_healing(entries, champion)
+    return left.reasons[1:] if left is not None and performance["outcome"] == "inconclusive" else None
 
 
 def _late_decay(entries: Sequence[Entry], version: str, run: RunInfo) -> Entry | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.core.healing import healing_of
 from airflow_mlops.core.ledger import Entry, EntryKind, crowning_moment, open_rollouts
 from airflow_mlops.core.reversal import open_reversal
 from airflow_mlops.core.rollout import rollout_id
@@ -95,7 +96,11 @@ def _go_on(intent: Entry, config: ModelConfig, run: RunInfo, backends: Backends)
         raise
     _tag(back, previous, config, backends)
     done = _closing(intent, "reversed", run, intent.reasons)
-    moment = crowning_moment(backends.ledger.entries(config.model), done.at)
+    entries = backends.ledger.entries(config.model)
+    if (healing := healing_of(entries, intent)) is not None:
+        # Before the end: whoever is killed in between finds the reversal open, and writes both.
+        backends.ledger.append(_closing(healing, "healed", run, healing.reasons))
+    moment = crowning_moment(entries, done.at)
     backends.ledger.append(replace(done, at=moment))
     _sign(intent, back, previous, run, backends)
     return Reversal(back.name, back.version, url, previous)

@@ -36,6 +36,7 @@ def snapshot(request: SnapshotRequest, backends: Backends) -> Snapshot | None:
     does not count it. Raises ``DataRefused`` where the rows cannot be trained on.
     """
     config, run = request.config, request.run
+    _must_have_begun(run)
     requests = [] if run.kind == "backfill" else _take_requests(config, run, backends)
     updated = [name for name in run.woken_by if name != f"{config.model}/retrain"]
     if (run.kind == "asset" or run.request) and not requests and not updated:
@@ -55,6 +56,25 @@ def snapshot(request: SnapshotRequest, backends: Backends) -> Snapshot | None:
     )
     record_begun(taken, config, run, backends)
     return taken
+
+
+def _must_have_begun(run: RunInfo) -> None:
+    """A model that was trained on "all up to 2030" would be the newest until then: it would never be too old,
+    and no row that comes would be new. A partition or an interval may be trained on while it lasts.
+
+    A request is not asked: monitoring saw what it is about.
+    """
+    lasting, told = run.sources.partition or run.sources.data_interval, run.sources.params
+    if lasting is not None:
+        late = lasting.start if lasting.start >= run.now else None
+    else:
+        late = told.end if told is not None and told.end > run.now else None
+    if late is not None:
+        raise DataRefused(
+            f"the run's window {'begins' if lasting else 'ends'} {late.isoformat()}, and now it is "
+            f"{run.now.isoformat(timespec='seconds')}: no row has come from the future. Start a run without "
+            "window_end to train on all rows up to now, or with an earlier one"
+        )
 
 
 def _freeze_or_fall_back(

@@ -14,6 +14,7 @@ from airflow_mlops.core.values import RunInfo
 from airflow_mlops.core.windows import Window
 from airflow_mlops.steps.record import entry
 from airflow_mlops.steps.requests import Snapshot
+from airflow_mlops.steps.retraining_policy import retraining_policy
 
 
 def causes_of(run: RunInfo, requests: Sequence[Entry], updated: Sequence[str]) -> tuple[Cause, ...]:
@@ -33,11 +34,11 @@ def held_back(
 ) -> bool:
     """Whether the policy skips this run, which is then in the ledger with the reason: only where the YAML
     lists all that started it in ``retraining.hold_back``."""
-    policy = config.retraining.policy(config.schedule.timezone)
+    policy = retraining_policy(config)
     if not policy.hold_back:
         return False
     history = _without_own(history_of(backends.ledger.entries(config.model)), run)
-    reason = let_through(policy, causes, window.end, history)
+    reason = let_through(policy, causes, window.end, history, run.now)
     if reason is None:
         return False
     words = " and ".join(causes).replace("_", " ")

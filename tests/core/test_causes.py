@@ -13,13 +13,16 @@ from airflow_mlops.core.causes import (
     FoundCause,
     Taker,
     cause_data,
+    claim_id,
     claim_of,
     found_subject,
+    held_by,
     known_causes,
     pending_causes,
 )
 from airflow_mlops.core.ledger import Entry
-from airflow_mlops.core.windows import Window
+from airflow_mlops.core.model_age import age_cause, is_of_age
+from airflow_mlops.core.windows import Period, Window
 
 START = datetime(2026, 3, 1, tzinfo=timezone.utc)
 ALL: Any = ("drift", "decay", "retrain")
@@ -103,6 +106,32 @@ def test_a_claim_has_one_id_whichever_run_of_the_consumer_makes_it() -> None:
     (event,) = known_causes([found(1)], ALL)
     assert taken(event, run="a").id == taken(event, run="b").id
     assert taken(event).id != taken(event, "another").id
+
+
+@pytest.mark.parametrize(
+    ("dag", "run", "limit", "found"),
+    [
+        ("mine", "run 1", "30 days", True),
+        ("mine", "run 1", "60 days", False),  # another sensor of the DAG
+        ("mine", "run 2", "30 days", False),
+        ("another", "run 1", "30 days", False),  # runs of two DAGs may have one id
+    ],
+)
+def test_a_sensor_finds_again_what_itself_has_taken_and_nothing_else(
+    dag: str, run: str, limit: str, found: bool
+) -> None:
+    promoted = Entry("churn", "promoted", "3", START, "churn.deploy", "d1")
+    age = Period.parse("30 days")
+    event = age_cause([promoted], age, START + timedelta(days=70))
+    assert event is not None
+    claims = [taken(event)]
+    held = held_by(
+        claims, "age", Taker(dag, dag, run, START), lambda one: is_of_age(one, Period.parse(limit))
+    )
+    assert held == (event if found else None)
+    other = age_cause([promoted], Period.parse("60 days"), START + timedelta(days=70))
+    assert other is not None
+    assert claim_id(other, "mine") not in {claim.id for claim in claims}
 
 
 def test_what_was_found_before_a_moment_is_left_out() -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_mlops.core.healing import has_failed, last_good_snapshot, standing_stop, way_back
+from airflow_mlops.core.healing import (
+    has_failed,
+    last_good_snapshot,
+    left_healing,
+    standing_stop,
+    way_back,
+)
 from airflow_mlops.core.ledger import Entry
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -101,6 +108,19 @@ def test_it_is_done_once_until_another_version_is_promoted() -> None:
     assert "already" in way_back(healed, "1", decayed=True, fault=None).reason
     anew = [*healed, promoted(5, "3", "1")]
     assert way_back(anew, "3", decayed=True, fault=None).version == "1"
+
+
+def test_what_was_only_intended_has_not_been_done_and_what_was_refused_is_not_tried_again() -> None:
+    intended = [*REIGNS, wrote(3, "healing_intended", "1", out="2")]
+    assert way_back(intended, "2", decayed=True, fault=None).version == "1"
+    assert left_healing(intended, "2") == intended[-1]
+    assert left_healing(intended, "1") is None
+    refused = [*intended, replace(intended[-1], kind="reversal_refused")]
+    assert "could not be put back" in way_back(refused, "2", decayed=True, fault=None).reason
+    assert left_healing(refused, "2") is None
+    by_hand = [*intended, wrote(4, "reversal_refused", "1")]
+    assert way_back(by_hand, "2", decayed=True, fault=None).version == "1"
+    assert left_healing([*intended, promoted(5, "3", "2")], "2") is None
 
 
 def test_a_version_that_decayed_too_is_never_put_back() -> None:

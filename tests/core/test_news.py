@@ -119,6 +119,16 @@ def test_an_open_circuit_breaker_is_a_finding_of_its_own_until_a_request_is_gran
     assert [item.over for item in found("circuit_breaker_open", refused, granted)] == [True]
 
 
+def test_a_rollout_that_nobody_is_at_is_told_until_it_has_ended() -> None:
+    said = "drift in W, but the rollout of version 7 is not over, and nothing has been heard of it since 2026"
+    refused = entry("retrain_refused", 1, cause="drift", reasons=(said,))
+    (item,) = found("rollout_abandoned", refused)
+    assert (item.reasons, item.over) == ((said,), False)
+    assert [item.over for item in found("rollout_abandoned", refused, entry("rolled_back", 2))] == [True]
+    waits = entry("retrain_refused", 1, reasons=("drift, but the rollout of version 7 is not over",))
+    assert found("rollout_abandoned", waits) == []
+
+
 @pytest.mark.parametrize("ended_by", ["gated", "overridden"])
 def test_a_held_challenger_is_told_until_one_passes_or_a_person_lets_it_through(ended_by: EntryKind) -> None:
     held = entry("gated", 1, outcome="fail", run_kind="scheduled")
@@ -167,7 +177,7 @@ def test_a_refusal_is_read_off_the_policys_own_words() -> None:
     useless = Training(START, "held", asked=(Asked("a", "drift", START),))
 
     def refused(policy: Policy, signals: WindowSignals = drifted, *trainings: Training) -> str:
-        at = Situation(signals, START, history=History(trainings))
+        at = Situation(signals, signals.window.end, history=History(trainings))
         return refusal_of(decide(policy, at).reasons)
 
     def policy(**more: Any) -> Policy:

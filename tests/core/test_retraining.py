@@ -17,6 +17,7 @@ from airflow_mlops.core.retraining import (
     Cause,
     Decision,
     History,
+    OpenRollout,
     Policy,
     Quiet,
     Situation,
@@ -69,15 +70,15 @@ def decided(
     policy: Policy = POLICY,
     request_open: bool = False,
     trainings: Sequence[Training] = (),
-    rollout: str | None = None,
+    rollout: OpenRollout | None = None,
     standing: Mapping[Cause, str] | None = None,
-    now: datetime = START,
+    now: datetime | None = None,
 ) -> Decision:
     known = [*trainings, *(training(moment) for moment in requested)]
     if request_open:
         known.append(training(START - 100 * DAY, "asked"))
     history = History(tuple(sorted(known, key=lambda one: one.end)), rollout)
-    return decide(policy, Situation(latest, now, earlier, history, standing or {}))
+    return decide(policy, Situation(latest, now or latest.window.end, earlier, history, standing or {}))
 
 
 def test_a_quiet_window_keeps_the_model() -> None:
@@ -140,6 +141,7 @@ def test_an_open_request_is_not_doubled() -> None:
     assert decision.reasons[0].endswith("but a request is already open")
 
 
+ROLLOUT = OpenRollout("7", "churn.deploy", "d1", START + 10 * DAY)
 TWO_OF_THREE = replace(POLICY, k=2, n=3)
 
 
@@ -347,16 +349,34 @@ def test_windows_of_another_champion_are_no_evidence_against_this_one() -> None:
             None,
             "the training on data up to 2026-01-01 has not come to a verdict",
         ),
-        ([], "7", "the rollout of version 7 is not over"),
+        ([], ROLLOUT, "the rollout of version 7 is not over"),
     ],
 )
 def test_one_training_at_a_time_up_to_the_end_of_its_rollout(
-    trainings: list[Training], rollout: str | None, told: str
+    trainings: list[Training], rollout: OpenRollout | None, told: str
 ) -> None:
     patient = replace(POLICY, patience=Period.parse("30 days"))
     decision = decided(on(9, drifted=True), trainings=trainings, rollout=rollout, policy=patient)
     assert (decision.action, decision.cause) == ("refuse", "drift")
     assert told in decision.reasons[0]
+
+
+def test_a_rollout_that_is_silent_for_too_long_says_what_ends_it() -> None:
+    def refused(hours: int) -> str:
+        now = ROLLOUT.heard + timedelta(hours=hours)
+        return decided(on(9, drifted=True), rollout=ROLLOUT, now=now).reasons[0]
+
+    assert refused(71).endswith("the rollout of version 7 is not over")
+    assert refused(72).endswith(
+        "the rollout of version 7 is not over, and nothing has been heard of it since 2026-01-11: if the run "
+        "d1 of churn.deploy is not at it any more, trigger churn.deploy, which finishes or undoes it"
+    )
+
+
+def test_a_window_that_ends_in_the_future_counts_as_of_now() -> None:
+    now, last = on(9).window.end, on(8).window.end
+    decision = decided(on(900, drifted=True), requested=[last], now=now)
+    assert "3 days of cool-down last" in decision.reasons[0]
 
 
 def test_a_training_without_a_verdict_is_taken_for_dead_when_patience_is_over() -> None:
@@ -516,14 +536,16 @@ def test_what_quiet_hours_hold_back_begins_as_soon_as_it_may(
 
 def test_new_data_are_let_through_unless_the_policy_holds_them_back() -> None:
     after = History((training(on(8).window.end),))
-    end = on(9).window.end
-    assert let_through(POLICY, ["new_data"], end, after) is None
+    end, now = on(9).window.end, START + 99 * DAY
+    assert let_through(POLICY, ["new_data"], end, after, now) is None
     holding = replace(POLICY, hold_back=frozenset({"new_data"}))
-    told = let_through(holding, ["new_data"], end, after)
+    told = let_through(holding, ["new_data"], end, after, now)
     assert told == "the last request was at 2026-01-10: 3 days of cool-down last until 2026-01-13"
-    assert let_through(holding, ["new_data", "by_hand"], end, after) is None
-    assert let_through(holding, ["new_data"], on(12).window.end, after) is None
-    assert let_through(holding, ["new_data"], on(12).window.end, replace(after, rollout="7")) is not None
+    assert let_through(holding, ["new_data", "by_hand"], end, after, now) is None
+    assert let_through(holding, ["new_data"], on(12).window.end, after, now) is None
+    rolling = replace(after, rollout=ROLLOUT)
+    assert let_through(holding, ["new_data"], on(12).window.end, rolling, now) is not None
+    assert let_through(holding, ["new_data"], now + DAY, after, on(9).window.end) is not None
 
 
 def test_causes_that_monitoring_cannot_see_are_no_policy() -> None:

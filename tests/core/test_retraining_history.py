@@ -15,12 +15,14 @@ from airflow_mlops.core.retraining import (
     Asked,
     History,
     Made,
+    OpenRollout,
     Policy,
     State,
     Training,
     WindowSignals,
     check_causes,
     history_of,
+    standing_causes,
 )
 from airflow_mlops.core.windows import Period, Window
 
@@ -100,8 +102,31 @@ def test_a_training_that_nobody_asked_for_counts_and_a_backfill_does_not() -> No
 
 def test_the_open_rollout_is_known() -> None:
     taken = entry("rollout_taken", "7", 10, dag_id="churn.deploy", run_id="d")
-    assert history_of([taken]).rollout == "7"
+    known = OpenRollout("7", "churn.deploy", "d", START + 10 * DAY)
+    assert history_of([taken]).rollout == known
+    smoked = entry("smoke_served", "7", 11, dag_id="churn.deploy", run_id="d")
+    assert history_of([smoked, taken]).rollout == replace(known, heard=START + 11 * DAY)
     assert history_of([taken, ending("rolled_back")]).rollout is None
+
+
+def test_a_window_that_ends_after_its_entry_was_written_counts_up_to_then() -> None:
+    until_2030 = Window(START, datetime(2030, 1, 1, tzinfo=timezone.utc))
+    by_hand = entry("training_begun", "s", 5, run_id="s", window=until_2030, data={"causes": ["by_hand"]})
+    asked = replace(ASKED, window=until_2030)
+    assert [one.end for one in history_of([by_hand, asked]).trainings] == [START + 5 * DAY, START + 9 * DAY]
+
+
+def test_a_change_whose_training_was_lost_has_its_turn_again_and_one_that_was_judged_has_not() -> None:
+    def asks(day: int, *entries: Entry) -> bool:
+        champion, today = Made(recipe="old"), Made(recipe="new")
+        end = START + day * DAY
+        return "config" in standing_causes(POLICY, champion, today, history_of(entries), end)
+
+    asked = replace(ASKED, data={"cause": "config", "recipe": "new"})
+    assert not asks(10, asked)
+    assert not asks(10, asked, TAKEN, BEGUN)
+    assert asks(11, asked, TAKEN, BEGUN)
+    assert not asks(11, asked, TAKEN, BEGUN, HELD)
 
 
 def seen(day: int, *, drifted: bool = False, version: str = "7", **more: Any) -> WindowSignals:

@@ -115,9 +115,12 @@ def test_decay_plans_the_way_back_once_and_writes_it_down(config, backends, make
     found = plan_healing(first, backends)
     assert found.version == "1"
     assert plan_healing(first, backends) == found
-    (entry,) = [item for item in backends.ledger.entries("churn") if item.kind == "healed"]
+    (entry,) = [item for item in backends.ledger.entries("churn") if item.kind == "healing_intended"]
     assert entry.reasons == ("version 2 has decayed; version 1 served before it", "roc_auc 0.5")
-    assert plan_healing(asked(config, make_run(51, dag="monitor", run_id="r2")), backends) is None
+    next_run = asked(config, make_run(51, dag="monitor", run_id="r2"))
+    assert plan_healing(next_run, backends).version == "1"  # the first ended before anything moved
+    backends.ledger.append(replace(entry, kind="healed"))
+    assert plan_healing(asked(config, make_run(52, dag="monitor", run_id="r3")), backends) is None
 
 
 @pytest.mark.parametrize(
@@ -157,7 +160,7 @@ def test_decay_that_late_labels_show_plans_the_way_back_too(
         )
     found = plan_healing(asked(config, run, outcome="inconclusive"), backends)
     assert (found is not None) is planned
-    healed = [item.reasons[1] for item in backends.ledger.entries("churn", ["healed"])]
+    healed = [item.reasons[1] for item in backends.ledger.entries("churn", ["healing_intended"])]
     assert healed == (["roc_auc 0.4 of the labels that landed"] if planned else [])
 
 
@@ -168,6 +171,9 @@ def test_a_run_that_is_cleared_after_another_promotion_puts_nothing_back(
     first = asked(config, make_run(50, dag="monitor"))
     assert plan_healing(first, backends) is not None
     backends.tracking.set_alias("churn", "champion", "1")
+    assert plan_healing(first, backends) is None  # somebody else put it back
+    (intent,) = backends.ledger.entries("churn", ["healing_intended"])
+    backends.ledger.append(replace(intent, kind="reversed"))
     assert plan_healing(first, backends).version == "1"
     backends.tracking.set_alias("churn", "champion", "3")
     assert plan_healing(first, backends) is None

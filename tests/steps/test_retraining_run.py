@@ -12,7 +12,8 @@ from airflow_mlops.config.parts.retraining import Retraining
 from airflow_mlops.config.parts.schedule import Schedule
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import ModelRef, Report
-from airflow_mlops.core.windows import Window
+from airflow_mlops.core.windows import Window, WindowSources
+from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.steps.decide import decide
 from airflow_mlops.steps.evaluate import evaluate
 from airflow_mlops.steps.gate import gate
@@ -164,7 +165,30 @@ def test_another_recipe_asks_once_for_training_and_a_cosmetic_edit_does_not(
     assert (asked.action, asked.cause) == ("retrain", "config")
     held = make_run(41, run_id="retrain")
     snapshot(SnapshotRequest(changed, replace(held, request="x")), backends)
+    judged = Entry(
+        "churn", "gated", "run", held.now, held.key.dag_id, held.key.run_id, data={"outcome": "fail"}
+    )
+    backends.ledger.append(judged)
     assert monitored(changed, 55, "1").decision.action == "keep"
+
+
+@pytest.mark.parametrize("kind", ["manual", "backfill"])
+def test_a_window_from_the_future_is_refused_before_anything_is_taken(
+    config, backends, make_run, monitored, trained, kind
+):
+    config = config.model_copy(update={"retraining": QUICK})
+    trained(config, make_run(30, run_id="first"))
+    monitored(config, 40, "1", drifted=True)
+    run = make_run(40, kind=kind, run_id="future")
+    begins = Window(run.now + timedelta(days=1), run.now + timedelta(days=2))
+    sources = {"manual": {"params": Window(START, begins.end)}, "backfill": {"data_interval": begins}}[kind]
+    late = replace(run, sources=WindowSources(**sources))
+    with pytest.raises(DataRefused, match="no row has come from the future"):
+        snapshot(SnapshotRequest(config, late), backends)
+    assert of(backends, "retrain_taken") == []
+    of_now = WindowSources(partition=Window(START, START + timedelta(days=60)))
+    lasts = replace(run, sources=of_now, now=START + timedelta(days=59))
+    assert snapshot(SnapshotRequest(config, lasts), backends) is not None
 
 
 def test_an_old_champion_is_a_cause_without_any_bad_window(config, backends, make_run, monitored, trained):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_mlops.core.retraining.cause_check import CauseCheck, check_causes
 from airflow_mlops.core.retraining.deciding import Decision, Situation, decide, let_through
-from airflow_mlops.core.retraining.history import Asked, History, State, Training, history_of
+from airflow_mlops.core.retraining.history import Asked, History, OpenRollout, State, Training, history_of
 from airflow_mlops.core.retraining.policy import SEEN, Cause, Policy, Quiet
 from airflow_mlops.core.retraining.signals import WindowSignals
 from airflow_mlops.core.retraining.standing_causes import NOTHING_KNOWN, Made, standing_causes
@@ -18,6 +18,7 @@ __all__ = [
     "Decision",
     "History",
     "Made",
+    "OpenRollout",
     "Policy",
     "Quiet",
     "Situation",

@@ -1,7 +1,8 @@
 """The retraining policy: whether what monitoring saw is a reason to train again.
 
 Its clock is event time, the window's end: a monitor that catches up over a year of windows decides
-as it would have decided day by day. Only quiet hours are read off the clock on the wall.
+as it would have decided day by day. A window that ends in the future counts as of now. Only quiet hours, and
+for how long nothing was heard of a rollout, are read off the clock on the wall.
 """
 
 from __future__ import annotations
@@ -11,7 +12,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from airflow_mlops.core.retraining.history import History, State, Training, is_under_way, useless_in_a_row
+from airflow_mlops.core.retraining.history import (
+    History,
+    OpenRollout,
+    State,
+    Training,
+    is_under_way,
+    useless_in_a_row,
+)
 from airflow_mlops.core.retraining.policy import CHANGED, SEEN, Cause, Policy
 from airflow_mlops.core.retraining.signals import WindowSignals, is_bad, new_rows, recent, with_labels
 from airflow_mlops.core.retraining.standing_causes import shown
@@ -48,7 +56,7 @@ class Situation:
     @property
     def end(self) -> datetime:
         """The moment as of which is decided, in event time."""
-        return self.latest.window.end
+        return min(self.latest.window.end, self.now)
 
 
 def decide(policy: Policy, at: Situation) -> Decision:
@@ -83,14 +91,18 @@ def decide(policy: Policy, at: Situation) -> Decision:
     return Decision("retrain", cause, (said, *wait, *more), also, not_before)
 
 
-def let_through(policy: Policy, causes: Sequence[Cause], end: datetime, history: History) -> str | None:
+def let_through(
+    policy: Policy, causes: Sequence[Cause], end: datetime, history: History, now: datetime
+) -> str | None:
     """Why a training that Airflow began by itself is to be held back; None where it may go on.
 
-    Only where every cause it has is one that the policy holds back; ``end`` is the end of its data.
+    Only where every cause it has is one that the policy holds back; ``end`` is the end of its data,
+    ``now`` the clock on the wall.
     """
     if not causes or not set(causes) <= policy.hold_back:
         return None
-    return _not_alone(policy, end, history) or _cooling_down(policy, end, history)
+    end = min(end, now)
+    return _not_alone(policy, end, history, now) or _cooling_down(policy, end, history)
 
 
 def _causes(policy: Policy, at: Situation) -> dict[Cause, str]:
@@ -162,19 +174,30 @@ def _standing_refusal(policy: Policy, at: Situation) -> str | None:
         return "retraining is disabled"
     if at.latest.upstream_fault is not None:
         return f"the data came in broken: {at.latest.upstream_fault}; training on them would learn the fault"
-    return _not_alone(policy, at.end, at.history)
+    return _not_alone(policy, at.end, at.history, at.now)
 
 
-def _not_alone(policy: Policy, end: datetime, history: History) -> str | None:
+def _not_alone(policy: Policy, end: datetime, history: History, now: datetime) -> str | None:
     """What is not over yet: there is one training at a time, from the request to the end of its rollout."""
     for training in history.trainings:
         if training.state == "asked":
             return "a request is already open"
         if is_under_way(training, policy, end):
             return f"the training on data up to {shown(training.end)} has not come to a verdict yet"
-    if history.rollout is not None:
-        return f"the rollout of version {history.rollout} is not over"
-    return None
+    return None if history.rollout is None else _in_rollout(history.rollout, policy, now)
+
+
+def _in_rollout(rollout: OpenRollout, policy: Policy, now: datetime) -> str:
+    """One that nobody is at any more refuses as well, but says so, and people are called: training past it
+    would leave its challenger a share of the traffic until another one has passed its gates, and from here it
+    looks like one that a person holds."""
+    said = f"the rollout of version {rollout.version} is not over"
+    if now < policy.silence.after(rollout.heard):
+        return said
+    return (
+        f"{said}, and nothing has been heard of it since {shown(rollout.heard)}: if the run {rollout.run_id} "
+        f"of {rollout.dag_id} is not at it any more, trigger {rollout.dag_id}, which finishes or undoes it"
+    )
 
 
 def _too_few_rows(policy: Policy, at: Situation, cause: Cause) -> str | None:

@@ -70,11 +70,22 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenRollout:
+    """A version that is being rolled out, by which run of which DAG, and when the ledger heard of it last, by
+    the clock on the wall."""
+
+    version: str
+    dag_id: str
+    run_id: str
+    heard: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class History:
-    """All trainings, in the order of their data, and the version whose rollout is open."""
+    """All trainings, in the order of their data, and the rollout that is open."""
 
     trainings: tuple[Training, ...] = ()
-    rollout: str | None = None
+    rollout: OpenRollout | None = None
 
     @property
     def last(self) -> Training | None:
@@ -100,6 +111,12 @@ class History:
 def is_under_way(training: Training, policy: Policy, now: datetime) -> bool:
     """Whether it may still come to a verdict: it has none yet, and is not older than people are patient."""
     return training.state == "under_way" and now < policy.patience.after(training.end)
+
+
+def came_to_nothing(training: Training, policy: Policy, now: datetime) -> bool:
+    """Whether its run ended without a verdict, as far as anybody can tell: it failed, or was killed or
+    deleted."""
+    return training.state == "under_way" and not is_under_way(training, policy, now)
 
 
 def useless_in_a_row(policy: Policy, history: History, now: datetime) -> list[Training]:
@@ -138,11 +155,23 @@ def history_of(entries: Iterable[Entry], without: str | None = None) -> History:
     waiting = set(asked) - {one for ids in taken.values() for one in ids}
     trainings += [_waiting(asked[one]) for one in waiting]
     kept = (one for one in trainings if without is None or without not in {ask.id for ask in one.asked})
-    rollout = next(iter(open_rollouts(entries)), None)
     return History(
-        tuple(sorted(kept, key=lambda one: (one.end, one.run or ("", "")))),
-        None if rollout is None else rollout.subject,
+        tuple(sorted(kept, key=lambda one: (one.end, one.run or ("", "")))), _open_rollout(entries)
     )
+
+
+def _open_rollout(entries: Sequence[Entry]) -> OpenRollout | None:
+    taken = next(iter(open_rollouts(entries)), None)
+    if taken is None:
+        return None
+    heard = max(item.at for item in entries if item.subject == taken.subject)
+    return OpenRollout(taken.subject, taken.dag_id, taken.run_id, heard)
+
+
+def _end(item: Entry) -> datetime:
+    """The end of the data that an entry is about. A window may end after the entry was written, where a
+    person or a partition key says so; no row can have come by then, and it would count until that day."""
+    return item.at if item.window is None else min(item.window.end, item.at)
 
 
 def _waiting(one: Asked) -> Training:
@@ -151,11 +180,10 @@ def _waiting(one: Asked) -> Training:
 
 def _asked(item: Entry, gone: bool | None) -> Asked:
     cause: Cause = item.data.get("cause") or "drift"
-    end = item.window.end if item.window is not None else item.at
     return Asked(
         item.subject,
         cause,
-        end,
+        _end(item),
         gone=gone,
         code=item.data.get("code"),
         recipe=item.data.get("recipe"),
@@ -191,8 +219,8 @@ def _endings(of_run: Sequence[Entry], endings: Sequence[Entry]) -> list[Entry]:
 def _training(run: tuple[str, str], of_run: Sequence[Entry], asked: Sequence[Asked]) -> Training:
     begun = next((item for item in of_run if item.kind == "training_begun"), None)
     registered = next((item for item in of_run if item.kind == "registered"), None)
-    own = (item.window for item in of_run if item.kind in _OF_A_TRAINING)
-    ends = [*(window.end for window in own if window is not None), *(one.end for one in asked)]
+    own = (_end(item) for item in of_run if item.kind in _OF_A_TRAINING and item.window is not None)
+    ends = [*own, *(one.end for one in asked)]
     said = begun.data.get("causes", ()) if begun is not None else ()
     causes = tuple(cause for cause in get_args(Cause) if cause in {*said, *(one.cause for one in asked)})
     return Training(

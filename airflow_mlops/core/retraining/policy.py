@@ -60,11 +60,12 @@ class Policy:
     """When monitoring may ask for training.
 
     ``k`` bad windows among the ``n`` latest, the latest one included; ``causes`` are those that count;
-    ``minimum_rows`` served since the last training's data; no request sooner than ``cooldown`` after the last
-    training, whatever that was for; at most ``budget`` requests in any ``budget_period``; none after
-    ``breaker`` trainings in a row that did not help, until ``breaker_rest`` has passed since the last of them
-    (0: never mind). A training that has come to no verdict after ``patience`` is taken for dead. The
-    champion's data may be ``maximum_age`` old. ``quiet`` hours are on the wall clock of ``timezone``.
+    ``minimum_rows`` served since the last training's data; no request sooner than ``cooldown`` after the
+    last training, whatever that was for; at most ``budget`` requests in any ``budget_period``; none after
+    ``breaker`` trainings in a row that did not help, until ``breaker_rest`` has passed since the last of
+    them (0: never mind). A training that has come to no verdict after ``patience`` is taken for dead, and
+    people are called to a rollout of which nothing was heard for ``silence``. The champion's data may be
+    ``maximum_age`` old. ``quiet`` hours are on the wall clock of ``timezone``.
 
     ``hold_back`` names causes that start training by themselves and must keep the cool-down too.
     """
@@ -80,6 +81,7 @@ class Policy:
     breaker: int = 0
     breaker_rest: Period = Period(seconds=30 * 86_400)  # noqa: RUF009 (frozen)
     patience: Period = Period(seconds=2 * 86_400)  # noqa: RUF009 (frozen)
+    silence: Period = Period(seconds=3 * 86_400)  # noqa: RUF009 (frozen)
     maximum_age: Period | None = None
     quiet: tuple[Quiet, ...] = ()
     timezone: str = "UTC"

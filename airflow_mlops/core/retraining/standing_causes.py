@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from airflow_mlops.core.retraining.history import History
+from airflow_mlops.core.retraining.history import History, came_to_nothing
 from airflow_mlops.core.retraining.policy import Cause, Policy
 
 
@@ -30,8 +30,8 @@ def standing_causes(
 ) -> dict[Cause, str]:
     """Those that hold as of ``end`` and that the policy counts, each in words.
 
-    Code and configuration ask once: where a training was begun with today's, it has had its turn, whatever
-    came of it.
+    Code and configuration ask once: where a training with today's is under way or came to a verdict, it has
+    had its turn, whatever the verdict. One whose run was lost before has not.
     """
     found: dict[Cause, str] = {}
     if policy.maximum_age is not None and champion.data_end is not None:
@@ -40,9 +40,11 @@ def standing_causes(
             found["age"] = (
                 f"the champion's data end at {shown(champion.data_end)}, more than {policy.maximum_age} ago"
             )
-    if _has_changed(champion.code, today.code) and today.code not in _tried(history, "code"):
+    if _has_changed(champion.code, today.code) and today.code not in _tried(history, "code", policy, end):
         found["code"] = f"the training code is {today.code}, the champion was trained with {champion.code}"
-    if _has_changed(champion.recipe, today.recipe) and today.recipe not in _tried(history, "recipe"):
+    if _has_changed(champion.recipe, today.recipe) and today.recipe not in _tried(
+        history, "recipe", policy, end
+    ):
         found["config"] = (
             f"the configuration of its training is {_short(today.recipe)}, the champion was trained with "
             f"{_short(champion.recipe)}"
@@ -76,8 +78,12 @@ def _has_changed(before: str | None, now: str | None) -> bool:
     return before is not None and now is not None and before != now
 
 
-def _tried(history: History, what: str) -> set[str]:
-    return {made for training in history.trainings if (made := getattr(training, what)) is not None}
+def _tried(history: History, what: str, policy: Policy, end: datetime) -> set[str]:
+    return {
+        made
+        for training in history.trainings
+        if (made := getattr(training, what)) is not None and not came_to_nothing(training, policy, end)
+    }
 
 
 def _short(digest: str | None) -> str:
