@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.detectors import Batch, Signal, watch
 from airflow_mlops.core.label_selection import Difference, biased_columns
 from airflow_mlops.core.label_standing import label_standing
+from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import Report
 from airflow_mlops.core.window_scores import WindowScore, looks
 from airflow_mlops.exceptions import DataRefused
@@ -41,8 +43,9 @@ def performance(request: CollectedRequest, backends: Backends) -> Report | None:
     answers = backends.datasets.load_frame(request.collected.uri)
     joined = join_labels(config, labels, answers, champion.version, window, backends)
     promise = promise_of(champion, settings.metric, config, backends)
-    now = score_window(config, window, joined, promise, request.run.now, backends)
     entries = before_run(backends.ledger.entries(config.model), request.run)
+    earlier = looks(entries).get(window.end, ())
+    now = score_window(config, window, joined, promise, request.run.now, backends, earlier=earlier)
     rescored = rescore(request, entries, promise, backends)
     seen = looks(entries)
     for one in (*(again.score for again in rescored), now.score):
@@ -52,7 +55,9 @@ def performance(request: CollectedRequest, backends: Backends) -> Report | None:
         now=now,
         history=history,
         rescored=tuple(rescored),
-        signals=tuple(_signals(request, history, rescored, promise, backends)),
+        signals=tuple(
+            _signals(request, history, rescored, promise, _told(entries, champion.version), backends)
+        ),
         slices=tuple(judged_slices(config, joined, promise, backends)) if _is_fair(now.score, config) else (),
         selection=tuple(_selection(request, joined)),
         labels=label_standing(seen, now.score, coverage=labels.coverage, deadline=labels.waits),
@@ -66,6 +71,7 @@ def _signals(
     history: Sequence[WindowScore],
     rescored: Sequence[Scored],
     promise: Promise,
+    told: Mapping[str, datetime],
     backends: Backends,
 ) -> list[Signal]:
     """What each detector says of the windows that this run has scored, after the holdout's batches and all
@@ -85,7 +91,23 @@ def _signals(
             reference = batches_of(promise.holdout, request.config, backends)
     except DataRefused:
         pass  # a loss of features, which the kept answers of the holdout do not have
-    return [watch(one.watched, reference, served, since) for one in watched(request.config).detectors]
+    return [
+        watch(one.watched, reference, served, since, told.get(one.type))
+        for one in watched(request.config).detectors
+    ]
+
+
+def _told(entries: Iterable[Entry], version: str) -> dict[str, datetime]:
+    """Of each detector, the batch of the last alarm that an earlier run has raised about this version."""
+    told: dict[str, datetime] = {}
+    for item in entries:
+        if item.kind != "monitored" or item.version != version:
+            continue
+        for one in item.data.get("detectors") or ():
+            if one["state"] == "drift" and one.get("at"):
+                at = datetime.fromisoformat(one["at"])
+                told[one["detector"]] = max(at, told.get(one["detector"], at))
+    return told
 
 
 def _is_fair(score: WindowScore, config: ModelConfig) -> bool:
