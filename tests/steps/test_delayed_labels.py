@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from airflow_mlops.backends.data_parquet import ParquetSource
+from airflow_mlops.backends.datasets_parquet import ParquetDatasets
 from airflow_mlops.core.window_scores import latest_scores
+from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import ModelRefused
 from airflow_mlops.steps.collect import collect
 from airflow_mlops.steps.data_quality import data_quality
@@ -495,3 +498,70 @@ def test_at_its_deadline_a_window_is_looked_at_a_last_time_and_then_no_more(
     assert (again["labels"], again["outcome"]) == (60, "fail")
     serve(50, 60)
     assert monitor(config, at(60), backends)[0]["rescored"] == []
+
+
+def test_labels_with_the_moment_they_landed_are_read_once_however_many_windows_wait(
+    patient, backends, make_run, serve, land, monkeypatch
+):
+    config = patient({"arrived_at": "arrived", "deadline": "90 days"})
+    for number in (20, 30, 40):  # half of the labels do not come
+        rows = serve(number - 10, number)
+        land(rows.head(100), name=f"{number}", arrived=rows["at"].head(100) + timedelta(days=1))
+        run = make_run(number, dag="monitor", run_id=f"m{number}")
+        monitor(config, replace(run, now=day(number + 2)), backends)
+    serve(40, 50)
+    spans, read = [], ParquetSource.read
+
+    def counted(self, window, **given):
+        if "arrived" in given["columns"]:
+            spans.append(window)
+        return read(self, window, **given)
+
+    monkeypatch.setattr(ParquetSource, "read", counted)
+    run = replace(make_run(50, dag="monitor", run_id="m50"), now=day(50))
+    summary = performance(look(config, run, backends), backends).summary
+    assert spans == [Window(day(10) - timedelta(hours=1), day(50) + timedelta(days=90))]
+    assert summary["watermark"] is None
+
+
+def test_of_a_window_only_the_columns_are_read_that_are_scored(
+    patient, backends, make_run, serve, land, monkeypatch
+):
+    slices = patient().monitor.performance.slices.model_copy(update={"by": (("plan",),), "minimum_rows": 20})
+    land(serve(40, 50).head(150))
+    asked, load = [], ParquetDatasets.load_frame
+
+    def recorded(self, uri, columns=None):
+        if "collected/" in uri:
+            asked.append(columns)
+        return load(self, uri, columns)
+
+    monkeypatch.setattr(ParquetDatasets, "load_frame", recorded)
+    config = patient(performance={"slices": slices})
+    report = performance(look(config, make_run(50, dag="monitor"), backends), backends)
+    assert asked == [["key", "version", "event_time", "prediction", "plan"]]
+    assert len(report.summary["slices"]) == 2
+    by_request = patient({"join": "request_id", "column": "request_id"})
+    performance(look(by_request, make_run(50, dag="monitor"), backends), backends)
+    assert asked[1] == ["request_id", "key", "version", "event_time", "prediction"]
+
+
+def test_of_an_earlier_window_less_is_read_until_labels_have_landed(
+    patient, backends, make_run, serve, land, monkeypatch
+):
+    first = serve(40, 50)
+    monitor(patient(), make_run(50, dag="monitor", run_id="m1"), backends)
+    serve(50, 60)
+    asked, load = [], ParquetDatasets.load_frame
+
+    def recorded(self, uri, columns=None):
+        if f"{day(40):%Y%m%d}T000000-" in uri:
+            asked.append(columns)
+        return load(self, uri, columns)
+
+    monkeypatch.setattr(ParquetDatasets, "load_frame", recorded)
+    performance(look(patient(), make_run(60, dag="monitor", run_id="m2"), backends), backends)
+    assert asked == [["key", "version"]]
+    land(first)
+    performance(look(patient(), make_run(60, dag="monitor", run_id="m2"), backends), backends)
+    assert asked[1:] == [["key", "version"], ["key", "version", "event_time", "prediction"]]
