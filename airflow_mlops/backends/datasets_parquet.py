@@ -142,10 +142,13 @@ class ParquetDatasets:
         others. Raises ``DataRefused`` where it is gone, cannot be read, or has no such column."""
         import pyarrow as pa
 
-        body = self._read(uri)
+        path = self._path(uri)
         try:
-            frame = parquet_bytes.from_bytes(body, columns)
+            with path.open("rb") as file:
+                frame = parquet_bytes.from_file(file, columns)
         except (pa.ArrowInvalid, OSError) as error:
+            if getattr(error, "errno", None) is not None:  # the disk's own error, not that of what it holds
+                raise _unreadable(uri, error) from error
             raise DataRefused(f"{uri} cannot be read as Parquet: {error}") from error
         if PART_COLUMN in frame:
             del frame[PART_COLUMN]

@@ -60,9 +60,15 @@ def from_bytes(body: bytes, columns: Sequence[str] | None = None) -> pd.DataFram
     """The frame that these bytes hold, or some of its columns. Raises ``DataRefused`` that names those that
     are not there."""
     import pyarrow as pa
+
+    return from_file(pa.BufferReader(body), columns)
+
+
+def from_file(source: Any, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The same of an open file, of which only what is asked for is read."""
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(pa.BufferReader(body))
+    file = pq.ParquetFile(source)
     missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
     if missing:
         raise DataRefused(f"no column {', '.join(map(repr, missing))} in the kept rows")

@@ -22,12 +22,16 @@ def decay_verdict(
     labels: int,
     minimum_labels: int,
     direction: Direction | None = None,
+    widening: float = 1.0,
 ) -> Verdict:
     """Is the metric on landed labels worse than promised at promotion by more than ``tolerance``?
 
     Fail means decayed for sure: the whole interval of what was lost lies beyond the tolerance.
     Inconclusive: only the point does, or there are fewer than ``minimum_labels``. A promise from two weeks
     of holdout swings as well, so what was lost has an interval made of both (see ``lost``).
+
+    Where labels are looked at again and again while they land, each look must be surer than one alone would
+    have to be: the interval counts ``widening`` times as wide (see ``core.sequential.critical_value``).
 
     ``direction`` is that of a metric of somebody's own. Raises ``ValueError`` where it is unknown.
     """
@@ -37,8 +41,11 @@ def decay_verdict(
     limit = promise.value + (-tolerance if direction_of(metric, direction) == "higher" else tolerance)
     fact = f"{metric} {observed} on {labels} labels; {promise} was promised"
     beyond = f"the limit {limit:z.4f} (tolerance {tolerance:.4f})"
-    if gap.low > tolerance:
+    if gap.value - widening * (gap.value - gap.low) > tolerance:
         return Verdict("fail", (f"{fact}, and it is surely worse than {beyond}",))
+    if gap.low > tolerance:
+        surer = f"a look before all labels are there must be {widening:.2f} times as sure"
+        return Verdict("inconclusive", (f"{fact}; worse than {beyond}, but {surer}",))
     if gap.value > tolerance:
         return Verdict("inconclusive", (f"{fact}; worse than {beyond}, but the intervals reach it",))
     return Verdict("pass", (f"{fact}; no worse than {beyond}",))

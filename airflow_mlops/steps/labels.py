@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
@@ -40,19 +40,54 @@ def landed_labels(
     """The columns of ``by`` (as text, which the inference log has), ``label`` and ``labelled_at`` of labels
     of a window's answers. ``labelled_at`` is when a label landed, where ``arrived_at`` says so, else the
     row's own time. Raises ``DataRefused`` where the source has no such columns."""
-    data, source = config.data, labels.source
+    data = config.data
     columns = {name: _column(name, config, labels) for name in by}
     time = labels.arrived_at or data.time_column
-    if labels.arrived_at is not None:
-        window = Window(window.start - _CLOCKS_DIFFER, labels.waits.after(window.end))
+    source = labels.source
     wanted = list(dict.fromkeys([*columns.values(), time, data.label]))
     rows = backends.data_source(source.type, source.model_dump(exclude={"type"})).read(
-        window, time_column=time, columns=wanted
+        _landing(labels, window), time_column=time, columns=wanted
     )
     rows = rows[rows[[data.label, *columns.values()]].notna().all(axis=1)]
     named = {name: as_text(rows[column]) for name, column in columns.items()}
     named |= {"label": rows[data.label], "labelled_at": rows[time]}
     return rows.assign(**named)[list(named)]
+
+
+def _landing(labels: Labels, window: Window) -> Window:
+    """When labels of a window's answers land, or, where the source does not say, the time of the answers."""
+    if labels.arrived_at is None:
+        return window
+    return Window(window.start - _CLOCKS_DIFFER, labels.waits.after(window.end))
+
+
+class LabelReader:
+    """The labels of many windows, each read once in a run. Where the source says when labels landed, those of
+    one window lie between those of others, up to the deadline: they are read once for all of ``windows``, and
+    kept (three columns of all labels of that time). Else a window's are read when it is asked for, and kept
+    until another is."""
+
+    def __init__(
+        self, config: ModelConfig, labels: Labels, windows: Sequence[Window], backends: Backends
+    ) -> None:
+        self.config, self.labels, self._backends = config, labels, backends
+        self._span = Window(min(one.start for one in windows), max(one.end for one in windows))
+        self._kept: dict[tuple[Window, tuple[str, ...]], pd.DataFrame] = {}
+
+    def read(self, window: Window, by: tuple[str, ...]) -> pd.DataFrame:
+        """What ``landed_labels`` has of one of the windows."""
+        by_landing = self.labels.arrived_at is not None
+        span = self._span if by_landing else window
+        if (span, by) not in self._kept:
+            if not by_landing:
+                self._kept.clear()
+            found = landed_labels(self.config, self.labels, span, self._backends, by)
+            self._kept[(span, by)] = found
+        kept = self._kept[(span, by)]
+        if span == window:
+            return kept
+        landing = _landing(self.labels, window)
+        return kept[(kept["labelled_at"] >= landing.start) & (kept["labelled_at"] < landing.end)]
 
 
 def _column(name: str, config: ModelConfig, labels: Labels) -> str:
@@ -64,23 +99,15 @@ def _column(name: str, config: ModelConfig, labels: Labels) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A version's answers, one of each key or request (``answers``), and those of them that have a label
-    (``labelled``: also with ``label`` and ``labelled_at``, when the first one landed). ``lags_known`` says
-    that the latter is a time of landing."""
+    """A version's answers, one of each key or request (``answers``, by the index that they were read with),
+    which of them have a label (``there``, line by line), and these (``labelled``, numbered anew: also with
+    ``label`` and ``labelled_at``, when the first one landed). ``lags_known`` says that the latter is a time
+    of landing."""
 
     answers: pd.DataFrame
+    there: Any
     labelled: pd.DataFrame
-    by: tuple[str, ...]
     lags_known: bool
-
-    @property
-    def unlabelled(self) -> pd.DataFrame:
-        """The answers that wait."""
-        keys = list(self.by)
-        marked = self.answers[keys].merge(
-            self.labelled[keys].assign(there=True), on=keys, how="left", validate="many_to_one"
-        )
-        return self.answers[marked["there"].isna().to_numpy()]
 
     def lags(self) -> dict[int, int] | None:
         """Labels by how long they took; None where nobody says."""
@@ -92,31 +119,28 @@ class Joined:
         """Answers that wait, by how long they have."""
         if not self.lags_known:
             return None
-        return counted((now - self.unlabelled["event_time"]).dt.total_seconds())
+        return counted((now - self.answers.loc[~self.there, "event_time"]).dt.total_seconds())
 
 
-def join_labels(
-    config: ModelConfig,
-    labels: Labels,
-    answers: pd.DataFrame,
-    version: str,
-    window: Window,
-    backends: Backends,
-) -> Joined:
+def join_labels(reader: LabelReader, answers: pd.DataFrame, version: str, window: Window) -> Joined:
     """The answers of one version in a window, and the labels that have landed for them.
 
     A window may hold answers of the champion before this one, or of a challenger in its canary. Of a label
     that was corrected later, the last one counts, and the first one's time.
     """
     own = answers.loc[answers["version"] == version]
-    by = joined_by(labels, own)
+    by, by_landing = joined_by(reader.labels, own), reader.labels.arrived_at is not None
     keys = list(by)
     own = own.drop_duplicates(keys)
-    landed = landed_labels(config, labels, window, backends, by)
-    if labels.arrived_at is None:
+    landed = reader.read(window, by)
+    if not by_landing:
         landed = landed.drop_duplicates(keys)
     else:
         landed = landed.sort_values("labelled_at", kind="stable")
         first = landed.drop_duplicates(keys)[[*keys, "labelled_at"]]
         landed = landed.drop_duplicates(keys, keep="last")[[*keys, "label"]].merge(first, on=keys)
-    return Joined(own, own.merge(landed, on=keys), by, labels.arrived_at is not None)
+    place = own[keys].merge(landed[keys].assign(place=range(len(landed))), on=keys, how="left")["place"]
+    there = place.notna().to_numpy()
+    found = landed[["label", "labelled_at"]].iloc[place[there].astype("int64").to_numpy()]
+    labelled = own[there].reset_index(drop=True)
+    return Joined(own, there, labelled.assign(**{name: found[name].array for name in found}), by_landing)

@@ -90,6 +90,7 @@ def _signal(one: Signal) -> dict[str, Any]:
         "at": one.at.isoformat() if one.at else None,
         "batches": one.batches,
         "earlier": one.earlier,
+        "standing": one.standing.isoformat() if one.standing else None,
         "reason": one.reason,
     }
 

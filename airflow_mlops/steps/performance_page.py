@@ -24,7 +24,7 @@ def performance_page(request: CollectedRequest, found: Findings) -> bytes:
         found.history,
         tolerance=settings.tolerance,
         higher_is_better=config.evaluation.direction(settings.metric) == "higher",
-        fired=[signal.at for signal in found.signals if signal.at is not None],
+        fired=[at for signal in found.signals for at in (signal.standing, signal.at) if at is not None],
     )
     return page(
         f"{config.model}: performance",

@@ -38,13 +38,17 @@ def judged_slices(
     )
 
 
+def slice_columns(config: ModelConfig) -> list[str]:
+    """The columns that slices are cut by."""
+    return list(dict.fromkeys(name for cut in _cuts(config) for name in cut.columns))
+
+
 def _measured(
     config: ModelConfig, joined: Joined, promise: Promise, backends: Backends
 ) -> Iterator[SlicePerformance]:
     from airflow_mlops.backends.slice_pairs import slice_pairs
 
-    cuts = list(_cuts(config))
-    columns = list(dict.fromkeys(name for cut in cuts for name in cut.columns))
+    cuts, columns = list(_cuts(config)), slice_columns(config)
     least = watched(config).slices.minimum_rows
     if not cuts or len(joined.labelled) < least:
         return

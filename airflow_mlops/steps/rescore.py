@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from airflow_mlops.backends.base import Backends
+from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import ModelRef, RunInfo
 from airflow_mlops.core.window_scores import WindowScore, is_complete, looks
 from airflow_mlops.exceptions import DataRefused, ModelRefused
 from airflow_mlops.steps.collect import collected_key
-from airflow_mlops.steps.labels import Joined, join_labels
+from airflow_mlops.steps.kept_answers import load_answers, to_join, to_score
+from airflow_mlops.steps.labels import Joined, LabelReader, join_labels
 from airflow_mlops.steps.promise import Promise, promise_of
 from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import CollectedRequest
 from airflow_mlops.steps.window_score import Scored, score_window, watched
 
-_TO_COUNT = ("request_id", "key", "version")
-
 
 def rescore(
-    request: CollectedRequest, entries: Sequence[Entry], known: Promise, backends: Backends
+    request: CollectedRequest,
+    entries: Sequence[Entry],
+    known: Promise,
+    reader: LabelReader,
+    backends: Backends,
 ) -> list[Scored]:
     """Score the windows again that ended before this run's, are not complete by policy, and have more labels
     than at their last score; each is an entry of the ledger. On a retry, what the first try wrote is left
@@ -31,12 +35,13 @@ def rescore(
     """
     promises: dict[str, Promise | None] = {known.model.version: known}
     found = []
-    for last in _waiting(request, entries):
+    for scores in waiting(request, entries):
+        last = scores[-1]
         if last.version not in promises:
             model = ModelRef(request.config.model, last.version)
             promises[last.version] = _promise(model, request, backends)
         promise = promises[last.version]
-        scored = None if promise is None else _scored(request, last, promise, backends)
+        scored = None if promise is None else _scored(request, scores, promise, reader, backends)
         if scored is not None:
             _record(request, scored, last, _fault(entries, last), backends)
             found.append(scored)
@@ -48,15 +53,19 @@ def before_run(entries: Sequence[Entry], run: RunInfo) -> list[Entry]:
     return [item for item in entries if not is_ours(item, run)]
 
 
-def _waiting(request: CollectedRequest, entries: Sequence[Entry]) -> Iterator[WindowScore]:
+def waiting(request: CollectedRequest, entries: Sequence[Entry]) -> Iterator[Sequence[WindowScore]]:
+    """The looks at each earlier window that was not complete when a run looked last: one whose deadline has
+    passed since is looked at a last time."""
     labels, end = request.config.monitor.labels, request.collected.window.end
     if labels is None:
         return
-    for scores in looks(before_run(entries, request.run)).values():
+    seen = looks(before_run(entries, request.run))
+    before = max((one.at for scores in seen.values() for one in scores), default=request.run.now)
+    for scores in seen.values():
         last = scores[-1]
-        done = is_complete(last, request.run.now, coverage=labels.coverage, deadline=labels.waits)
+        done = is_complete(last, before, coverage=labels.coverage, deadline=labels.waits)
         if last.window.end < end and not done:
-            yield last
+            yield scores
 
 
 def _promise(model: ModelRef, request: CollectedRequest, backends: Backends) -> Promise | None:
@@ -67,35 +76,55 @@ def _promise(model: ModelRef, request: CollectedRequest, backends: Backends) -> 
 
 
 def _scored(
-    request: CollectedRequest, last: WindowScore, promise: Promise, backends: Backends
+    request: CollectedRequest,
+    earlier: Sequence[WindowScore],
+    promise: Promise,
+    reader: LabelReader,
+    backends: Backends,
 ) -> Scored | None:
-    """The new score, or None where nothing has landed, or the answers are no longer kept. Many windows wait,
-    and few have news: the features of a window are read only where it has."""
-    config = request.config
-    counted = _joined(request, last, backends, _TO_COUNT)
-    if counted is None or len(counted.labelled) <= last.labels:
+    """The new score, or None where nothing has landed, or the answers are no longer kept. Many windows
+    wait, and few have news: what is scored of a window is read only where it has."""
+    config, last = request.config, earlier[-1]
+    counted = _joined(config, last, to_join(reader.labels), reader, backends)
+    if counted is None or (len(counted.labelled) <= last.labels and not _is_due(request, last)):
         return None
-    joined = _joined(request, last, backends)
+    joined = _joined(config, last, to_score(config, reader.labels), reader, backends)
     if joined is None:
         return None
     return score_window(
-        config, last.window, joined, promise, request.run.now, backends, estimated=last.estimated
+        config,
+        last.window,
+        joined,
+        promise,
+        request.run.now,
+        backends,
+        earlier=earlier,
+        estimated=last.estimated,
     )
 
 
+def _is_due(request: CollectedRequest, last: WindowScore) -> bool:
+    """Whether a last look may say more of the same labels: none comes after it, so it may be less sure."""
+    labels = request.config.monitor.labels
+    if labels is None or not last.judged or last.outcome != "inconclusive":
+        return False
+    return request.run.now >= labels.waits.after(last.window.end)
+
+
 def _joined(
-    request: CollectedRequest, last: WindowScore, backends: Backends, columns: Sequence[str] | None = None
+    config: ModelConfig,
+    last: WindowScore,
+    columns: Sequence[str] | None,
+    reader: LabelReader,
+    backends: Backends,
 ) -> Joined | None:
     """The window's answers with their labels; None where the answers are no longer kept."""
-    config, labels = request.config, request.config.monitor.labels
-    if labels is None:
-        return None
     uri = backends.store.uri(collected_key(config.model, last.window))
     try:
-        answers = backends.datasets.load_frame(uri, columns)
+        answers = load_answers(uri, columns, backends)
     except DataRefused:
         return None
-    return join_labels(config, labels, answers, last.version, last.window, backends)
+    return join_labels(reader, answers, last.version, last.window)
 
 
 def _fault(entries: Sequence[Entry], last: WindowScore) -> str | None:

@@ -3,6 +3,7 @@ losses that detectors read."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from math import isfinite
@@ -15,6 +16,8 @@ from airflow_mlops.config.parts.monitor_performance import Performance
 from airflow_mlops.core.decay import decay_verdict
 from airflow_mlops.core.detectors import Batch
 from airflow_mlops.core.metrics import is_mean_of_rows
+from airflow_mlops.core.proportions import quantile
+from airflow_mlops.core.sequential import critical_value
 from airflow_mlops.core.values import Estimate, TaskKind, Verdict
 from airflow_mlops.core.window_scores import WindowScore
 from airflow_mlops.core.windows import Period, Window
@@ -51,13 +54,16 @@ def score_window(
     now: datetime,
     backends: Backends,
     *,
+    earlier: Sequence[WindowScore] = (),
     estimated: Estimate | None = None,
 ) -> Scored:
-    """All that is known of a window by ``now``. ``estimated`` is what an earlier score of it has estimated
-    from the same answers."""
+    """All that is known of a window by ``now``. ``earlier`` are the looks at it that came before: all
+    together have the chance of a false alarm of one. ``estimated`` is what one of them has estimated from the
+    same answers."""
     settings = watched(config)
     notes: list[str] = []
-    observed, verdict, judged = _judged(config, settings, joined, promise, backends)
+    widening = _widening(config, window, joined, promise, now, earlier)
+    observed, verdict, judged = _judged(config, settings, joined, promise, widening, backends)
     if estimated is None:
         estimated = _estimated(config, settings, joined, promise, notes)
     try:
@@ -82,6 +88,30 @@ def score_window(
         judged=judged,
     )
     return Scored(score, verdict, tuple(notes))
+
+
+def _widening(
+    config: ModelConfig,
+    window: Window,
+    joined: Joined,
+    promise: Promise,
+    now: datetime,
+    earlier: Sequence[WindowScore],
+) -> float:
+    """How many times as sure as one look alone this one must be: labels are looked at while they land. A look
+    at the very labels of an earlier one is no other look."""
+    labels, answers, settings = len(joined.labelled), len(joined.answers), config.monitor.labels
+    if settings is None or not labels:
+        return 1.0
+    before = [
+        one.labels
+        for one in earlier
+        if one.judged and one.version == promise.model.version and one.labels < labels
+    ]
+    share, confidence = labels / answers, config.evaluation.confidence
+    last = share >= settings.coverage or now >= settings.waits.after(window.end)
+    asked = critical_value((1 - confidence) / 2, share, before=max(before, default=0) / answers, last=last)
+    return asked / quantile(confidence)
 
 
 def watched(config: ModelConfig) -> Performance:
@@ -129,7 +159,12 @@ def _loss_metric(config: ModelConfig, settings: Performance) -> str:
 
 
 def _judged(
-    config: ModelConfig, settings: Performance, joined: Joined, promise: Promise, backends: Backends
+    config: ModelConfig,
+    settings: Performance,
+    joined: Joined,
+    promise: Promise,
+    widening: float,
+    backends: Backends,
 ) -> tuple[Estimate | None, Verdict, bool]:
     """The metric, the verdict, and whether there was enough for one."""
     labels, answers = len(joined.labelled), len(joined.answers)
@@ -155,6 +190,7 @@ def _judged(
         labels=labels,
         minimum_labels=settings.minimum_labels,
         direction=config.evaluation.direction(settings.metric),
+        widening=widening,
     )
     return observed, verdict, True
 

@@ -146,3 +146,16 @@ def test_a_slice_that_is_known_exactly_is_judged_by_its_value() -> None:
     exact = [slice_of("a", 0.69, half=0.0), slice_of("b", 0.71, half=0.0)]
     judged = judge_slices("roc_auc", exact, tolerance=0.02, confidence=0.95, correction="none")
     assert [(one.slice.name, one.outcome) for one in judged] == [("a", "fail"), ("b", "pass")]
+
+
+def test_a_look_before_all_labels_are_there_must_be_surer_and_says_so() -> None:
+    observed, promise = Estimate(0.65, 0.63, 0.67), Estimate(0.72, 0.71, 0.73)
+
+    def at(widening: float) -> Verdict:
+        return decay_verdict(
+            "roc_auc", observed, promise, tolerance=0.02, labels=900, minimum_labels=200, widening=widening
+        )
+
+    assert at(1.0).outcome == at(2.0).outcome == "fail"
+    assert at(2.5).outcome == "inconclusive"
+    assert "but a look before all labels are there must be 2.50 times as sure" in at(2.5).reasons[0]

@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from airflow_mlops.backends.data_parquet import ParquetSource
+from airflow_mlops.backends.datasets_parquet import ParquetDatasets
 from airflow_mlops.core.window_scores import latest_scores
+from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import ModelRefused
 from airflow_mlops.steps.collect import collect
 from airflow_mlops.steps.data_quality import data_quality
@@ -432,3 +435,133 @@ def test_what_has_arrived_is_counted_without_a_server(config, backends, make_run
     window = make_run(50).sources.params
     arrived = arrived_labels(config, config.monitor.labels, window, backends)
     assert (arrived.answers, arrived.labels, arrived.coverage) == (200, 30, 0.15)
+
+
+def test_an_alarm_of_a_detector_is_raised_once_and_stands_in_later_runs_though_more_labels_land(
+    patient, backends, make_run, serve, land
+):
+    config = patient(performance={"batch_labels": 10, "tolerance": 1.0})
+    calm, worse = serve(30, 40), flipped(serve(40, 50))
+    land(pd.concat([calm, worse.iloc[::2], worse.iloc[1:150:2]]))
+    monitor(config, make_run(40, dag="monitor", run_id="m1"), backends)
+    summary, _ = monitor(config, make_run(50, dag="monitor", run_id="m2"), backends)
+    (first,) = summary["detectors"]
+    assert first["state"] == "drift"
+    serve(50, 60)
+    land(pd.concat([calm, worse]))  # the rest: the window of the alarm is scored again
+    run = make_run(60, dag="monitor", run_id="m3")
+    for _ in range(2):  # and on a retry
+        summary, _ = monitor(config, run, backends)
+        assert len(summary["rescored"]) == 1
+        (again,) = summary["detectors"]
+        assert (again["state"], again["earlier"]) == ("quiet", 1)
+        assert again["standing"] is not None
+        assert not any("the loss has risen" in reason for reason in summary["reasons"])
+
+
+def blind(rows: pd.DataFrame) -> pd.DataFrame:
+    """Every other label is turned: nothing is to be told from the features."""
+    return rows.assign(churned=np.where(np.arange(len(rows)) % 2, rows["churned"], 1 - rows["churned"]))
+
+
+def test_a_decay_that_is_sure_at_one_look_is_not_sure_enough_at_one_of_many(
+    patient, backends, make_run, serve, land
+):
+    rows = serve(40, 50)
+    land(blind(rows).head(60))
+    alone = patient({"coverage": 0.3}, {"tolerance": 0.1})  # complete: no look comes after this one
+    many = patient(performance={"tolerance": 0.1})
+    said = {}
+    for name, config in (("alone", alone), ("many", many)):
+        run = make_run(50, dag="monitor", run_id=name)
+        said[name] = performance(look(config, run, backends), backends).summary
+    assert (said["alone"]["outcome"], said["many"]["outcome"]) == ("fail", "inconclusive")
+    assert "before all labels are there must be" in said["many"]["reasons"][0]
+
+
+def test_at_its_deadline_a_window_is_looked_at_a_last_time_and_then_no_more(
+    patient, backends, make_run, serve, land
+):
+    rows = serve(20, 30)
+    land(blind(rows).head(60))
+    config = patient({"deadline": "15 days"})
+
+    def at(number: int):
+        return replace(make_run(number, dag="monitor", run_id=f"m{number}"), now=day(number))
+
+    first, _ = monitor(config, at(30), backends)
+    assert first["outcome"] == "inconclusive"
+    serve(30, 40)
+    assert monitor(config, at(40), backends)[0]["rescored"] == []
+    serve(40, 50)
+    (again,) = monitor(config, at(50), backends)[0]["rescored"]
+    assert (again["labels"], again["outcome"]) == (60, "fail")
+    serve(50, 60)
+    assert monitor(config, at(60), backends)[0]["rescored"] == []
+
+
+def test_labels_with_the_moment_they_landed_are_read_once_however_many_windows_wait(
+    patient, backends, make_run, serve, land, monkeypatch
+):
+    config = patient({"arrived_at": "arrived", "deadline": "90 days"})
+    for number in (20, 30, 40):  # half of the labels do not come
+        rows = serve(number - 10, number)
+        land(rows.head(100), name=f"{number}", arrived=rows["at"].head(100) + timedelta(days=1))
+        run = make_run(number, dag="monitor", run_id=f"m{number}")
+        monitor(config, replace(run, now=day(number + 2)), backends)
+    serve(40, 50)
+    spans, read = [], ParquetSource.read
+
+    def counted(self, window, **given):
+        if "arrived" in given["columns"]:
+            spans.append(window)
+        return read(self, window, **given)
+
+    monkeypatch.setattr(ParquetSource, "read", counted)
+    run = replace(make_run(50, dag="monitor", run_id="m50"), now=day(50))
+    summary = performance(look(config, run, backends), backends).summary
+    assert spans == [Window(day(10) - timedelta(hours=1), day(50) + timedelta(days=90))]
+    assert summary["watermark"] is None
+
+
+def test_of_a_window_only_the_columns_are_read_that_are_scored(
+    patient, backends, make_run, serve, land, monkeypatch
+):
+    slices = patient().monitor.performance.slices.model_copy(update={"by": (("plan",),), "minimum_rows": 20})
+    land(serve(40, 50).head(150))
+    asked, load = [], ParquetDatasets.load_frame
+
+    def recorded(self, uri, columns=None):
+        if "collected/" in uri:
+            asked.append(columns)
+        return load(self, uri, columns)
+
+    monkeypatch.setattr(ParquetDatasets, "load_frame", recorded)
+    config = patient(performance={"slices": slices})
+    report = performance(look(config, make_run(50, dag="monitor"), backends), backends)
+    assert asked == [["key", "version", "event_time", "prediction", "plan"]]
+    assert len(report.summary["slices"]) == 2
+    by_request = patient({"join": "request_id", "column": "request_id"})
+    performance(look(by_request, make_run(50, dag="monitor"), backends), backends)
+    assert asked[1] == ["request_id", "key", "version", "event_time", "prediction"]
+
+
+def test_of_an_earlier_window_less_is_read_until_labels_have_landed(
+    patient, backends, make_run, serve, land, monkeypatch
+):
+    first = serve(40, 50)
+    monitor(patient(), make_run(50, dag="monitor", run_id="m1"), backends)
+    serve(50, 60)
+    asked, load = [], ParquetDatasets.load_frame
+
+    def recorded(self, uri, columns=None):
+        if f"{day(40):%Y%m%d}T000000-" in uri:
+            asked.append(columns)
+        return load(self, uri, columns)
+
+    monkeypatch.setattr(ParquetDatasets, "load_frame", recorded)
+    performance(look(patient(), make_run(60, dag="monitor", run_id="m2"), backends), backends)
+    assert asked == [["key", "version"]]
+    land(first)
+    performance(look(patient(), make_run(60, dag="monitor", run_id="m2"), backends), backends)
+    assert asked[1:] == [["key", "version"], ["key", "version", "event_time", "prediction"]]

@@ -112,3 +112,27 @@ def test_a_loss_that_never_varied_is_no_error() -> None:
     reference = [Batch(day(number), 0.0, 50) for number in range(10)]
     served = [Batch(day(10), 0.0, 50), Batch(day(11), 0.4, 50)]
     assert watch(made("page_hinkley")[0], reference, served, day(10)).fired
+
+
+@pytest.mark.parametrize("moved", [0, 2, -3])
+def test_an_alarm_that_was_told_stands_and_is_no_news_though_labels_have_moved_it(moved: int) -> None:
+    reference = batches(14)
+    served = [*batches(20, first=14, seed=1), *batches(30, first=34, level=0.3, seed=2)]
+    (first,) = (watch(one, reference, served, day(14)) for one in made("adwin"))
+    assert first.fired
+    assert first.at is not None
+    told = first.at + timedelta(days=moved)
+    (again,) = (watch(one, reference, served, day(14), told) for one in made("adwin"))
+    assert (again.fired, again.earlier, again.standing) == (False, 1, first.at)
+    assert f"quiet after 64 batches; its last alarm was at {first.at:%Y-%m-%d}" in again.reason
+
+
+def test_a_second_rise_is_news_although_the_first_was_told() -> None:
+    served = [*batches(20, first=14, seed=1), *batches(30, first=34, level=0.3, seed=2)]
+    (first,) = (watch(one, batches(14), served, day(14)) for one in made("adwin"))
+    worse = [*served, *batches(20, first=64, level=0.5, seed=3)]
+    (second,) = (watch(one, batches(14), worse, day(14), first.at) for one in made("adwin"))
+    assert second.fired
+    assert second.at is not None
+    assert second.at >= day(64)
+    assert second.standing == first.at
