@@ -12,6 +12,7 @@ from airflow_mlops.core.label_standing import label_standing
 from airflow_mlops.core.values import Report
 from airflow_mlops.core.window_scores import WindowScore, looks
 from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.steps.answered_classes import with_classes
 from airflow_mlops.steps.labels import Joined, join_labels
 from airflow_mlops.steps.performance_findings import Findings
 from airflow_mlops.steps.performance_page import performance_page
@@ -20,6 +21,7 @@ from airflow_mlops.steps.promise import Promise, promise_of
 from airflow_mlops.steps.record import report_key
 from airflow_mlops.steps.requests import CollectedRequest
 from airflow_mlops.steps.rescore import before_run, rescore
+from airflow_mlops.steps.window_estimate import method_of
 from airflow_mlops.steps.window_score import Scored, batches_of, score_window, watched
 
 
@@ -41,6 +43,7 @@ def performance(request: CollectedRequest, backends: Backends) -> Report | None:
     answers = backends.datasets.load_frame(request.collected.uri)
     joined = join_labels(config, labels, answers, champion.version, window, backends)
     promise = promise_of(champion, settings.metric, config, backends)
+    joined = with_classes(joined, promise, config, backends)
     now = score_window(config, window, joined, promise, request.run.now, backends)
     entries = before_run(backends.ledger.entries(config.model), request.run)
     rescored = rescore(request, entries, promise, backends)
@@ -49,6 +52,7 @@ def performance(request: CollectedRequest, backends: Backends) -> Report | None:
         seen.setdefault(one.window.end, []).append(one)
     history = tuple(scores[-1] for end, scores in sorted(seen.items()) if end <= window.end)
     found = Findings(
+        estimated_by=method_of(config.task),
         now=now,
         history=history,
         rescored=tuple(rescored),

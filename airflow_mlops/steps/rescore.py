@@ -9,6 +9,7 @@ from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import ModelRef, RunInfo
 from airflow_mlops.core.window_scores import WindowScore, is_complete, looks
 from airflow_mlops.exceptions import DataRefused, ModelRefused
+from airflow_mlops.steps.answered_classes import with_classes
 from airflow_mlops.steps.collect import collected_key
 from airflow_mlops.steps.labels import Joined, join_labels
 from airflow_mlops.steps.promise import Promise, promise_of
@@ -78,6 +79,7 @@ def _scored(
     joined = _joined(request, last, backends)
     if joined is None:
         return None
+    joined = with_classes(joined, promise, config, backends)
     return score_window(
         config, last.window, joined, promise, request.run.now, backends, estimated=last.estimated
     )
