@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from airflow_mlops.exceptions import DataRefused
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 _PIECE_ROWS = 65_536
 
@@ -38,20 +39,33 @@ def sample_of(numbers: Any, most: int) -> Any:
 
 def rows_at(path: Path, numbers: Any, columns: Sequence[str]) -> pd.DataFrame:
     """The rows of these numbers, which go up from 0, with those of the columns that the file has."""
+    import pyarrow as pa
+
+    frame: pd.DataFrame = pa.Table.from_batches(list(_picked(path, numbers, columns))).to_pandas()
+    return frame
+
+
+def pieces_at(path: Path, numbers: Any, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """The same rows in their order, piece by piece; one without rows where there are none."""
+    for batch in _picked(path, numbers, columns):
+        yield batch.to_pandas()
+
+
+def _picked(path: Path, numbers: Any, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    picked, first = [], 0
+    found, first = False, 0
     with pq.ParquetFile(path) as file:
         wanted = [name for name in columns if name in file.schema_arrow.names]
         for batch in file.iter_batches(batch_size=_PIECE_ROWS, columns=wanted):
             low, high = np.searchsorted(numbers, (first, first + len(batch)))
             if high > low:
-                picked.append(batch.take(pa.array(np.asarray(numbers[low:high]) - first)))
+                found = True
+                yield batch.take(pa.array(np.asarray(numbers[low:high]) - first))
             first += len(batch)
-        schema = pa.schema([file.schema_arrow.field(name) for name in wanted])
-    frame: pd.DataFrame = pa.Table.from_batches(
-        picked, schema=picked[0].schema if picked else schema
-    ).to_pandas()
-    return frame
+        if not found:
+            yield pa.RecordBatch.from_pylist(
+                [], schema=pa.schema([file.schema_arrow.field(name) for name in wanted])
+            )

@@ -97,9 +97,11 @@ def _counted(of: Callable[[Any, Any, Any], Any]) -> Form:
 
 def _accuracy(answers: Answers) -> Counts:
     hits = Proportion(answers.classes == answers.said)
-    return Counts(
-        answers.classes, answers.said, answers.many, lambda right, _there, _said: right.sum(-1), hits
-    )
+    return Counts(answers.classes, answers.said, answers.many, _hits, hits)
+
+
+def _hits(right: Any, _there: Any, _said: Any) -> Any:
+    return right.sum(-1)
 
 
 def _recall(answers: Answers) -> Counts:
@@ -292,22 +294,35 @@ def _queries(of: Callable[[Queries, int], Any]) -> Callable[[Answers, Params], M
     return lambda answers, params: Means((of(answers.queries, int(params["k"])),), _first, per_unit=True)
 
 
+OF_CLASSES: Mapping[str, PerClass] = {
+    "accuracy": _hits,
+    "balanced_accuracy": _balanced,
+    "f1": _macro(_f1s),
+    "matthews_corrcoef": _matthews,
+    "f1_macro": _macro(_f1s),
+    "f1_weighted": _weighted(_f1s),
+    "precision_macro": _macro(_precisions),
+    "recall_macro": _macro(_recalls),
+}
+"""What is made of decisions between several classes: a function of the shares of rows, class by class, that
+are answered rightly, that are there, and that are said to be."""
+
 _FORMS: Mapping[str, Form] = {
     "roc_auc": _roc_auc,
     "average_precision": _average_precision,
     "log_loss": _log_loss,
     "brier_score": _squared,
     "accuracy": _accuracy,
-    "balanced_accuracy": _counted(_balanced),
+    "balanced_accuracy": _counted(OF_CLASSES["balanced_accuracy"]),
     "f1": _f1,
     "precision": _precision,
     "recall": _recall,
     "jaccard": _counted(_of_class_1(_jaccards)),
-    "matthews_corrcoef": _counted(_matthews),
-    "f1_macro": _counted(_macro(_f1s)),
-    "f1_weighted": _counted(_weighted(_f1s)),
-    "precision_macro": _counted(_macro(_precisions)),
-    "recall_macro": _counted(_macro(_recalls)),
+    "matthews_corrcoef": _counted(OF_CLASSES["matthews_corrcoef"]),
+    "f1_macro": _counted(OF_CLASSES["f1_macro"]),
+    "f1_weighted": _counted(OF_CLASSES["f1_weighted"]),
+    "precision_macro": _counted(OF_CLASSES["precision_macro"]),
+    "recall_macro": _counted(OF_CLASSES["recall_macro"]),
     "roc_auc_ovr": _roc_auc_ovr,
     "mean_absolute_error": _absolute,
     "mean_squared_error": _squared,

@@ -10,19 +10,14 @@ drift.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from airflow_mlops.backends.calibrated_chances import calibrated
+from airflow_mlops.backends.estimate_interval import DRAWS, ROWS, interval, spread
 from airflow_mlops.core.metrics import METRICS, MetricSpec
-from airflow_mlops.core.proportions import quantile
 from airflow_mlops.core.values import Estimate
 from airflow_mlops.exceptions import DataRefused
-
-DRAWS = 50
-ROWS = 20_000
-ISOTONIC_ROWS = 1_000
-"""With fewer rows a logistic curve is fitted: scikit-learn's guide to calibration has isotonic regression
-overfit below about a thousand."""
 
 
 def estimate(
@@ -49,7 +44,7 @@ def estimate(
     labels, theirs = np.asarray(holdout_labels, dtype=np.float64), _probabilities(holdout_answers)
     if not len(scores) or len(np.unique(labels)) < 2:
         raise DataRefused("there are no answers, or the holdout has one class only: nothing to calibrate by")
-    likely = _calibrated(labels, theirs, scores)
+    likely = calibrated(labels, theirs, scores)
     value = score(_twice(likely), np.concatenate([scores, scores]), np.concatenate([likely, 1 - likely]))
     if not np.isfinite(value):
         raise DataRefused(f"by the calibrated probabilities all rows are of one class: no {spec.name}")
@@ -57,19 +52,8 @@ def estimate(
     rows = generator.choice(len(scores), min(len(scores), ROWS), replace=False)
     drawn = [_drawn(score, labels, theirs, scores[rows], generator) for _ in range(DRAWS)]
     known = [one for one in drawn if one is not None]
-    spread = _spread(known, len(rows) / len(scores)) if known else float("inf")
-    half, known_metric = quantile(confidence) * spread, METRICS[spec.metric or ""]
-    return Estimate(value, max(value - half, known_metric.low), min(value + half, known_metric.high))
-
-
-def _spread(drawn: Sequence[tuple[float, float]], share: float) -> float:
-    """The standard deviation of the metric where only a ``share`` of the answers was drawn. More answers say
-    more surely what labels are by chance; how sure the calibration is hangs on the holdout alone."""
-    import numpy as np
-
-    values, expected = np.array(drawn).T
-    calibration = float(np.var(expected))
-    return float((calibration + max(float(np.var(values)) - calibration, 0.0) * share) ** 0.5)
+    deviation = spread(known, len(rows) / len(scores))
+    return interval(value, deviation, confidence, METRICS[spec.metric or ""])
 
 
 def _drawn(score: Any, labels: Any, theirs: Any, scores: Any, generator: Any) -> tuple[float, float] | None:
@@ -79,7 +63,7 @@ def _drawn(score: Any, labels: Any, theirs: Any, scores: Any, generator: Any) ->
     again = generator.integers(0, len(labels), len(labels))
     if len(np.unique(labels[again])) < 2:
         return None
-    likely = _calibrated(labels[again], theirs[again], scores)
+    likely = calibrated(labels[again], theirs[again], scores)
     made_up = generator.random(len(scores)) < likely
     if made_up.all() or not made_up.any():
         return None
@@ -95,25 +79,6 @@ def _probabilities(answers: Any) -> Any:
     if not ((found >= 0) & (found <= 1)).all():
         raise DataRefused("the answers are no probabilities, so they say nothing about their own errors")
     return found
-
-
-def _calibrated(labels: Any, theirs: Any, scores: Any) -> Any:
-    """Scores as the share of ones that the holdout had at them."""
-    from sklearn.isotonic import IsotonicRegression
-    from sklearn.linear_model import LogisticRegression
-
-    if len(labels) >= ISOTONIC_ROWS:
-        curve = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(theirs, labels)
-        return curve.predict(scores)
-    fitted = LogisticRegression().fit(_log_odds(theirs), labels)
-    return fitted.predict_proba(_log_odds(scores))[:, 1]
-
-
-def _log_odds(scores: Any) -> Any:
-    import numpy as np
-
-    held = np.clip(scores, 1e-6, 1 - 1e-6)
-    return np.log(held / (1 - held)).reshape(-1, 1)
 
 
 def _twice(likely: Any) -> Any:

@@ -173,12 +173,6 @@ def cross_checks(config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
             "read only by the DAG <model>.monitor, which is not there, and by deploy.analysis.quality; give "
             "monitor.cron, or leave them out",
         )
-    if monitor.performance is not None and config.task == "multiclass_classification":
-        yield (
-            ("monitor", "performance"),
-            "cannot be judged for a multiclass_classification: the inference log keeps an answer's most "
-            "probable class, not its probabilities; leave it out",
-        )
     yield from _metric_checks(config)
     yield from performance_checks(config)
     if monitor.cron is not None and config.schedule.start is None:

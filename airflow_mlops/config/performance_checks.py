@@ -40,6 +40,10 @@ def _loss_problem(loss: str, config: ModelConfig) -> str | None:
         return None  # a function or costs of the user's own: whether they are of rows is seen when they run
     if metric not in METRICS or config.task not in METRICS[metric].tasks:
         return f"{loss!r} is neither one of evaluation.metrics nor a metric of a {config.task}"
+    if config.task == "multiclass_classification" and metric != "accuracy":
+        return (
+            f"{metric} needs probabilities, and the inference log keeps the most probable class; use accuracy"
+        )
     if not is_mean_of_rows(metric):
         return f"{metric} gives one number for all rows together, and none for each, which detectors follow"
     return None

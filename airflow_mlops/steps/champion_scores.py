@@ -27,12 +27,14 @@ SCORES_FILE = "scores.json"
 SAMPLE_FILE = "scores_sample.parquet"
 SAMPLE_ROWS = 20_000
 SEED = 0
+LABEL = "mlops_label"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeptScores:
-    """``sample`` are holdout rows, features and the model's answer (of several classes the most probable
-    one's number), at most ``SAMPLE_ROWS`` drawn at random; ``scores`` are of all holdout rows."""
+    """``sample`` are holdout rows, features, label (``LABEL``) and the model's answer (of several classes the
+    most probable one's number), at most ``SAMPLE_ROWS`` drawn at random; ``scores`` are of all holdout rows.
+    """
 
     scores: ReferenceScores
     sample: pd.DataFrame
@@ -40,7 +42,7 @@ class KeptScores:
     @property
     def features(self) -> list[str]:
         """What the model was asked with."""
-        return [str(name) for name in self.sample.columns if name != ANSWER]
+        return [str(name) for name in self.sample.columns if name not in (ANSWER, LABEL)]
 
 
 def keep_scores(
@@ -50,7 +52,13 @@ def keep_scores(
     data = config.data
     kept = KeptScores(
         reference_scores(answers, rows[data.label], config.task),
-        sampled(rows[list(data.features)].assign(**{ANSWER: shown(answers, config.task)}), SAMPLE_ROWS, SEED),
+        sampled(
+            rows[list(data.features)].assign(
+                **{ANSWER: shown(answers, config.task), LABEL: rows[data.label]}
+            ),
+            SAMPLE_ROWS,
+            SEED,
+        ),
     )
     _write(run_id, kept, backends.tracking)
 
@@ -58,19 +66,24 @@ def keep_scores(
 def kept_scores(champion: ModelRef, config: ModelConfig, backends: Backends) -> KeptScores | None:
     """The champion's own scores; None where its run has none, and too little is left to make them anew.
 
-    A champion of an earlier release has the answers, row by row, but not these files: they are made once and
-    kept with it.
+    A champion of an earlier release has the answers, row by row, but not these files, or no labels in
+    the sample: they are made once and kept with it.
     """
     run_id = backends.tracking.run_of(champion).run_id
     try:
         scores = backends.tracking.read_file(run_id, SCORES_FILE)
         sample = backends.tracking.read_file(run_id, SAMPLE_FILE)
     except KeyError:
-        made = _made_anew(run_id, config, backends)
-        if made is not None:
-            _write(run_id, made, backends.tracking)
-        return made
-    return KeptScores(TypeAdapter(ReferenceScores).validate_json(scores), parquet_bytes.from_bytes(sample))
+        return _made_and_kept(run_id, config, backends)
+    kept = KeptScores(TypeAdapter(ReferenceScores).validate_json(scores), parquet_bytes.from_bytes(sample))
+    return kept if LABEL in kept.sample else _made_and_kept(run_id, config, backends) or kept
+
+
+def _made_and_kept(run_id: str, config: ModelConfig, backends: Backends) -> KeptScores | None:
+    made = _made_anew(run_id, config, backends)
+    if made is not None:
+        _write(run_id, made, backends.tracking)
+    return made
 
 
 def _write(run_id: str, kept: KeptScores, tracking: Tracking) -> None:
@@ -103,7 +116,7 @@ def _made_anew(run_id: str, config: ModelConfig, backends: Backends) -> KeptScor
     if not len(joined) or data.label not in joined:
         return None
     answers = joined[own[0]].to_numpy() if own == ["challenger"] else joined[own].to_numpy()
-    sample = joined[features].assign(**{ANSWER: shown(answers, config.task)})
+    sample = joined[features].assign(**{ANSWER: shown(answers, config.task), LABEL: joined[data.label]})
     return KeptScores(
         reference_scores(answers, joined[data.label], config.task), sampled(sample, SAMPLE_ROWS, SEED)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.base import Backends
@@ -99,15 +100,20 @@ def _column(name: str, config: ModelConfig, labels: Labels) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A version's answers, one of each key or request (``answers``, by the index that they were read with),
-    which of them have a label (``there``, line by line), and these (``labelled``, numbered anew: also with
-    ``label`` and ``labelled_at``, when the first one landed). ``lags_known`` says that the latter is a time
-    of landing."""
+    """A version's answers, one of each key or request (``answers``, by their numbers in ``file``, which has
+    more columns), which of them have a label (``there``, line by line), and these (``labelled``, numbered
+    anew: also with ``label`` and ``labelled_at``, when the first one landed). ``lags_known`` says that the
+    latter is a time of landing."""
 
+    file: Path
     answers: pd.DataFrame
     there: Any
     labelled: pd.DataFrame
     lags_known: bool
+
+    def numbers(self, *, there: bool) -> Any:
+        """Of the answers with a label, or of those without, in the file."""
+        return self.answers.index[self.there if there else ~self.there]
 
     def lags(self) -> dict[int, int] | None:
         """Labels by how long they took; None where nobody says."""
@@ -122,8 +128,10 @@ class Joined:
         return counted((now - self.answers.loc[~self.there, "event_time"]).dt.total_seconds())
 
 
-def join_labels(reader: LabelReader, answers: pd.DataFrame, version: str, window: Window) -> Joined:
-    """The answers of one version in a window, and the labels that have landed for them.
+def join_labels(
+    reader: LabelReader, answers: pd.DataFrame, file: Path, version: str, window: Window
+) -> Joined:
+    """The answers of one version in a window, read from a file, and the labels that have landed for them.
 
     A window may hold answers of the champion before this one, or of a challenger in its canary. Of a label
     that was corrected later, the last one counts, and the first one's time.
@@ -143,4 +151,5 @@ def join_labels(reader: LabelReader, answers: pd.DataFrame, version: str, window
     there = place.notna().to_numpy()
     found = landed[["label", "labelled_at"]].iloc[place[there].astype("int64").to_numpy()]
     labelled = own[there].reset_index(drop=True)
-    return Joined(own, there, labelled.assign(**{name: found[name].array for name in found}), by_landing)
+    labelled = labelled.assign(**{name: found[name].array for name in found})
+    return Joined(file, own, there, labelled, by_landing)

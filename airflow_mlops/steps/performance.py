@@ -16,6 +16,7 @@ from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import Report
 from airflow_mlops.core.window_scores import WindowScore, looks
 from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.steps.answered_classes import with_classes
 from airflow_mlops.steps.kept_answers import load_answers, to_score
 from airflow_mlops.steps.labels import Joined, LabelReader, join_labels
 from airflow_mlops.steps.performance_findings import Findings
@@ -25,6 +26,7 @@ from airflow_mlops.steps.promise import Promise, promise_of
 from airflow_mlops.steps.record import report_key
 from airflow_mlops.steps.requests import CollectedRequest
 from airflow_mlops.steps.rescore import before_run, rescore, waiting
+from airflow_mlops.steps.window_estimate import method_of
 from airflow_mlops.steps.window_score import Scored, batches_of, score_window, watched
 
 if TYPE_CHECKING:
@@ -52,8 +54,10 @@ def performance(request: CollectedRequest, backends: Backends) -> Report | None:
     entries = before_run(backends.ledger.entries(config.model), request.run)
     windows = [window, *(scores[-1].window for scores in waiting(request, entries))]
     reader = LabelReader(config, labels, windows, backends)
-    joined = join_labels(reader, _answers(request, labels, backends), champion.version, window)
+    answers, file = _answers(request, labels, backends), backends.datasets.file(request.collected.uri)
     promise = promise_of(champion, settings.metric, config, backends)
+    joined = join_labels(reader, answers, file, champion.version, window)
+    joined = with_classes(joined, promise, config, backends)
     earlier = looks(entries).get(window.end, ())
     now = score_window(config, window, joined, promise, request.run.now, backends, earlier=earlier)
     rescored = rescore(request, entries, promise, reader, backends)
@@ -62,6 +66,7 @@ def performance(request: CollectedRequest, backends: Backends) -> Report | None:
         seen.setdefault(one.window.end, []).append(one)
     history = tuple(scores[-1] for end, scores in sorted(seen.items()) if end <= window.end)
     found = Findings(
+        estimated_by=method_of(config.task),
         now=now,
         history=history,
         rescored=tuple(rescored),
@@ -140,12 +145,11 @@ def _selection(request: CollectedRequest, joined: Joined, backends: Backends) ->
     from airflow_mlops.backends.kept_rows import rows_at, sample_of
     from airflow_mlops.backends.label_selection import FEWEST, differences
 
-    sides = joined.answers.index[joined.there], joined.answers.index[~joined.there]
+    sides = joined.numbers(there=True), joined.numbers(there=False)
     if min(map(len, sides)) < FEWEST:
         return []
     features = request.config.data.features
     columns = {name: kind for name, kind in features.items() if kind != "text"} | {"prediction": "numeric"}
-    path = backends.datasets.file(request.collected.uri)
-    labelled, others = (rows_at(path, sample_of(side, _SAMPLE), list(columns)) for side in sides)
+    labelled, others = (rows_at(joined.file, sample_of(side, _SAMPLE), list(columns)) for side in sides)
     found = differences(labelled, others, columns)
     return biased_columns(found, request.config.evaluation.confidence)

@@ -11,6 +11,7 @@ from airflow_mlops.core.label_selection import Difference
 from airflow_mlops.core.label_standing import LabelStanding
 from airflow_mlops.core.values import Estimate
 from airflow_mlops.core.window_scores import WindowScore
+from airflow_mlops.steps.window_estimate import Method
 from airflow_mlops.steps.window_score import Scored
 
 _MOST_LISTED = 10
@@ -22,6 +23,7 @@ class Findings:
     are the earlier ones that this run has scored again. ``selection`` are the columns in which labelled
     answers differ from the others."""
 
+    estimated_by: Method
     now: Scored
     history: tuple[WindowScore, ...]
     rescored: tuple[Scored, ...]
@@ -63,7 +65,7 @@ class Findings:
             "coverage": score.coverage,
             "expected_coverage": standing.expected,
             "watermark": standing.watermark.isoformat() if standing.watermark else None,
-            "estimated": _estimated(score.estimated),
+            "estimated": _estimated(score.estimated, self.estimated_by),
             "detectors": [_signal(one) for one in self.signals],
             "slices": [_slice(one) for one in self.slices[:_MOST_LISTED]],
             "rescored": [_rescored(one) for one in self.rescored],
@@ -77,10 +79,10 @@ def _interval(estimate: Estimate | None) -> list[float] | None:
     return None if estimate is None else [estimate.low, estimate.high]
 
 
-def _estimated(estimate: Estimate | None) -> dict[str, Any] | None:
+def _estimated(estimate: Estimate | None, method: Method) -> dict[str, Any] | None:
     if estimate is None:
         return None
-    return {"method": "CBPE", "value": estimate.value, "low": estimate.low, "high": estimate.high}
+    return {"method": method, "value": estimate.value, "low": estimate.low, "high": estimate.high}
 
 
 def _signal(one: Signal) -> dict[str, Any]:

@@ -64,9 +64,9 @@ def _opening(request: CollectedRequest, found: Findings) -> Iterator[str]:
         yield f"Labels are complete up to {standing.watermark.isoformat(timespec='minutes')}."
     if score.estimated is not None:
         yield (
-            f"Estimated without labels (CBPE): {score.metric} {score.estimated}. An estimate trusts that "
-            "labels depend on the features as they did on the holdout: it cannot see concept drift, and "
-            f"decides nothing.{_how_good(found)}"
+            f"Estimated without labels ({found.estimated_by}): {score.metric} {score.estimated}. An estimate "
+            "trusts that labels depend on the features as they did on the holdout: it cannot see concept "
+            f"drift, and decides nothing.{_how_good(found)}"
         )
 
 

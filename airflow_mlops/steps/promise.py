@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from airflow_mlops.backends import parquet_bytes
 from airflow_mlops.backends.base import Backends
+from airflow_mlops.backends.class_chances import kept_answers
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.values import Estimate, Evaluation, ModelRef
 from airflow_mlops.exceptions import DataRefused
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 class Promise:
     """``estimate`` is of the watched metric, None where the run's evaluation has none. ``holdout`` has the
     holdout's rows under the inference log's names (``key``, ``event_time``, ``prediction``) and their
-    ``label``; None where the run keeps no such file."""
+    ``label``; None where the run keeps no such file. Of several classes the answer is the most probable
+    one's number, as in the log, and each has its probability beside it (``probability_0``...)."""
 
     model: ModelRef
     estimate: Estimate | None
@@ -43,6 +45,11 @@ def promise_of(model: ModelRef, metric: str, config: ModelConfig, backends: Back
         rows = parquet_bytes.from_bytes(backends.tracking.read_file(run_id, PREDICTIONS_FILE))
         if set(names) <= set(rows.columns):
             holdout = rows[list(names)].rename(columns=names)
+        elif config.task == "multiclass_classification":
+            del names["challenger"]
+            answers = [name for name in rows if str(name).startswith("challenger_")]
+            if answers and set(names) <= set(rows.columns):
+                holdout = kept_answers(rows, answers, names)
     except KeyError:
         pass  # an older release kept less: what is missing is judged without
     return Promise(model, estimate, holdout)

@@ -10,6 +10,7 @@ from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import ModelRef, RunInfo
 from airflow_mlops.core.window_scores import WindowScore, is_complete, looks
 from airflow_mlops.exceptions import DataRefused, ModelRefused
+from airflow_mlops.steps.answered_classes import with_classes
 from airflow_mlops.steps.collect import collected_key
 from airflow_mlops.steps.kept_answers import load_answers, to_join, to_score
 from airflow_mlops.steps.labels import Joined, LabelReader, join_labels
@@ -91,6 +92,7 @@ def _scored(
     joined = _joined(config, last, to_score(config, reader.labels), reader, backends)
     if joined is None:
         return None
+    joined = with_classes(joined, promise, config, backends)
     return score_window(
         config,
         last.window,
@@ -124,7 +126,7 @@ def _joined(
         answers = load_answers(uri, columns, backends)
     except DataRefused:
         return None
-    return join_labels(reader, answers, last.version, last.window)
+    return join_labels(reader, answers, backends.datasets.file(uri), last.version, last.window)
 
 
 def _fault(entries: Sequence[Entry], last: WindowScore) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.backends.scoring import Beside
@@ -22,6 +22,8 @@ from airflow_mlops.core.values import Estimate, TaskKind, Verdict
 from airflow_mlops.core.window_scores import WindowScore
 from airflow_mlops.core.windows import Period, Window
 from airflow_mlops.exceptions import DataRefused
+from airflow_mlops.steps import window_estimate
+from airflow_mlops.steps.answered_classes import answers_of
 from airflow_mlops.steps.labels import Joined
 from airflow_mlops.steps.promise import Promise
 
@@ -65,7 +67,7 @@ def score_window(
     widening = _widening(config, window, joined, promise, now, earlier)
     observed, verdict, judged = _judged(config, settings, joined, promise, widening, backends)
     if estimated is None:
-        estimated = _estimated(config, settings, joined, promise, notes)
+        estimated = window_estimate.estimated(config, joined, promise, notes, backends)
     try:
         losses = batches_of(joined.labelled, config, backends, since=window.start)
     except DataRefused as error:
@@ -151,7 +153,8 @@ def _loss_metric(config: ModelConfig, settings: Performance) -> str:
         return settings.loss
     item = config.evaluation.item(settings.metric)
     named = settings.metric if item is None else item.metric
-    if named is not None and is_mean_of_rows(named):
+    # Of several classes the log has no probabilities: a row is right or wrong.
+    if named is not None and is_mean_of_rows(named) and config.task != "multiclass_classification":
         return settings.metric
     if (usual := _LOSS_OF.get(config.task)) is None:
         raise DataRefused(f"rows of a {config.task} have no loss of their own; give monitor.performance.loss")
@@ -202,37 +205,7 @@ def measure(config: ModelConfig, labelled: pd.DataFrame, backends: Backends) -> 
     return scored.score(
         [metric],
         labelled["label"],
-        labelled["prediction"],
+        answers_of(labelled, config),
         config.evaluation.confidence,
         beside=Beside.of(labelled, config.data.group),
     )[metric]
-
-
-def _estimated(
-    config: ModelConfig, settings: Performance, joined: Joined, promise: Promise, notes: list[str]
-) -> Estimate | None:
-    """What the metric probably is on all answers of the window, labelled or not."""
-    if not settings.estimate:
-        return None
-    if config.task != "binary_classification":
-        notes.append(f"no estimate without labels: a {config.task} gives no probabilities")
-        return None
-    if promise.holdout is None or not len(joined.answers):
-        notes.append("no estimate without labels: there are no answers, or no holdout to calibrate by")
-        return None
-    from airflow_mlops.backends.performance_estimate import estimate
-
-    scoring = config.evaluation.scoring
-    spec: Any = scoring.spec(settings.metric)
-    try:
-        return estimate(
-            spec,
-            joined.answers["prediction"],
-            promise.holdout["label"],
-            promise.holdout["prediction"],
-            threshold=scoring.decision_threshold,
-            confidence=config.evaluation.confidence,
-        )
-    except DataRefused as error:
-        notes.append(f"no estimate: {error}")
-        return None

@@ -37,6 +37,28 @@ def test_where_only_the_mix_of_cases_changes_the_estimate_is_what_labels_say_lat
         assert abs(found.value - truth) < 0.5 * abs(before - truth), (metric, before, truth, found)
 
 
+@pytest.mark.parametrize("metric", ["roc_auc", "accuracy"])
+def test_under_covariate_shift_the_interval_has_the_truth_about_as_often_as_it_says(metric) -> None:
+    held = 0
+    for seed in range(20):
+        labels, scores = drawn(1_000, 2 * seed)
+        later, answers = drawn(500, 2 * seed + 1, middle=-0.7, spread=1.1)
+        found = estimate(MetricSpec(metric, metric), answers, labels, scores, threshold=0.5, confidence=0.95)
+        truth = InfluenceMetrics("binary_classification").score([metric], later, answers, 0.95)[metric].value
+        held += found.low <= truth <= found.high
+    assert held >= 17, (metric, held)  # of 20 at 95 %
+
+
+def test_concept_drift_is_not_seen() -> None:
+    labels, scores = drawn(2_000, 1)
+    later, answers = drawn(1_000, 2)
+    found = estimate(
+        MetricSpec("roc_auc", "roc_auc"), answers, labels, scores, threshold=0.5, confidence=0.95
+    )
+    truth = InfluenceMetrics("binary_classification").score(["roc_auc"], 1 - later, answers, 0.95)["roc_auc"]
+    assert found.low > truth.value + 0.1
+
+
 def test_a_small_holdout_calibrates_by_a_curve_and_says_less_surely() -> None:
     labels, scores = drawn(300, 1)
     large_labels, large_scores = drawn(6_000, 1)

@@ -67,10 +67,12 @@ def test_labels_that_nobody_reads_are_refused(tmp_path: Path) -> None:
     assert loaded(tmp_path, WATCHED + labels).monitor.labels is not None
 
 
-def test_performance_of_several_classes_is_refused_since_the_log_cannot_tell_it(tmp_path: Path) -> None:
+def test_detectors_of_several_classes_follow_only_what_the_log_can_tell(tmp_path: Path) -> None:
     text = WITH_LABELS.replace("binary_classification", "multiclass_classification")
-    with pytest.raises(ConfigError, match="keeps an answer's most probable class"):
-        loaded(tmp_path, text.replace("roc_auc", "accuracy"))
+    text = text.replace("[roc_auc, log_loss]", "[accuracy, log_loss]").replace("roc_auc", "log_loss")
+    assert loaded(tmp_path, text).monitor.performance is not None
+    with pytest.raises(ConfigError, match="keeps the most probable class; use accuracy"):
+        loaded(tmp_path, text.replace("{metric: log_loss}", "{metric: log_loss, loss: log_loss}"))
 
 
 @pytest.mark.parametrize("path", ["../rows.parquet", "./rows.parquet", "rows//x.parquet", "s3://bucket/x"])

@@ -108,7 +108,8 @@ class _Loaded:
         try:
             if not hasattr(self.estimator, "predict_proba"):
                 return self.estimator.predict(features)
-            return self.estimator.predict_proba(features)[:, 1]
+            chances = self.estimator.predict_proba(features)
+            return chances[:, 1] if chances.shape[1] == 2 else chances
         except (ValueError, KeyError) as error:
             raise ModelRefused(str(error)) from error
 

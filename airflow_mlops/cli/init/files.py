@@ -157,5 +157,5 @@ _OF_TASK: Mapping[TaskKind, Mapping[str, str]] = {
         "tolerance": "0.2",
     },
 }
-# The log keeps one number a row: no probabilities of several classes, and no query.
-_NOT_IN_THE_LOG: frozenset[TaskKind] = frozenset({"multiclass_classification", "ranking"})
+# The log keeps one number a row, and no query.
+_NOT_IN_THE_LOG: frozenset[TaskKind] = frozenset({"ranking"})

@@ -46,8 +46,8 @@ class Performance(Part):
     )
     estimate: bool = Field(
         True,
-        description="Estimate the metric from the answers' own probabilities until labels are complete "
-        "(CBPE). An estimate decides nothing.",
+        description="Estimate the metric until labels are complete: of classes from the answers' own "
+        "probabilities (CBPE), of numbers by a model of the loss (DLE). An estimate decides nothing.",
     )
     detectors: tuple[DetectorOfModel, ...] = Field(
         (AdwinDetector(type="adwin"),),
@@ -59,7 +59,8 @@ class Performance(Part):
     loss: Metric | None = Field(
         None,
         description="The metric whose value of each row detectors follow. If left out: the metric itself, "
-        "where it is a mean over rows, else brier_score of probabilities and mean_absolute_error of numbers.",
+        "where it is a mean over rows, else brier_score of probabilities, accuracy of several classes and "
+        "mean_absolute_error of numbers.",
     )
     batch: ExactPeriodText = Field("1 day", description="Stretch of time whose rows are one batch.")
     batch_labels: int = Field(20, ge=1, description="Batches with fewer labels are not read by detectors.")
