@@ -127,7 +127,7 @@ def _new_rows(config: ModelConfig, dataset: DatasetRef, champion: ModelRef, back
         reference = _reference(config, uri, kinds, end - last, backends)
         faults = [
             volume_fault(names, new.rows, [block.rows for block in reference.blocks]),
-            late_fault(names, reference, new, end - (new.last or end), end - last),
+            late_fault(names, reference, new, end, end - last),
         ]
         found = tuple(one for one in faults if one is not None and one.columns[0] not in settings.ignore)
         said = f"{new.rows} new rows against {whole.rows} that {champion} was trained on"

@@ -14,6 +14,7 @@ from airflow_mlops.core.faults import (
     RowNames,
     TableSummary,
     faults_of,
+    late_fault,
 )
 from airflow_mlops.core.faults.summary import Category
 
@@ -82,3 +83,43 @@ def test_the_lowest_number_of_a_cold_season_stands_for_nothing_else() -> None:
     assert kinds(summer, of_numbers(winter)) == []
     broken = [-999.0] * 10 + [float(10 + place % 20) for place in range(190)]
     assert kinds(summer, of_numbers(broken)) == ["sentinel"]
+
+
+HOUR, DAY, GAP = 3_600.0, 86_400.0, 300.0
+
+
+def landed(at: float, delay: float, cut: float = 0.0) -> float:
+    """The newest row at a moment, where each day's rows land so long after its end."""
+    return (at - delay - cut) // DAY * DAY + cut - 60
+
+
+def told_late(known: float, newest: float, end: float, days: float = 4) -> bool:
+    """Of a window of some days, against a reference with a row every five minutes."""
+    reference = Reference(TableSummary(rows=10_000, columns={}, last=known, longest_gap=GAP))
+    window = TableSummary(rows=1_000, columns={}, last=newest)
+    return late_fault(NAMES, reference, window, end, days * DAY) is not None
+
+
+@pytest.mark.parametrize("delay", [0.0, 2 * HOUR, 11 * HOUR, 23 * HOUR])
+@pytest.mark.parametrize("trained", [0.0, 3 * HOUR, 12 * HOUR, 17.5 * HOUR])
+def test_rows_that_land_once_a_day_are_late_at_no_hour_by_which_they_have_landed(
+    trained: float, delay: float
+) -> None:
+    """The window ends by as much earlier as the reference's newest row was older than its own."""
+    learnt = 100 * DAY + trained
+    known = landed(learnt, delay)
+    for quarter in range(4 * 24):
+        now = 104 * DAY + quarter * HOUR / 4
+        end, newest = now - (learnt - known), landed(now, delay)
+        assert not told_late(known, newest, end), (quarter / 4, end - newest)
+        assert told_late(known, newest - 2 * DAY, end), quarter / 4
+        if quarter * HOUR / 4 >= trained >= delay:
+            assert told_late(known, newest - DAY, end), quarter / 4
+
+
+def test_rows_that_come_all_day_are_late_at_any_hour_once_a_good_part_is_missing() -> None:
+    known = 100 * DAY - 60
+    for hour in range(24):
+        end = 104 * DAY + hour * HOUR
+        assert not told_late(known, end - 60, end)
+        assert told_late(known, end - 40 * HOUR, end)

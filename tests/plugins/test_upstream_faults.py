@@ -59,10 +59,9 @@ class Feed:
             self.known[reference, length] = known
         rows = broken(self.between(*window))
         now = self.summaries.window(self._kept("window", rows), self.kinds, **asked)
-        missing = window[1].timestamp() - (now.last or 0.0)
         of_rows = [
             volume_fault(self.names, now.rows, [block.rows for block in known.blocks]),
-            late_fault(self.names, known, now, missing, length),
+            late_fault(self.names, known, now, window[1].timestamp(), length),
         ]
         return [*(one for one in of_rows if one is not None), *faults_of(known, now, self.names)]
 

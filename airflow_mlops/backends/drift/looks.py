@@ -77,7 +77,10 @@ def _of_categories(
     if not (profile.rows and rows):
         yield _without_values(one, plan, "", profile, missing, rows, slice_)
         return
-    binned = Binned(np.append(profile.counts, profile.rest), np.append(counts, unknown)).without_empty
+    # By name: the profile has the most frequent of its own side first.
+    order = sorted(range(len(profile.names)), key=profile.names.__getitem__)
+    before, now = np.append(profile.counts[order], profile.rest), np.append(counts[order], unknown)
+    binned = Binned(before, now).without_empty
     effect = effect_of_bins(one.method, binned)
     yield ColumnDrift(one.column, one.method, effect.size, one.threshold, effect.p_value, slice=slice_)
     if unknown and not profile.rest:

@@ -24,6 +24,8 @@ BINS = 10
 SMALLEST_SHARE = 1e-4
 """What an empty bin counts as in the stability index, which has no value for it."""
 _FEWEST_EXPECTED = 5.0
+_LEAST_EXPECTED = 1.0
+_OTHERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Binned:
-    """Both sides counted in the same bins."""
+    """Both sides counted in the same bins, in an order that has nothing to do with the counts."""
 
     reference: NDArray[np.int64]
     current: NDArray[np.int64]
@@ -112,29 +114,58 @@ def _cramers_v(binned: Binned) -> float:
 
 
 def chi_squared_p(binned: Binned) -> float:
-    """Pearson's test of homogeneity. Bins in which fewer than five rows are expected on either side count as
-    one, as the approximation needs (Cochran 1954)."""
+    """Pearson's test of homogeneity, over bins that are large enough for it: see ``_pooled``."""
     import numpy as np
     from scipy.special import chdtrc
 
-    table = np.stack((binned.reference, binned.current)).astype(np.float64)
-    rows = table.sum(axis=1, keepdims=True)
-    small = (rows * table.sum(axis=0) / rows.sum() < _FEWEST_EXPECTED).any(axis=0)
-    if small.any():
-        table = np.column_stack((table[:, ~small], table[:, small].sum(axis=1)))
+    table = _pooled(np.stack((binned.reference, binned.current)).astype(np.float64))
     if table.shape[1] < 2:
         return 1.0
+    rows = table.sum(axis=1, keepdims=True)
     expected = rows * table.sum(axis=0) / rows.sum()
     statistic = float(np.sum((table - expected) ** 2 / expected))
     return float(chdtrc(table.shape[1] - 1, statistic))
 
 
-def two_shares_p(hits: int, rows: int, other_hits: int, other_rows: int) -> float:
-    """Of the null that two shares are equal."""
+def _pooled(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bins in which fewer than five rows are expected on a side go together, the smallest first and no more
+    than make five: so rare categories are held against each other too. What is left of them may stay a bin
+    where a row is expected in it and four others have five (Cochran 1954, "Some methods for strengthening the
+    common chi-squared tests": one expectation in five may be as low as one); else it goes to the next.
+
+    Which bins go together depends on both sides' rows taken as one, and among equal ones on their order. That
+    must know nothing of the sides: else those that chance gave to one side would go together.
+    """
     import numpy as np
 
-    first, second = (hits, rows - hits), (other_hits, other_rows - other_hits)
-    return chi_squared_p(Binned(np.array(first), np.array(second)))
+    expected = table.sum(axis=0) * float(table.sum(axis=1).min() / table.sum())
+    order = np.argsort(expected, kind="stable")
+    starts, held = [0], 0.0
+    for place, rows in enumerate(expected[order].tolist()):
+        others = len(starts) - 1 + len(order) - place
+        stays = rows >= _FEWEST_EXPECTED and held >= _LEAST_EXPECTED and others >= _OTHERS
+        if held >= _FEWEST_EXPECTED or stays:
+            starts.append(place)
+            held = 0.0
+        held += rows
+    if held < _FEWEST_EXPECTED and len(starts) > 1:
+        starts.pop()
+    pooled: NDArray[np.float64] = np.add.reduceat(table[:, order], starts, axis=1)
+    return pooled
+
+
+def two_shares_p(hits: int, rows: int, other_hits: int, other_rows: int) -> float:
+    """Of the null that two shares are equal: Pearson's test, or where fewer than five rows are expected in a
+    cell, Fisher's exact one (Cochran 1954)."""
+    import numpy as np
+
+    table = np.array(((hits, rows - hits), (other_hits, other_rows - other_hits)))
+    both = table.sum(axis=0)
+    if 0 < both.min() * min(rows, other_rows) < _FEWEST_EXPECTED * both.sum():
+        from scipy.stats import fisher_exact
+
+        return float(fisher_exact(table).pvalue)
+    return chi_squared_p(Binned(*table))
 
 
 def _largest_gap(profile: NumberProfile, counts: NumberCounts) -> float:

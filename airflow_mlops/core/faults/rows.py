@@ -17,6 +17,7 @@ MIXED_UP = 0.05
 LATE = 0.15
 SHIFTED = 0.25
 FITS = 0.1
+_HOUR, _DAY = 3_600.0, 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,29 @@ def volume_fault(names: RowNames, rows: int, usual: Sequence[int]) -> Fault | No
 
 
 def late_fault(
-    names: RowNames, reference: Reference, window: TableSummary, missing: float, length: float
+    names: RowNames, reference: Reference, window: TableSummary, end: float, length: float
 ) -> Fault | None:
-    """``missing`` seconds at the end of the window are without a row, of ``length`` in all."""
-    if window.rows < FEWEST_ROWS or missing < LATE * length or missing < 4 * reference.whole.longest_gap:
+    """No row is newer than a good part of the window, which ends at ``end`` and has ``length`` seconds.
+
+    Where rows land once a day, a run by hand at any hour finds the newest one where the last batch ended. So
+    a newest row that is at the same place in the day as the reference's (or an hour beside it, which is what
+    clocks are set by) is held against the last such place before the end; any other against the end itself.
+    """
+    known, gap = reference.whole.last, reference.whole.longest_gap
+    if window.rows < FEWEST_ROWS or window.last is None:
         return None
-    hours = missing / 3_600
-    return Fault((names.time,), "late", f"the newest row is {hours:.3g} hours older than the window's end")
+    if known is not None and _apart_in_a_day(window.last, known) <= _HOUR + gap:
+        end -= (end - known) % _DAY
+    missing = end - window.last
+    if missing < LATE * length or missing < 4 * gap:
+        return None
+    said = f"the newest row is {missing / _HOUR:.3g} hours older than it should be at the window's end"
+    return Fault((names.time,), "late", said)
+
+
+def _apart_in_a_day(one: float, other: float) -> float:
+    apart = (one - other) % _DAY
+    return min(apart, _DAY - apart)
 
 
 def _repeated(names: RowNames, reference: Reference, window: TableSummary) -> Iterator[Fault]:

@@ -19,6 +19,7 @@ KINDS = {
     "whole": "numeric",
     "zeros": "numeric",
     "plan": "categorical",
+    "town": "categorical",
 }
 SHIFTS = [0.0, 0.05, 0.15, 0.35, 1.0]
 SIZES = [200, 1_000, 20_000]
@@ -37,8 +38,15 @@ def frame(rows: int, shift: float, seed: int) -> pd.DataFrame:
             "whole": np.floor(rng.normal(50 + 12 * shift, 12, rows)),
             "zeros": zeros,
             "plan": rng.choice(list("abcdef"), rows, p=odds / odds.sum()),
+            "town": _towns(rows, shift, rng),
         }
     )
+
+
+def _towns(rows: int, shift: float, rng: np.random.Generator) -> np.ndarray:
+    """One that most live in, and two hundred rare ones: some grow as others shrink."""
+    odds = np.append(100.0, np.geomspace(4, 0.02, 200) * np.exp(1.5 * shift * rng.permutation([-1, 1] * 100)))
+    return np.char.add("t", rng.choice(201, rows, p=odds / odds.sum()).astype(str))
 
 
 def exact(reference: pd.Series, current: pd.Series, method: str) -> tuple[float, float]:
@@ -49,12 +57,10 @@ def exact(reference: pd.Series, current: pd.Series, method: str) -> tuple[float,
             return tested.statistic, tested.pvalue
         return stats.wasserstein_distance(reference, current) / reference.std(ddof=0), tested.pvalue
     method = {"ks": "chi_squared", "wasserstein": "jensenshannon"}.get(method, method)
-    bins = pd.factorize(binned(reference, current))[0]
+    bins = pd.factorize(binned(reference, current), sort=True)[0]
     sides = bins[: len(reference)], bins[len(reference) :]
     table = np.stack([np.bincount(side, minlength=bins.max() + 1) for side in sides])
-    small = (stats.contingency.expected_freq(table) < 5).any(axis=0)
-    pooled = np.column_stack((table[:, ~small], table[:, small].sum(axis=1))) if small.any() else table
-    p_value = stats.chi2_contingency(pooled, correction=False).pvalue
+    p_value = stats.chi2_contingency(pooled(table), correction=False).pvalue
     ours, theirs = table / table.sum(axis=1, keepdims=True)
     if method == "jensenshannon":
         return jensenshannon(ours, theirs, base=2), p_value
@@ -64,10 +70,36 @@ def exact(reference: pd.Series, current: pd.Series, method: str) -> tuple[float,
     return ((theirs - ours) * np.log(theirs / ours)).sum(), p_value
 
 
+def pooled(table: np.ndarray) -> np.ndarray:
+    """Rare bins go together, the smallest first, until five rows are expected on both sides; one that is left
+    stays where it has one and four others have five."""
+
+    def least(columns: list[np.ndarray]) -> float:
+        share = sum(columns).sum() / table.sum()
+        return share * table.sum(axis=1).min()
+
+    bins = sorted(table.T, key=lambda column: least([column]))
+    large = [[one] for one in bins if least([one]) >= 5]
+    groups: list[list[np.ndarray]] = []
+    for one in bins[: len(bins) - len(large)]:
+        if not groups or least(groups[-1]) >= 5:
+            groups.append([])
+        groups[-1].append(one)
+    if groups and least(groups[-1]) < 5:
+        left = groups.pop()
+        if large and least(left) >= 1 and len(groups) + len(large) >= 4:
+            groups.append(left)
+        elif large:
+            large[0] += left
+        else:
+            groups = [*groups[:-1], [*(groups[-1] if groups else []), *left]]
+    return np.stack([sum(group) for group in [*groups, *large]], axis=1)
+
+
 def binned(reference: pd.Series, current: pd.Series) -> np.ndarray:
     both = np.concatenate((reference, current))
     if both.dtype != float:
-        return both
+        return np.where(np.isin(both, reference.unique()), both, "~new")
     deciles = np.quantile(reference, np.arange(1, 10) / 10, method="inverted_cdf")
     alone = [value for value in np.unique(deciles) if (reference == value).mean() >= 0.1]
     # Twice the number of deciles below, and one more on a value that is a bin by itself.

@@ -152,3 +152,38 @@ def test_a_profile_of_another_release_is_refused_with_a_way_out(rows, plan):
     for body, told in ((sink.getvalue().to_pybytes(), "format 99"), (b"nothing", "cannot be read")):
         with pytest.raises(DataRefused, match=f"{told}.*delete|Delete"):
             StreamingDriftDetector().compare(body, rows(frame()), asked)
+
+
+def test_a_change_among_rare_categories_is_seen(compare):
+    """Four hundred streets of some fifteen rows, of which half now have three times as many as the rest."""
+    rng = np.random.default_rng(0)
+    streets = [f"street {number:03}" for number in range(400)]
+    before = pd.DataFrame({"street": rng.choice(streets, 6_000)})
+    odds = np.tile([1.0, 3.0], 200)
+    now = pd.DataFrame({"street": rng.choice(streets, 800, p=odds / odds.sum())})
+    kinds = {"street": "categorical"}
+    (look,) = compare(before, now, kinds).columns
+    assert (look.drifted, look.method) == (True, "psi")
+    again = pd.DataFrame({"street": rng.choice(streets, 800)})
+    assert not compare(before, again, kinds).columns[0].drifted
+
+
+def test_rare_categories_that_stand_still_are_not_parted_by_the_side_that_chance_gave_them_to(compare):
+    """Of most there are two rows in all: those with both in the reference must not be counted together."""
+    rng = np.random.default_rng(0)
+    kinds, levels = {f"c{number}": "categorical" for number in range(30)}, np.arange(400).astype(str)
+    rows = {name: rng.choice(levels, 500) for name in kinds}
+    found = compare(pd.DataFrame(rows), pd.DataFrame({n: rng.permutation(v) for n, v in rows.items()}), kinds)
+    assert drifted(found.columns) == set()
+    other = compare(
+        pd.DataFrame(rows), pd.DataFrame({name: rng.choice(v, 500) for name, v in rows.items()}), kinds
+    )
+    assert np.mean([look.p_value <= 0.05 for look in other.columns if look.method == "psi"]) < 0.2
+
+
+@pytest.mark.parametrize(("new", "found"), [(1, False), (12, True)])
+def test_a_new_category_in_a_small_window_is_no_chance(compare, new, found):
+    before, now = frame(20_000), frame(200, seed=1)
+    now.loc[: new - 1, "plan"] = "trial"
+    looks = compare(before, now, {"plan": "categorical"}).columns
+    assert (drifted(looks) == {("", "plan")}) is found
