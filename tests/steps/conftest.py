@@ -24,6 +24,7 @@ from airflow_mlops.backends.tracking import ModelFiles
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.tuning import Trial
 from airflow_mlops.core.values import (
     ArmObservation,
@@ -110,7 +111,7 @@ class _Loaded:
                 return self.estimator.predict(features)
             return self.estimator.predict_proba(features)[:, 1]
         except (ValueError, KeyError) as error:
-            raise ModelRefused(str(error)) from error
+            raise ModelRefused(raised(error)) from None
 
 
 @dataclass
