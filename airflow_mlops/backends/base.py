@@ -218,6 +218,10 @@ class Trainer(Protocol):
 class DriftDetector(Protocol):
     """Compares rows in Parquet with a reference that it need not read again."""
 
+    @property
+    def profile_format(self) -> str:
+        """Part of a kept profile's name: another one in each release that cannot read what came before."""
+
     def profile(self, reference: ParquetRows, plan: DriftPlan) -> bytes:
         """All that a comparison needs of the reference, as a file to be kept. Raises ``DataRefused`` where a
         column is missing or there are no rows."""

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from airflow_mlops.backends.batch_answers import Answers, Arm, answers, disagreements
 from airflow_mlops.backends.predictions import ScoreJob
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.scored import ShadowCounts
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class BatchShadow:
         try:
             found = answers(job.challenger.model, features[rows], job.task).prediction
         except Exception as error:  # noqa: BLE001 (a challenger may raise anything; the champion's rows stand)
-            self._error = self._error or f"{type(error).__name__}: {error}"
+            self._error = self._error or raised(error)
             self._challenger.failed(count)
             return Shadowed(rows, np.full(count, np.nan), self._error)
         self._challenger.answered(found)

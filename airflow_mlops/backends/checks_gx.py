@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PLACE = "airflow_mlops_place"
+_LOOKED_AT = 10_000
 _QUOTED = re.compile(r"""(?<!\w)(['"])(.*?)(?:\1(?!\w)|\Z)""", re.DOTALL)
 _TYPES = ("str", "int", "float", "bool", "datetime", "NoneType", "<", "<=", ">", ">=")
 
@@ -144,11 +145,25 @@ def _error(info: Mapping[str, Any]) -> str | None:
 def _without_values(message: str, expectation: Expectation, frame: pd.DataFrame) -> str:
     """The first line of an error without what it quotes from the rows ("could not convert 'a name'").
 
-    Quoted words stay if they are columns, types or the YAML's own; all else might be a row's.
+    Quoted words stay if they are columns, types or the YAML's own; all else might be a row's. A line that
+    still has a text of the column in it ("Could not convert a name to numeric") is left out whole.
     """
     known = {*map(str, frame.columns), *map(str, expectation.kwargs.values()), *_TYPES}
     hidden = _QUOTED.sub(lambda match: match[0] if match[2] in known else "(a value)", message)
-    return hidden.splitlines()[0][:300]
+    first = hidden.splitlines()[0]
+    if any(text in first for text in _texts(expectation, frame)):
+        return "the values are of a type that it cannot compute with"
+    return first[:300]
+
+
+def _texts(expectation: Expectation, frame: pd.DataFrame) -> set[str]:
+    """Of the columns that an expectation names. What is shorter than three letters is in every sentence."""
+    import pandas as pd
+
+    given = [name for name in expectation.kwargs.values() if isinstance(name, str) and name in frame]
+    named = [frame[name].head(_LOOKED_AT) for name in given]
+    texts = [column for column in named if not pd.api.types.is_numeric_dtype(column)]
+    return {text for column in texts for text in column if isinstance(text, str) and len(text) > 2}
 
 
 def _aggregate(value: Any) -> str | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_mlops.backends.chunks import parts
 from airflow_mlops.backends.import_path import load_object
 from airflow_mlops.backends.row_window import rows_in_window
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.windows import Period, Window
 from airflow_mlops.exceptions import BackendUnavailable, DataRefused, MlopsError
 
@@ -80,4 +81,4 @@ class PythonSource:
 
     def _said(self, error: Exception) -> str:
         call = ", ".join(["start", "end", *self._params])
-        return f"{self._path}({call}) raised {type(error).__name__}: {error}"
+        return f"{self._path}({call}) raised {raised(error)}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.own_process import Ended, run_module
 from airflow_mlops.backends.tracking import LoadedModel, ModelFiles
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import TaskKind
 from airflow_mlops.exceptions import DataRefused, MlopsError, ModelRefused, TrainingFailed
 
@@ -112,7 +113,7 @@ def _answer(folder: Path) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - the user's code may raise anything here
         return {
             "error": "ModelRefused",
-            "message": f"the model raised {type(error).__name__}: {error}",
+            "message": f"the model raised {raised(error)}",
         }
 
 

@@ -24,9 +24,8 @@ def refuse_unusable_label(label: pd.Series) -> None:
 
 def refuse_one_class(label: pd.Series) -> None:
     """Raise ``DataRefused`` where a classifier would see one class only."""
-    classes = label.unique()
-    if len(classes) < 2:
+    if label.nunique() < 2:
         raise DataRefused(
-            f"all {len(label)} rows have the label {label.name!r} = {classes[0]}; a classifier needs two "
+            f"all {len(label)} rows have one and the same label {label.name!r}; a classifier needs two "
             "classes: widen data.window, or look at how the label is made"
         )

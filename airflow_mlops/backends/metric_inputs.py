@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, assert_never
 
 from airflow_mlops.core.metrics import MetricSpec
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import TaskKind
 from airflow_mlops.exceptions import DataRefused
 
@@ -20,7 +21,7 @@ def checked_scores(prediction: Any, labels: Any) -> Any:
     try:
         scores = np.asarray(prediction, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataRefused(f"the predictions are no numbers: {error}") from error
+        raise DataRefused(f"the predictions are no numbers: {raised(error)}") from None
     if len(labels) != len(scores):
         raise DataRefused(f"{len(labels)} labels do not fit {len(scores)} predictions")
     if not len(labels):
@@ -51,8 +52,9 @@ def checked(
         case "ranking":
             grades = _numbers(labels, task)
             if grades.min() < 0:
+                less = int((grades < 0).sum())
                 raise DataRefused(
-                    f"the labels of a ranking are grades from 0 up; the least is {grades.min():g}"
+                    f"the labels of a ranking are grades from 0 up; {less} of {len(grades)} are less"
                 )
             if group is None:
                 raise DataRefused("a ranking is scored by query, and nothing says which row is of which")
@@ -90,9 +92,10 @@ def _binary(labels: Any) -> Any:
 
     classes = _sorted_classes(labels)
     if not set(classes.tolist()) <= {0, 1}:
+        others = sum(label not in (0, 1) for label in labels.tolist())
         raise DataRefused(
             "the labels of a binary classification are 0 and 1, or false and true; "
-            f"these are {_shown(classes)}"
+            f"{others} of {len(labels)} are something else"
         )
     _refuse_one_class(classes, len(labels))
     return labels.astype(np.float64)
@@ -110,7 +113,7 @@ def _numbered(labels: Any, scores: Any) -> Any:
         return labels.astype(np.float64)
     if len(classes) != width:
         raise DataRefused(
-            f"the labels have {len(classes)} classes ({_shown(classes)}), the predictions {width} columns; "
+            f"the labels have {len(classes)} classes, the predictions {width} columns; "
             "number the classes from 0, or score rows that have every class"
         )
     return np.searchsorted(classes, labels).astype(np.float64)
@@ -122,18 +125,17 @@ def _numbers(labels: Any, task: TaskKind) -> Any:
     try:
         numbers = _without_null(labels).astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise DataRefused(f"the labels of a {task} are numbers: {error}") from error
+        raise DataRefused(f"the labels of a {task} are numbers, these are not: {raised(error)}") from None
     return numbers
 
 
 def _refuse_undefined(labels: Any, scores: Any, metrics: Sequence[MetricSpec], group: Any) -> None:
     rows = len(labels)
     if (wanted := _wanted(metrics, _SPREAD)) and labels.min() == labels.max():
-        raise DataRefused(f"{wanted[0]} is undefined: all {rows} labels are {labels[0]:g}")
-    if wanted := _wanted(metrics, _LOGARITHMS):
-        least = min(labels.min(), scores.min())
-        if least <= -1:
-            raise DataRefused(f"{wanted[0]} is undefined at -1 and below; the least value here is {least:g}")
+        raise DataRefused(f"{wanted[0]} is undefined: all {rows} labels are equal")
+    beyond = int(((labels <= -1) | (scores <= -1)).sum())
+    if beyond and (wanted := _wanted(metrics, _LOGARITHMS)):
+        raise DataRefused(f"{wanted[0]} is undefined at -1 and below, where {beyond} of {rows} rows are")
     if (wanted := _wanted(metrics, ("weighted_absolute_percentage_error",))) and not labels.any():
         raise DataRefused(f"{wanted[0]} is undefined: all {rows} labels are 0")
     for spec in metrics:
@@ -176,13 +178,13 @@ def _sorted_classes(labels: Any) -> Any:
     try:
         return np.unique(_without_null(labels))
     except TypeError as error:
-        raise DataRefused(f"the labels mix types that have no order: {error}") from error
+        raise DataRefused(f"the labels mix types that have no order: {raised(error)}") from None
 
 
 def _refuse_one_class(classes: Any, rows: int) -> None:
     if len(classes) < 2:
         raise DataRefused(
-            f"all {rows} labels are {classes[0]}: with one class only, no classification metric says anything"
+            f"all {rows} labels are equal: with one class only, no classification metric says anything"
         )
 
 
@@ -203,11 +205,6 @@ def _refuse_lonely_class(labels: Any, scores: Any, metrics: Sequence[MetricSpec]
     rows = np.bincount(labels.astype(int), minlength=scores.shape[1])
     if wanted and rows.min() < 2:
         raise DataRefused(
-            f"of {len(labels)} labels {rows.min()} are of class {rows.argmin()}: an interval of {wanted[0]} "
+            f"of {len(labels)} labels {rows.min()} are of one of the classes: an interval of {wanted[0]} "
             "needs two of each class"
         )
-
-
-def _shown(classes: Any) -> str:
-    shown = ", ".join(str(value) for value in classes[:5])
-    return shown + (", ..." if len(classes) > 5 else "")

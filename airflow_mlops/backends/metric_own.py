@@ -12,6 +12,7 @@ from airflow_mlops.backends.statistic import Statistic
 from airflow_mlops.backends.statistic_other import Computed
 from airflow_mlops.backends.statistic_sums import Means
 from airflow_mlops.core.metrics import Outcomes
+from airflow_mlops.core.raised import raised
 from airflow_mlops.exceptions import DataRefused, MlopsError, TrainingFailed
 
 if TYPE_CHECKING:
@@ -60,9 +61,7 @@ def from_function(
         except MlopsError:
             raise
         except Exception as error:  # a user's function may raise anything; its error is kept as the cause
-            raise TrainingFailed(
-                f"{path} raised {type(error).__name__} on {len(given[0])} rows: {error}"
-            ) from error
+            raise TrainingFailed(f"{path} raised {raised(error)} on {len(given[0])} rows") from error
 
     answer = call(None)
     if answer.shape == (count,):
@@ -89,7 +88,7 @@ def _column(name: str, column: str, rows: pd.DataFrame | None) -> Any:
     try:
         values = rows[column].to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
-        raise DataRefused(f"{name} needs numbers in the column {column}: {error}") from error
+        raise DataRefused(f"{name} needs numbers in the column {column}: {raised(error)}") from None
     bad = int((~np.isfinite(values)).sum())
     if bad:
         raise DataRefused(f"{name} needs a number in every row of {column}; {bad} of {len(values)} have none")

@@ -11,6 +11,7 @@ from airflow_mlops.backends.scoring import Beside
 from airflow_mlops.backends.statistic import Statistic
 from airflow_mlops.backends.statistic_sums import Means
 from airflow_mlops.core.metrics import MetricSpec, Scoring, is_mean_of_rows
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import TaskKind, is_classification
 from airflow_mlops.exceptions import DataRefused
 
@@ -60,9 +61,9 @@ def _classes(labels: Any) -> Any:
         numbers = labels.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise DataRefused(
-            f"the labels are no class numbers ({error}); answers in the inference log are, so number the "
-            "classes from 0"
-        ) from error
+            f"the labels are no class numbers ({raised(error)}); answers in the inference log are, so number "
+            "the classes from 0"
+        ) from None
     if not np.isfinite(numbers).all() or (numbers % 1 != 0).any() or (numbers < 0).any():
         raise DataRefused("the labels are no class numbers, which are whole and start at 0")
     return numbers

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import ColumnKind, TaskKind, is_classification
 from airflow_mlops.exceptions import DataRefused, ModelRefused, TrainingFailed
 
@@ -75,7 +76,7 @@ def _numbers(values: pd.Series) -> np.ndarray[Any, Any]:
     try:
         return np.asarray(values.to_numpy(dtype="float64", na_value=np.nan))
     except (TypeError, ValueError) as error:
-        raise ModelRefused(f"the model needs numbers in column {values.name}: {error}") from error
+        raise ModelRefused(f"the model needs numbers in column {values.name}: {raised(error)}") from None
 
 
 def _objects(values: pd.Series, kind: ColumnKind) -> pd.Series:

@@ -23,6 +23,7 @@ import yaml
 
 from airflow_mlops.backends.by_place import by_place
 from airflow_mlops.backends.model_features import column_kinds, conformed, prediction
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import ColumnKind, TaskKind
 from airflow_mlops.exceptions import ModelRefused, TrainingFailed
 
@@ -93,10 +94,11 @@ class SkopsModel:
                 return prediction(self.twin, self.task, rows.to_numpy())
             return prediction(self.estimator, self.task, rows)
         except (ValueError, TypeError, AttributeError, IndexError) as error:
-            # What scikit-learn raises for an unknown category, or in a model of another of its versions.
+            # What scikit-learn raises for an unknown category, which it quotes, or in a model of another of
+            # its versions.
             raise ModelRefused(
-                f"the model ({type(self.estimator).__name__}) cannot predict these rows: {error}"
-            ) from error
+                f"the model ({type(self.estimator).__name__}) cannot predict these rows: {raised(error)}"
+            ) from None
 
 
 def save(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.core.identity import content_hash
+from airflow_mlops.core.raised import raised
 from airflow_mlops.exceptions import DataRefused
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ def _array(name: str, column: Any) -> Any:
         array = pa.Array.from_pandas(column)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise DataRefused(
-            f"column {name!r} cannot be kept as Parquet: {error}. Give all its values one type"
-        ) from error
+            f"column {name!r} cannot be kept as Parquet: {raised(error)}. Give all its values one type"
+        ) from None
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     return array.cast(_plain(array.type), safe=False) if _plain(array.type) != array.type else array

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.log_folder import RemoteFile
 from airflow_mlops.backends.parquet_files import Asked, asked_of, place_of, touching_groups
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import DataRefused
 
@@ -54,8 +55,14 @@ def window_tables(
     try:
         tables = (table for file in asked.files for table in _tables(file, asked, window, time_column, rows))
         yield from _regular(tables, asked, rows)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
+    except OSError as error:
         raise DataRefused(f"{origin} cannot be read: {error}") from error
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        # Where a column's values do not fit the type that other files have, Arrow quotes them.
+        raise DataRefused(
+            f"{origin} cannot be read: {raised(error)}; look for a damaged file, or a column whose type has "
+            "changed"
+        ) from None
 
 
 def _tables(

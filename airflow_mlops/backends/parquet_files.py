@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.log_folder import RemoteFile
 from airflow_mlops.backends.row_window import no_time, refuse_missing_columns
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import DataRefused
 
@@ -39,8 +40,14 @@ def read_window(
     try:
         dataset = ds.dataset([_dataset(file, asked.schema) for file in asked.files])
         table = dataset.to_table(columns=list(asked.columns), filter=asked.condition)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
+    except OSError as error:
         raise DataRefused(f"{origin} cannot be read: {error}") from error
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        # Where a column's values do not fit the type that other files have, Arrow quotes them.
+        raise DataRefused(
+            f"{origin} cannot be read: {raised(error)}; look for a damaged file, or a column whose type has "
+            "changed"
+        ) from None
     frame: pd.DataFrame = table.to_pandas()
     return frame
 

@@ -13,6 +13,7 @@ from airflow_mlops.backends.batch_log import BatchLog
 from airflow_mlops.backends.batch_shadow import BatchShadow
 from airflow_mlops.backends.predictions import Piece, ScoreJob
 from airflow_mlops.backends.row_hash import RowsVersion, hashes
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.scored import ScoredPartition
 from airflow_mlops.exceptions import DataRefused
 
@@ -160,6 +161,6 @@ def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise DataRefused(
                 f"column {field.name!r} is {field.type} in the partition's first rows and {values.type} in "
-                f"later ones ({error}); give it one type in the source"
-            ) from error
+                f"later ones ({raised(error)}); give it one type in the source"
+            ) from None
     return pa.table(columns, schema=schema)

@@ -108,8 +108,10 @@ class LocalStore:
                 return found
             for parent, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
                 folders[:] = [name for name in folders if not name.startswith(".")]
-                below = Path(parent).relative_to(self.root)
-                found += [(below / name).as_posix() for name in names if not name.startswith(".")]
+                below = Path(parent).relative_to(self.root).as_posix()
+                # A path object for each name is most of the cost, and a ledger has ten thousands of names.
+                before = "" if below == "." else f"{below}/"
+                found += [f"{before}{name}" for name in names if not name.startswith(".")]
         return sorted(found)
 
     def uri(self, key: str) -> str:

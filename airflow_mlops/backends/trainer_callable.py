@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.import_path import load_object, source_version
 from airflow_mlops.backends.learnable import refuse_unusable_label
+from airflow_mlops.core.raised import raised
 from airflow_mlops.exceptions import MlopsError, TrainingFailed
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ class CallableTrainer:
         except MlopsError:
             raise
         except Exception as error:  # training code may raise anything; its error is kept as the cause
-            raise TrainingFailed(
-                f"{self._path} raised {type(error).__name__} on {len(features)} rows: {error}"
-            ) from error
+            raise TrainingFailed(f"{self._path} raised {raised(error)} on {len(features)} rows") from error
         if not callable(getattr(estimator, "predict", None)):
             returned = (
                 "nothing" if estimator is None else f"{type(estimator).__name__}, which has no predict()"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.import_path import load_object
 from airflow_mlops.backends.learnable import refuse_one_class, refuse_unusable_label
+from airflow_mlops.core.raised import raised
 from airflow_mlops.exceptions import DataRefused, TrainingFailed
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class EstimatorTrainer:
         except Exception as error:  # scikit-learn raises ValueError, TypeError and its own; the cause is kept
             raise TrainingFailed(
                 f"{self._path} could not be fitted on {len(features)} rows of {features.shape[1]} columns: "
-                f"{error}"
+                f"{raised(error)}"
             ) from error
         return pipeline
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from airflow_mlops.core.alerting import was_told
 from airflow_mlops.core.ledger import (
     Entry,
     champion_at,
@@ -189,7 +190,7 @@ def _count(entry: Entry) -> tuple[str, tuple[str, ...]] | None:
             return "rollouts_total", (entry.kind,)
         case "reversed":
             return "reversals_total", ()
-        case "alerted":
+        case "alerted" if was_told(entry):
             return "alerts_total", (str(data.get("event")), str(data.get("severity")))
         case _:
             return None

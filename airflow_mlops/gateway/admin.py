@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import Observation, Traffic
 from airflow_mlops.exceptions import (
     BackendUnavailable,
@@ -146,9 +147,7 @@ class AdminRoutes:
         try:
             predicted = await loop.run_in_executor(self._gateway.pool, candidate.model.predict, [rows])
         except Exception as error:
-            raise ModelRefused(
-                f"Version {body.version} failed on the smoke rows: {type(error).__name__}: {error}"
-            ) from error
+            raise ModelRefused(f"Version {body.version} failed on the smoke rows: {raised(error)}") from error
         return {"predictions": predicted.answers}
 
     async def promote(self, request: Request) -> Any:

@@ -60,7 +60,7 @@ class FindingsNotifier(BaseNotifier):
         at the end an error is raised, the first that a retry can mend if there is one. Raises
         ``StoreUnavailable`` where another run tells the findings of this model at this moment,
         ``ConfigError`` for routes that are none."""
-        from airflow_mlops.core.alerting import alerts, told_entry
+        from airflow_mlops.core.alerting import alerts, last_reached, told_entries, unreached_entry
         from airflow_mlops.hooks.backends import connect_store
 
         routing, receivers = self._routing()
@@ -70,16 +70,29 @@ class FindingsNotifier(BaseNotifier):
         failed: list[Exception] = []
         # One at a time: two runs of one model that end together would both find it untold.
         with backends.store.exclusive(f"alerts/{self.model}"):
-            for alert in alerts(backends.ledger.entries(self.model), routing, datetime.now(timezone.utc)):
+            entries = backends.ledger.entries(self.model)
+            tried, away = set(last_reached(entries)), set[str]()
+            for alert in alerts(entries, routing, datetime.now(timezone.utc)):
+                if alert.to in away:
+                    continue  # what it has missed is told first, or it would be history
                 try:
                     self._send(alert, receivers[alert.to], context)
                 except Exception as error:
-                    self.log.exception("Cannot tell %s: %s", alert.to, alert.news.headline)
+                    self.log.exception("Cannot tell %s: %s", alert.to, alert.headline)
                     failed.append(error)
-                    continue
-                now = datetime.now(timezone.utc)
-                backends.ledger.append(told_entry(alert, at=now, dag_id=dag_id, run_id=run_id))
-                told.append(f"{alert.news.headline} ({alert.severity}, {alert.because}): {alert.to}")
+                    if alert.missed:
+                        away.add(alert.to)
+                    if alert.to in tried:
+                        continue
+                    written = [
+                        unreached_entry(alert, at=datetime.now(timezone.utc), dag_id=dag_id, run_id=run_id)
+                    ]
+                else:
+                    told.append(f"{alert.headline} ({alert.severity}, {alert.because}): {alert.to}")
+                    written = told_entries(alert, at=datetime.now(timezone.utc), dag_id=dag_id, run_id=run_id)
+                tried.add(alert.to)
+                for entry in written:
+                    backends.ledger.append(entry)
         for line in told:
             self.log.info("Told %s", line)
         if failed:

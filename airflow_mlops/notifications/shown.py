@@ -11,19 +11,19 @@ from airflow_mlops.core.alerting import Alert, Because
 _MOST_REASONS = 10
 _LONGEST_REASON = 500
 
-_FIRST_WORDS: Mapping[Because, str] = {"new": "", "changed": "More of it: ", "still": "Still: ", "over": ""}
+_FIRST_WORDS: Mapping[Because, str] = {"changed": "More of it: ", "still": "Still: "}
 
 
 def shown(alert: Alert, links: Mapping[str, str], owner: str) -> dict[str, Any]:
     """What a template may say of a finding: ``body`` (JSON), ``text``, ``slack``, ``subject`` and ``html``.
     ``links`` are addresses by what they lead to."""
     item, entry = alert.news, alert.news.entry
-    headline = f"{_FIRST_WORDS[alert.because]}{item.headline}"
-    severity = "over" if item.over else alert.severity
-    reasons = _in_short(item.reasons)
+    headline = f"{_FIRST_WORDS.get(alert.because, '')}{alert.headline}"
+    severity = "over" if item.over and not alert.missed else alert.severity
+    reasons = _in_short(alert.reasons)
     return {
         "body": {
-            "event": item.event,
+            "event": "missed" if alert.missed else item.event,
             "id": alert.id,
             "severity": alert.severity,
             "because": alert.because,
@@ -72,7 +72,7 @@ def shown(alert: Alert, links: Mapping[str, str], owner: str) -> dict[str, Any]:
 def _in_short(reasons: tuple[str, ...]) -> list[str]:
     first = [_cut(reason) for reason in reasons[:_MOST_REASONS]]
     left = len(reasons) - len(first)
-    return [*first, f"and {left} more, in the report"] if left else first
+    return [*first, f"and {left} more, in the report or the ledger"] if left else first
 
 
 def _cut(reason: str) -> str:

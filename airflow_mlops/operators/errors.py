@@ -19,7 +19,11 @@ def airflow_errors() -> Iterator[None]:
     except MlopsError as error:
         raise airflow_error(str(error), retry=error.retry_can_help) from error
     except ValidationError as error:
-        raise AirflowFailException(f"an input of this task has the wrong form: {error}") from error
+        wrong = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
+            for one in error.errors(include_input=False, include_url=False)
+        )
+        raise AirflowFailException(f"an input of this task has the wrong form: {wrong}") from None
 
 
 def airflow_error(message: str, *, retry: bool) -> AirflowException:

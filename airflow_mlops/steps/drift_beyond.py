@@ -74,9 +74,10 @@ def beyond_columns(
         return Beyond(together=together, counting=counting, unsaid=unsaid)
     told = explained(request, kept, own, ranked, backends)
     several = request.config.task == "multiclass_classification"
+    target, unlike = _target(request, kept, window, own.rows, backends)
     return Beyond(
         predictions=prediction_shift(kept.scores, own.served, drift.predictions.threshold, told.answers),
-        target=_target(request, kept, window, own.rows, backends),
+        target=target,
         together=together,
         attribution=told.attribution,
         slices=told.slices,
@@ -84,7 +85,7 @@ def beyond_columns(
         scores=picture(
             "scores", "categorical" if several else "numeric", kept.sample[ANSWER], own.sample[ANSWER]
         ),
-        unsaid=(*unsaid, *told.unsaid),
+        unsaid=(*unsaid, *told.unsaid, *unlike),
     )
 
 
@@ -120,17 +121,21 @@ def _matches(column: str, patterns: Sequence[str]) -> bool:
 
 def _target(
     request: CollectedRequest, kept: KeptScores, window: ParquetRows, answers: int, backends: Backends
-) -> TargetShift | None:
-    """None where the YAML names no labels, or none has landed for what the champion answered."""
+) -> tuple[TargetShift | None, tuple[str, ...]]:
+    """None where the YAML names no labels, or none has landed for what the champion answered; and what could
+    not be compared."""
     config, monitor = request.config, request.config.monitor
     if monitor.labels is None:
-        return None
+        return None, ()
     by = monitor.labels.join
     landed = landed_labels(config, monitor.labels, request.collected.window, backends, (by,))
     if by == "key":  # a request may have several rows, and a label for each
         landed = landed.drop_duplicates("key")
     own = landed.loc[answered(window, request.collected.champion.version, by, landed[by]), "label"]
-    labels = of_labels(own, config.task, kept.scores.labels)
+    try:
+        labels = of_labels(own, config.task, kept.scores.labels)
+    except DataRefused as error:
+        return None, (f"labels: {error}",)
     if not labels.rows:
-        return None
-    return TargetShift(Shift(kept.scores.labels, labels, monitor.drift.target.threshold), answers)
+        return None, ()
+    return TargetShift(Shift(kept.scores.labels, labels, monitor.drift.target.threshold), answers), ()

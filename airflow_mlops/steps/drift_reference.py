@@ -25,11 +25,11 @@ class Reference:
     sample_rows: int
 
     def profile(self, plan: DriftPlan, backends: Backends) -> bytes:
-        """The profile; where features or slices of the plan were changed, another one beside the first."""
-        key = f"{self._base}.drift-{plan.profile_hash[:12]}.parquet"
-        return self._kept(
-            key, backends, lambda: backends.drift_detector().profile(self._rows(backends), plan)
-        )
+        """The profile; where features or slices of the plan were changed, or a release keeps profiles in
+        another form, another one beside the first."""
+        detector = backends.drift_detector()
+        key = f"{self._base}.drift-{detector.profile_format}-{plan.profile_hash[:12]}.parquet"
+        return self._kept(key, backends, lambda: detector.profile(self._rows(backends), plan))
 
     def sample(self, plan: DriftPlan, backends: Backends) -> pa.Table:
         """Some rows, for what is drawn."""

@@ -18,6 +18,7 @@ from airflow_mlops.config.parts.leakage import LabelLeakage, Leakage, TwinLeakag
 from airflow_mlops.config.parts.splits import KFolds, RandomHoldout
 from airflow_mlops.config.parts.tuning import Tuning
 from airflow_mlops.core.answers import SAME_ANSWER, largest_difference
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import Report, RunRef, Verdict
 from airflow_mlops.core.windows import Period
 from airflow_mlops.exceptions import MlopsError, PreflightFailed, TrainingFailed
@@ -95,7 +96,7 @@ class _Done:
         except MlopsError:
             raise
         except Exception as error:  # code of the user's may raise anything; the cause is kept
-            raise TrainingFailed(f"it raised {type(error).__name__}: {error}") from error
+            raise TrainingFailed(f"it raised {raised(error)}") from error
         self.seconds[step] = time.perf_counter() - started
 
 

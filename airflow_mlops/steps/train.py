@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_mlops.backends.base import Backends, Trainer
 from airflow_mlops.backends.material import ANSWERS_FILE, WARNINGS_FILE
 from airflow_mlops.config.models import ModelConfig
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import RunRef, TaskKind, is_classification
 from airflow_mlops.exceptions import TrainingFailed
 from airflow_mlops.steps.made import made_tags, made_today
@@ -153,7 +154,7 @@ def predictions_of(
     except Exception as error:  # the user's estimator may raise anything, or answer anything
         raise TrainingFailed(
             f"the trained {name} cannot predict {of}: {wanted}() raised or answered "
-            f"something else than an array: {type(error).__name__}: {error}"
+            f"something else than an array: {raised(error)}"
         ) from error
     flat = [number for row in listed for number in (row if isinstance(row, list) else [row])]
     if len(listed) != len(features) or not all(math.isfinite(number) for number in flat):

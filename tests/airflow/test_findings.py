@@ -226,3 +226,12 @@ def test_an_error_that_a_retry_may_mend_goes_before_one_that_it_cannot(store, co
         teller(MISSING, BROKEN).tell(context())
     with pytest.raises(ConfigError, match="no connection 'nobody'"):
         teller(MISSING).tell(context())
+
+
+def test_a_receiver_that_never_could_be_reached_is_noted_once(store, connected):
+    store.ledger.append(found())
+    for run in ("r1", "r2"):
+        with pytest.raises(httpx.HTTPStatusError):
+            teller(BROKEN)(context(run))
+    (tried,) = [entry for entry in store.ledger.entries("churn") if entry.kind == "alerted"]
+    assert tried.data["because"] == "unreached"

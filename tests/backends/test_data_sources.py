@@ -42,11 +42,11 @@ def test_the_function_is_told_the_window_and_its_params(plugins: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "error", "told"),
     [
-        ("raise KeyError('distance')", DataRefused, "raised KeyError: 'distance'; it is called for rows in"),
+        ("raise KeyError('distance')", DataRefused, "raised KeyError (at "),
         ("return None", DataRefused, "returned NoneType; return a pandas DataFrame"),
         ("yield [1, 2]", DataRefused, "returned list; return a pandas DataFrame"),
         ("yield from ()", DataRefused, "yielded nothing; yield an empty DataFrame with its columns"),
-        ("yield from [] or {}[1]", DataRefused, "raised KeyError: 1; it is called for rows in"),
+        ("yield from [] or {}[1]", DataRefused, "raised KeyError (at "),
         ("return [1, 2]", DataRefused, "returned list; return a pandas DataFrame"),
         ("raise ConnectionRefusedError('db:5432')", BackendUnavailable, "is the service behind it up?"),
         ("raise __import__('airflow_mlops.exceptions').exceptions.DataRefused('no')", DataRefused, "no"),

@@ -50,7 +50,7 @@ def test_several_classes_answer_with_a_list_for_each_row(saved: Callable[..., Mo
     [
         ("time.sleep(60)", r"did not answer within 1 seconds; look for what its modules do"),
         ("os._exit(3)", r"ended that process with code 3: it printed nothing"),
-        ("raise OSError('no GPU')", r"in a fresh process, the model raised OSError: no GPU"),
+        ("raise OSError('no GPU')", r"in a fresh process, the model raised OSError \(at "),
     ],
 )
 @pytest.mark.slow

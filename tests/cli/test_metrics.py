@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
+from airflow_mlops.backends import ledger_metrics
 from airflow_mlops.backends.base import Endpoints
 from airflow_mlops.backends.catalog import connect
 from airflow_mlops.backends.ledger_metrics import serve_metrics
@@ -20,7 +22,8 @@ from airflow_mlops.backends.ledger_reader import LedgerReader
 from airflow_mlops.backends.store import LocalStore
 from airflow_mlops.cli.main import main
 from airflow_mlops.core.ledger import Entry, EntryKind
-from airflow_mlops.exceptions import StoreUnavailable
+from airflow_mlops.core.model_metrics import Sample, ledger_samples
+from airflow_mlops.exceptions import MlopsError, StoreUnavailable
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
@@ -71,6 +74,52 @@ def test_a_scrape_sees_what_was_written_since_the_last_and_reads_only_that(tmp_p
     known.write_text("no longer readable, and not read again")
     write(tmp_path, "churn", "promoted", "4", minute=1)
     assert values(httpx.get(url).text)["mlops_champion_version[('model', 'churn')]"] == 4
+
+
+def test_a_scrape_counts_nothing_where_nothing_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+
+    def counting(entries: Sequence[Entry]) -> list[Sample]:
+        counted.append(entries[0].model)
+        return ledger_samples(entries)
+
+    monkeypatch.setattr(ledger_metrics, "ledger_samples", counting)
+    write(tmp_path, "churn", "promoted", "3")
+    write(tmp_path, "rain", "promoted", "7")
+    collector = ledger_metrics.LedgerCollector(LedgerReader(LocalStore(tmp_path)))
+    first = [family.samples for family in collector.collect()]
+    assert [family.samples for family in collector.collect()] == first
+    assert sorted(counted) == ["churn", "rain"]
+    write(tmp_path, "rain", "promoted", "8", minute=1)
+    list(collector.collect())
+    assert counted[2:] == ["rain"]
+
+
+def test_what_was_moved_out_of_a_ledger_is_no_longer_counted(tmp_path: Path) -> None:
+    write(tmp_path, "churn", "promoted", "3")
+    (old,) = (tmp_path / "ledger" / "churn").iterdir()
+    write(tmp_path, "churn", "promoted", "4", minute=1)
+    write(tmp_path, "rain", "promoted", "7")
+    reader = LedgerReader(LocalStore(tmp_path))
+    assert _subjects(reader) == {"churn": ["3", "4"], "rain": ["7"]}
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    old.rename(archive / old.name)
+    shutil.rmtree(tmp_path / "ledger" / "rain")
+    assert _subjects(reader) == {"churn": ["4"]}
+    (archive / old.name).rename(old)
+    assert _subjects(reader) == {"churn": ["3", "4"]}
+
+
+def _subjects(reader: LedgerReader) -> dict[str, list[str]]:
+    ledgers = reader.all_entries().items()
+    return {
+        model: [one.subject for one in entries]
+        for model, entries in ledgers
+        if not isinstance(entries, MlopsError)
+    }
 
 
 def test_a_store_that_is_away_is_a_failed_scrape_and_not_an_empty_one(tmp_path: Path) -> None:

@@ -406,7 +406,7 @@ def test_a_metric_of_ones_own_is_feasible_on_many_rows(metrics_of: Any, groups: 
 @pytest.mark.parametrize(
     ("function", "told"),
     [
-        ("broken", "broken raised KeyError on 800 rows: 'volume'"),
+        ("broken", "broken raised KeyError .* on 800 rows"),
         (
             "shapeless",
             r"shapeless returned an array of the shape \(1, 2\) for 800 rows; return one number, or",
@@ -594,29 +594,35 @@ def test_a_row_without_a_group_stands_alone(metrics_of: Any) -> None:
 
 
 REFUSED = [
-    (BINARY, "roc_auc", [1] * 4, [0.1, 0.2, 0.3, 0.4], "all 4 labels are 1"),
-    (BINARY, "log_loss", [0] * 4, [0.1, 0.2, 0.3, 0.4], "all 4 labels are 0"),
-    (BINARY, "f1", [1, 2], [0.1, 0.2], "0 and 1, or false and true; these are 1, 2"),
-    (BINARY, "f1", [0, "no"], [0.1, 0.2], "these are 0, no"),
+    (BINARY, "roc_auc", [1] * 4, [0.1, 0.2, 0.3, 0.4], "all 4 labels are equal"),
+    (BINARY, "log_loss", [0] * 4, [0.1, 0.2, 0.3, 0.4], "all 4 labels are equal"),
+    (BINARY, "f1", [1, 2], [0.1, 0.2], "0 and 1, or false and true; 1 of 2 are something else"),
+    (BINARY, "f1", [0, "no"], [0.1, 0.2], "2 of 2 are something else"),
     (BINARY, "f1", pd.Series([0, "no"]), [0.1, 0.2], "the labels mix types"),
-    (BINARY, "f1", ["no", "yes"], [0.1, 0.2], "these are no, yes"),
+    (BINARY, "f1", ["no", "yes"], [0.1, 0.2], "2 of 2 are something else"),
     (BINARY, "f1", [0, 1, None], [0.1, 0.2, 0.3], "1 of 3 labels are null"),
     (BINARY, "f1", [0, 1], [0.1, float("nan")], "1 of 2 predictions are null or not finite"),
     (BINARY, "f1", [0, 1], [[0.1, 0.9], [0.5, 0.5]], "one number a row, these have 2 columns"),
     (BINARY, "f1", [0, 1, 1], [0.1, 0.9], "3 labels do not fit 2 predictions"),
     (BINARY, "f1", [], [], "no rows to score"),
     (BINARY, "f2", [0, 1], [0.1, 0.9], "no metric 'f2'; there are: roc_auc"),
-    (MANY, "f1", ["a", "a"], [[0.1, 0.9], [0.5, 0.5]], "all 2 labels are a"),
-    (MANY, "f1", ["a", "b"], [[0.1, 0.8, 0.1], [0.5, 0.4, 0.1]], "2 classes (a, b), the predictions 3"),
-    (REGRESSION, "r2", [2.0, 2.0], [1.0, 2.0], "r2 is undefined: all 2 labels are 2"),
+    (MANY, "f1", ["a", "a"], [[0.1, 0.9], [0.5, 0.5]], "all 2 labels are equal"),
+    (MANY, "f1", ["a", "b"], [[0.1, 0.8, 0.1], [0.5, 0.4, 0.1]], "2 classes, the predictions 3"),
+    (REGRESSION, "r2", [2.0, 2.0], [1.0, 2.0], "r2 is undefined: all 2 labels are equal"),
     (REGRESSION, "r2", ["x", "y"], [1.0, 2.0], "the labels of a regression are numbers"),
     (REGRESSION, "r2", [2.0, 1.0], ["x", "y"], "the predictions are no numbers"),
     (REGRESSION, "roc_auc", [2.0, 1.0], [1.0, 2.0], "the metric 'roc_auc' is not for regression"),
-    (REGRESSION, "mean_squared_log_error", [2.0, -1.0], [1.0, 2.0], "undefined at -1 and below; the least"),
+    (
+        REGRESSION,
+        "mean_squared_log_error",
+        [2.0, -1.0],
+        [1.0, 2.0],
+        "undefined at -1 and below, where 1 of 2 rows are",
+    ),
     (FORECAST, "weighted_absolute_percentage_error", [0.0, 0.0], [1.0, 2.0], "all 2 labels are 0"),
     (FORECAST, "mean_absolute_scaled_error", [3.0, 3.0], [1.0, 2.0], "the naive forecast has no error"),
     (FORECAST, "r2", ["x", "y"], [1.0, 2.0], "the labels of a forecasting are numbers"),
-    (MANY, "roc_auc_ovr", [0, 1, 1], [[0.1, 0.9], [0.5, 0.5], [0.4, 0.6]], "1 are of class 0"),
+    (MANY, "roc_auc_ovr", [0, 1, 1], [[0.1, 0.9], [0.5, 0.5], [0.4, 0.6]], "1 are of one of the classes"),
 ]
 
 

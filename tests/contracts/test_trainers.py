@@ -120,8 +120,8 @@ def test_a_path_that_leads_nowhere_is_named(kind: Callable[[str], Trainer]) -> N
         ("return None", "returned nothing; return the fitted estimator"),
         ("pass", "returned nothing"),
         ("return {'model': 1}", "returned dict, which has no predict()"),
-        ("raise MemoryError('8 GiB')", "raised MemoryError on 20 rows: 8 GiB"),
-        ("return features['distnce']", "raised KeyError on 20 rows: 'distnce'"),
+        ("raise MemoryError('8 GiB')", "raised MemoryError (at "),
+        ("return features['distnce']", "raised KeyError (at "),
     ],
 )
 def test_training_code_that_gives_nothing_usable_is_told(
@@ -156,7 +156,7 @@ def test_the_seed_decides_unless_the_params_name_another() -> None:
 
 def test_a_classifier_refuses_one_class_and_a_regressor_does_not() -> None:
     features, _ = flights(30)
-    with pytest.raises(DataRefused, match="all 30 rows have the label 'late' = 1"):
+    with pytest.raises(DataRefused, match="all 30 rows have one and the same label 'late'"):
         fitted("sklearn.ensemble.HistGradientBoostingClassifier", features, [1] * 30)
     model = fitted("sklearn.ensemble.HistGradientBoostingRegressor", features, [1.0] * 30)
     assert model.predict(features.head(1)) == pytest.approx([1.0])

@@ -9,10 +9,20 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_mlops.core.alerting import FRESH, Alert, Route, Routing, alerts, mute, told_entry
+from airflow_mlops.core.alerting import (
+    FRESH,
+    Alert,
+    Route,
+    Routing,
+    alerts,
+    mute,
+    told_entries,
+    unreached_entry,
+)
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.news import EVENTS, news
 from airflow_mlops.core.windows import Period, Window
+from airflow_mlops.notifications.shown import shown
 
 START = datetime(2026, 3, 1, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
@@ -48,8 +58,17 @@ class Story:
         self.entries += entries
         now = START + day * DAY + timedelta(hours=2)
         told = alerts(self.entries, self.routing, now)[:most]
-        self.entries += [told_entry(one, at=now, dag_id="churn.monitor", run_id=f"day {day}") for one in told]
+        for one in told:
+            self.entries += told_entries(one, at=now, dag_id="churn.monitor", run_id=f"day {day}")
         return [f"{one.news.event} {one.because} {one.to}" for one in told]
+
+    def fail(self, day: int, *entries: Entry) -> None:
+        """As ``look``, while nobody can be reached."""
+        self.entries += entries
+        now = START + day * DAY + timedelta(hours=2)
+        for one in alerts(self.entries, self.routing, now):
+            if not any(entry.kind == "alerted" for entry in self.entries):
+                self.entries.append(unreached_entry(one, at=now, dag_id="churn.monitor", run_id=f"day {day}"))
 
 
 def test_a_finding_is_told_once_when_it_changes_and_when_it_is_over() -> None:
@@ -91,6 +110,58 @@ def test_one_that_ended_without_a_word_is_new_when_it_comes_back() -> None:
 def test_a_new_route_is_not_told_of_history() -> None:
     entries = [window(1, drifted=True)]
     assert alerts(entries, ALL, entries[0].at + timedelta(days=3)) == []
+
+
+def promoted(day: int) -> Entry:
+    at = START + day * DAY + timedelta(hours=1)
+    return Entry("churn", "promoted", str(day), at, "churn.deploy", f"day {day}", version=str(day))
+
+
+def test_who_was_away_for_a_week_is_told_of_all_of_it_in_one_message() -> None:
+    story = Story()
+    assert story.look(1, window(1, drifted=True)) == ["drift new ops"]
+    for day in range(2, 9):
+        story.fail(day, promoted(day), window(day, drifted=day < 4, decayed=True))
+    now = START + 9 * DAY + timedelta(hours=2)
+    missed, *fresh = alerts(story.entries, story.routing, now)
+    assert {f"{one.news.event} {one.because}" for one in fresh} == {"decay new", "promoted new", "drift over"}
+    assert missed.because == "missed"
+    assert missed.headline.startswith(
+        "churn: 6 findings were not told here since 2026-03-03, newest: version 7"
+    )
+    assert len(missed.reasons) == 6
+    body = shown(missed, {}, "growth")["body"]
+    assert (body["event"], body["because"], body["headline"]) == ("missed", "missed", missed.headline)
+    assert story.look(9)[0] == "promoted missed ops"
+    assert story.look(9) == []
+    assert story.look(12) == []
+
+
+def test_one_that_was_missed_is_told_as_it_is() -> None:
+    story = Story()
+    story.look(1, window(1, drifted=True))
+    story.fail(2, promoted(2))
+    assert story.look(9) == ["promoted new ops"]
+
+
+def test_who_was_never_reached_is_told_of_what_came_since_it_was_first_tried() -> None:
+    story = Story()
+    story.entries += [promoted(1), promoted(2)]
+    story.fail(30, promoted(30))
+    story.fail(31, promoted(31))
+    assert story.look(40) == ["promoted missed ops"]
+    assert story.entries[-1].data["because"] == "new"
+    assert [entry.run_id for entry in story.entries if entry.data.get("because") == "new"] == ["day 40"] * 2
+
+
+def test_what_was_no_news_to_a_receiver_that_is_well_stays_untold() -> None:
+    """As where a route takes more events from now on."""
+    few = Routing((Route(("ops",), "info", frozenset({"drift"})),), WEEK)
+    story = Story(few)
+    for day in range(1, 20):
+        story.look(day, promoted(day), window(day, drifted=day % 2 == 1))
+    story.routing = ALL
+    assert [one for one in story.look(19) if "missed" in one] == []
 
 
 def test_whoever_could_not_be_reached_is_told_by_the_next_run() -> None:

@@ -24,6 +24,7 @@ from airflow_mlops.backends.tracking import ModelFiles
 from airflow_mlops.config.load import load_model
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.tuning import Trial
 from airflow_mlops.core.values import (
     ArmObservation,
@@ -111,7 +112,7 @@ class _Loaded:
             chances = self.estimator.predict_proba(features)
             return chances[:, 1] if chances.shape[1] == 2 else chances
         except (ValueError, KeyError) as error:
-            raise ModelRefused(str(error)) from error
+            raise ModelRefused(raised(error)) from None
 
 
 @dataclass

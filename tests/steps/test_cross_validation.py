@@ -82,7 +82,7 @@ def test_a_fold_that_cannot_be_scored_says_why_and_the_others_count(config, back
     evaluation, kept = evaluated(config, make_run(40), backends, folds)
     found = read(kept)
     assert [fold.problem is None for fold in found.folds] == [True, True, False]
-    assert "all 100 labels are 0" in found.folds[2].problem
+    assert "all 100 labels are equal" in found.folds[2].problem
     assert found.means["roc_auc"].value == pytest.approx(
         sum(fold.metrics["roc_auc"].value for fold in found.folds[:2]) / 2
     )
@@ -127,7 +127,7 @@ def test_a_gate_by_each_fold_is_inconclusive_where_one_could_not_be_scored(confi
     config = config.model_copy(update={"gates": gates})
     folds = {"type": "rolling_origin", "folds": 3, "length": "8 days"}
     evaluation, _ = evaluated(config, make_run(40), backends, folds)
-    assert "could not be scored: all 160 labels are 0" in evaluation.findings[0].problem
+    assert "could not be scored: all 160 labels are equal" in evaluation.findings[0].problem
     verdict = judge(
         rules_of(gates, config.evaluation), evaluation, minimum_rows=50, bootstrap="thresholds_only"
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from airflow_mlops.backends.drift import profile
 from airflow_mlops.config.parts.monitor_drift import Drift
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.windows import Window
@@ -97,6 +98,17 @@ def test_the_reference_is_read_once_and_its_profile_is_kept_beside_it(look, aske
     assert len(kept) == 2
     with pytest.raises(DataRefused, match="is gone from the store"):
         look(slices={"by": "plan", "minimum_rows": 10})
+
+
+def test_a_profile_that_another_release_kept_is_left_where_it_is_and_made_anew(
+    look, asked, backends, monkeypatch
+):
+    asked(lambda rows: rows.assign(spend=rows["spend"] * 2 + 3))
+    monkeypatch.setattr(profile, "FORMAT", 0)
+    earlier = look()
+    monkeypatch.undo()
+    assert look().summary == earlier.summary
+    assert len([key for key in backends.store.keys("snapshots/churn") if ".drift-" in key]) == 2
 
 
 def test_a_feature_that_nobody_was_asked_for_yet_is_left_out_and_named(look, asked, backends):

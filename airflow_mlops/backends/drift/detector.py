@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from airflow_mlops.backends.drift import profile as kept
 from airflow_mlops.backends.drift.looks import facts, looks
 from airflow_mlops.backends.drift.profile import Profile, from_bytes, to_bytes
 from airflow_mlops.backends.drift.profiling import profile_of
@@ -17,6 +18,11 @@ from airflow_mlops.exceptions import DataRefused
 
 class StreamingDriftDetector:
     """Two calls: the profile is made once and kept, the comparison needs nothing else of the reference."""
+
+    @property
+    def profile_format(self) -> str:
+        """The form that ``profile`` gives."""
+        return f"v{kept.FORMAT}"
 
     def profile(self, reference: ParquetRows, plan: DriftPlan) -> bytes:
         """The reference's profile, as a file. Raises ``DataRefused``."""

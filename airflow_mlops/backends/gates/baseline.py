@@ -8,6 +8,7 @@ from typing import Any
 from airflow_mlops.backends.material import Material
 from airflow_mlops.backends.scoring import Beside
 from airflow_mlops.core.gates import loss
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import Estimate, Finding, Measurement, Verdict
 from airflow_mlops.core.windows import Period
 from airflow_mlops.exceptions import DataRefused
@@ -62,7 +63,7 @@ def _column(name: str, material: Material) -> Any:
     try:
         return material.holdout[name].to_numpy(dtype="float64", na_value=np.nan)
     except (TypeError, ValueError) as error:
-        raise DataRefused(f"the answers in column {name!r} are no numbers: {error}") from error
+        raise DataRefused(f"the answers in column {name!r} are no numbers: {raised(error)}") from None
 
 
 def _last_value(material: Material) -> tuple[Any, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,9 +10,11 @@ from airflow_mlops.backends.catalog import installed_part
 from airflow_mlops.backends.gates.evidence import evidence
 from airflow_mlops.backends.import_path import load_object
 from airflow_mlops.backends.material import Material
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import Estimate, Finding, Measurement, Verdict
 from airflow_mlops.exceptions import MlopsError
 
+_log = logging.getLogger(__name__)
 _BOUNDS = ("minimum", "maximum")
 
 
@@ -29,7 +32,10 @@ def measure(settings: Mapping[str, Any], material: Material) -> Finding:
     except Exception as error:  # a user's gate may raise anything; the finding names it
         if isinstance(error, MlopsError) and error.retry_can_help:
             raise
-        return Finding("", problem=f"{name} raised {type(error).__name__}: {error}")
+        # What it says may quote a row, and a finding travels; the log is its author's.
+        _log.warning("%s raised", name, exc_info=True)
+        told = str(error) if isinstance(error, MlopsError) else raised(error)
+        return Finding("", problem=f"{name} raised {told}")
     return _finding(given, name, bounded=any(settings[bound] is not None for bound in _BOUNDS))
 
 

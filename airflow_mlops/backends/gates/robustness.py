@@ -10,6 +10,7 @@ from airflow_mlops.backends.gates.perturbations import fitting, perturbed
 from airflow_mlops.backends.material import Material
 from airflow_mlops.backends.scoring import Beside
 from airflow_mlops.core.gates import loss
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import Estimate, Finding, Measurement, Verdict
 from airflow_mlops.exceptions import MlopsError
 
@@ -85,7 +86,7 @@ class _Trial:
                 raise
             raise _BrokenError(str(error)) from error
         except Exception as error:  # a user's model may raise anything; that is what is looked for
-            raise _BrokenError(f"the model raised {type(error).__name__}: {error}") from error
+            raise _BrokenError(f"the model raised {raised(error)}") from error
         bad = int((~np.isfinite(answers.reshape(len(rows), -1)).all(axis=1)).sum())
         if bad:
             raise _BrokenError(f"{bad} of {len(rows)} answers are no finite numbers")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_mlops.core.quality import Spread
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.shift.distribution import LEVELS, Distribution, PredictionShift, Shift
 from airflow_mlops.core.shift.reference import ReferenceScores
 from airflow_mlops.core.values import TaskKind, is_classification
+from airflow_mlops.exceptions import DataRefused
 
 _BINS = 10
 _MOST_STRANGE = 10_000
@@ -95,7 +97,13 @@ def reference_scores(answers: Any, labels: Any, task: TaskKind) -> ReferenceScor
 
 
 def of_labels(labels: Any, task: TaskKind, like: Distribution | None = None) -> Distribution:
-    """Labels in bins of their own, or in those of ``like``."""
+    """Labels in bins of their own, or in those of ``like``. Raises ``DataRefused`` for what is no number."""
+    import numpy as np
+
+    try:
+        labels = np.asarray(labels, dtype="float64")
+    except (TypeError, ValueError) as error:
+        raise DataRefused(f"the labels that have landed are no numbers: {raised(error)}") from None
     if is_classification(task):
         return of_classes(labels, len(like.counts) if like else 2)
     return of_numbers(labels, like.edges if like else None)

@@ -1,0 +1,27 @@
+"""What may be told of an error that a library or the user's code raised while it had rows before it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+
+
+def raised(error: BaseException) -> str:
+    """Its class and the line that raised it. What it says is left out, for it may quote a row ("could not
+    convert string to float: 'Jane Doe'"), and our messages travel to XCom, the ledger and alerts; it is kept
+    where it is about a call or its parameters alone."""
+    kind, said = type(error).__name__, str(error)
+    if kind == "InvalidParameterError" or (kind == "TypeError" and _OF_A_CALL.match(said)):
+        return f"{kind}: {said}"
+    trace = error.__traceback__
+    if trace is None:
+        return kind
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{kind} (at {PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})"
+
+
+_OF_A_CALL = re.compile(
+    r"[\w.<>]+\(\) (got an unexpected keyword argument '\w+'|missing \d+ required|takes \d+ positional)"
+)
+"""As Python says it of a function that is called otherwise than it is written."""
