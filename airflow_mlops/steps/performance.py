@@ -74,7 +74,7 @@ def performance(request: CollectedRequest, backends: Backends) -> Report | None:
             _signals(request, history, rescored, promise, _told(entries, champion.version), backends)
         ),
         slices=tuple(judged_slices(config, joined, promise, backends)) if _is_fair(now.score, config) else (),
-        selection=tuple(_selection(request, joined, backends)),
+        selection=tuple(_selection(request, joined)),
         labels=label_standing(seen, now.score, coverage=labels.coverage, deadline=labels.waits),
     )
     uri = backends.store.put(report_key(request.run, "performance"), performance_page(request, found))
@@ -139,7 +139,7 @@ def _is_fair(score: WindowScore, config: ModelConfig) -> bool:
     return score.coverage >= watched(config).minimum_coverage
 
 
-def _selection(request: CollectedRequest, joined: Joined, backends: Backends) -> list[Difference]:
+def _selection(request: CollectedRequest, joined: Joined) -> list[Difference]:
     """The columns in which the answers with a label differ from those without, the answer itself among
     them; of many answers, in a sample: what it could miss is too small to be warned of."""
     from airflow_mlops.backends.kept_rows import rows_at, sample_of
