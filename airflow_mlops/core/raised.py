@@ -9,10 +9,13 @@ from pathlib import PurePath
 def raised(error: BaseException) -> str:
     """Its class and the line that raised it. What it says is left out, for it may quote a row ("could not
     convert string to float: 'Jane Doe'"), and our messages travel to XCom, the ledger and alerts; it is kept
-    where it is about a call or its parameters alone."""
+    where it is about a call or its parameters alone, and where we know which part of it is the row's."""
     kind, said = type(error).__name__, str(error)
     if kind == "InvalidParameterError" or (kind == "TypeError" and _OF_A_CALL.match(said)):
         return f"{kind}: {said}"
+    for shape in _WITHOUT_ROWS:
+        if found := shape.match(said):
+            return f"{kind}: {''.join(found.groups())}"
     trace = error.__traceback__
     if trace is None:
         return kind
@@ -25,3 +28,16 @@ _OF_A_CALL = re.compile(
     r"[\w.<>]+\(\) (got an unexpected keyword argument '\w+'|missing \d+ required|takes \d+ positional)"
 )
 """As Python says it of a function that is called otherwise than it is written."""
+
+_WITHOUT_ROWS = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        r"(Found unknown categories )\[.*\] (in column \d+ during \w+)$",
+        r"(could not convert string to float)",
+        r"(Input \w+ contains (?:NaN|infinity))",
+        r"(X has \d+ features, but \w+ is expecting \d+ features as input)",
+        r"(The feature names should match those that were passed during fit)",
+        r"(y contains previously unseen labels)",
+    )
+)
+"""What scikit-learn and NumPy say of rows most often; what is outside of the groups may be of a row."""
