@@ -295,6 +295,7 @@ EVENTS: Mapping[EventName, Event] = MappingProxyType(
             _feed_is_odd,
             "the rows of {window} are few, many or late",
             over="the rows come as usual again, by {window}",
+            about=lambda entry: ("a new level",) if entry.data.get("new_volume_level") else (),
             lasts=True,
             by_window=True,
             reasons="feed_warnings",

@@ -17,6 +17,7 @@ def found_parts(request: DecideRequest) -> dict[str, Any]:
         "drifted_beyond": _drifted_beyond(drift),
         "prediction_psi": (drift.get("prediction_drift") or {}).get("psi"),
         "feed_warnings": drift.get("warnings"),
+        "new_volume_level": (drift.get("volume") or {}).get("new_level"),
         "fault_columns": _broken(request.quality.summary),
         "coverage": performance.get("coverage"),
     }

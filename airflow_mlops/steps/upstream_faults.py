@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.faults import Fault, Reference, RowNames, faults_of, late_fault, volume_fault
 from airflow_mlops.core.faults.fault import MEANINGS
-from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import ColumnKind, DatasetRef, ModelRef, is_classification
-from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import DataRefused, ModelRefused
 from airflow_mlops.steps.page import sentences, table
 from airflow_mlops.steps.requests import Collected
+from airflow_mlops.steps.usual_rows import fallen_since, row_names, thin_window, usual_rows
 
 LOG_NAMES = RowNames(key="key", time="event_time")
-STRETCHES = 12
+"""What the log calls them; a fault is told by the YAML's names."""
 _DAY = 86_400
 
 
@@ -57,9 +56,8 @@ def faults_in_window(config: ModelConfig, collected: Collected, backends: Backen
     """What the endpoint was asked. Its rows are compared in number with those of earlier windows, for nobody
     knows how many requests the rows of a training stand for, nor how long after the moment of a row it is
     asked for."""
-    names, ignore = LOG_NAMES, config.validation.upstream_faults.ignore
-    thin = volume_fault(names, collected.rows, _earlier_rows(config, collected.window, backends))
-    found = (thin,) if thin is not None and config.data.time_column not in ignore else ()
+    thin = thin_window(config, collected, usual_rows(config, collected, backends))
+    found = () if thin is None else (thin,)
     try:
         compared = _asked_rows(config, collected, backends)
     except (DataRefused, ModelRefused) as error:
@@ -69,8 +67,7 @@ def faults_in_window(config: ModelConfig, collected: Collected, backends: Backen
 
 
 def _asked_rows(config: ModelConfig, collected: Collected, backends: Backends) -> Compared:
-    least = config.validation.upstream_faults.minimum_rows
-    names, ignore = LOG_NAMES, config.validation.upstream_faults.ignore
+    least, ignore = config.validation.upstream_faults.minimum_rows, config.validation.upstream_faults.ignore
     if collected.rows < least:
         said = f"{collected.rows} rows: validation.upstream_faults.minimum_rows asks for {least}"
         return Compared((), said)
@@ -81,10 +78,10 @@ def _asked_rows(config: ModelConfig, collected: Collected, backends: Backends) -
     length = (collected.window.end - collected.window.start).total_seconds()
     reference = _reference(config, uri, kinds, length, backends)
     window = backends.fault_summaries().window(
-        collected.uri, kinds, time=names.time, key=names.key, salt=config.model
+        collected.uri, kinds, time=LOG_NAMES.time, key=LOG_NAMES.key, salt=config.model
     )
     return Compared(
-        faults_of(reference, window, names, ignore=ignore, by_hour=False),
+        faults_of(reference, window, row_names(config), ignore=ignore, by_hour=False),
         f"{window.rows} rows of {collected.window} against {reference.whole.rows} that {collected.champion} "
         f"was trained on, in {len(reference.blocks)} stretches as long",
     )
@@ -116,7 +113,7 @@ def _new_rows(config: ModelConfig, dataset: DatasetRef, champion: ModelRef, back
         return Compared((), f"{champion} has no tag mlops.dataset_uri: there is no reference")
     label: ColumnKind = "categorical" if is_classification(config.task) else "numeric"
     kinds = _known({**data.features, data.label: label}, uri, backends)
-    names = RowNames(key=data.key, time=data.time_column)
+    names = row_names(config)
     whole = _reference(config, uri, kinds, 0.0, backends).whole
     # Where labels lag, the newest rows are not there yet, and were not when the champion was trained.
     lag = _lag(tags.get("mlops.window_end"), whole.last)
@@ -126,7 +123,7 @@ def _new_rows(config: ModelConfig, dataset: DatasetRef, champion: ModelRef, back
     if new.rows >= settings.minimum_rows and end > last:
         reference = _reference(config, uri, kinds, end - last, backends)
         faults = [
-            volume_fault(names, new.rows, [block.rows for block in reference.blocks]),
+            volume_fault(names, new.rows, _usual_now(config, reference, backends)),
             late_fault(names, reference, new, end, end - last),
         ]
         found = tuple(one for one in faults if one is not None and one.columns[0] not in settings.ignore)
@@ -141,6 +138,14 @@ def _new_rows(config: ModelConfig, dataset: DatasetRef, champion: ModelRef, back
     )
     said = f"{everything.rows} rows against {whole.rows} that {champion} was trained on ({new.rows} are new)"
     return Compared(found, said)
+
+
+def _usual_now(config: ModelConfig, reference: Reference, backends: Backends) -> list[int]:
+    """The rows of each stretch. Where monitoring has seen the rows fall for good since, as many fewer: else
+    the champion could never be replaced by one that knows the world as it is."""
+    last = datetime.fromtimestamp(reference.whole.last or 0.0, tz=timezone.utc)
+    left = fallen_since(last, config, backends)
+    return [round(left * block.rows) for block in reference.blocks]
 
 
 def _reference(
@@ -168,30 +173,3 @@ def _lag(window_end: str | None, last: float | None) -> timedelta:
     if window_end is None or last is None:
         return timedelta(0)
     return timedelta(seconds=max(datetime.fromisoformat(window_end).timestamp() - last, 0.0))
-
-
-def _earlier_rows(config: ModelConfig, window: Window, backends: Backends) -> Sequence[int]:
-    """Of the latest windows as long as this one; of shorter ones than a week those of the same weekday, if
-    there are enough."""
-    length = window.end - window.start
-    earlier = [
-        (item.window.start, rows)
-        for item in backends.ledger.entries(config.model)
-        if item.window is not None
-        and (rows := _rows_of(item)) is not None
-        and item.window.end <= window.start
-        and abs((item.window.end - item.window.start) - length) <= 0.1 * length
-    ]
-    week = timedelta(days=7)
-    if length < week:
-        same_day = [one for one in earlier if not (window.start - one[0]) % week]
-        earlier = same_day if len(same_day) >= 3 else earlier
-    return [rows for _, rows in sorted(earlier)[-STRETCHES:]]
-
-
-def _rows_of(item: Entry) -> int | None:
-    """None for a window that was broken itself."""
-    if item.kind != "monitored" or item.data.get("upstream_fault"):
-        return None
-    rows = item.data.get("rows")
-    return rows if isinstance(rows, int) else None

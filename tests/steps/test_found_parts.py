@@ -28,6 +28,7 @@ def test_parts_are_named_by_whichever_check_found_them() -> None:
         "target_drift": None,
         "multivariate": [{"name": "all features", "drifted": True}],
         "warnings": ["3 rows"],
+        "volume": {"new_level": "3 rows"},
     }
     quality = {
         "upstream_fault": "age is null",
@@ -38,6 +39,7 @@ def test_parts_are_named_by_whichever_check_found_them() -> None:
         "drifted_beyond": ["all features", "predictions"],
         "prediction_psi": 0.3,
         "feed_warnings": ["3 rows"],
+        "new_volume_level": "3 rows",
         "fault_columns": ["age", "spend"],
         "coverage": 0.5,
     }
@@ -50,6 +52,7 @@ def test_what_was_not_looked_at_has_no_parts_and_a_fault_that_blocks_nothing_non
         "drifted_beyond": [],
         "prediction_psi": None,
         "feed_warnings": None,
+        "new_volume_level": None,
         "fault_columns": [],
         "coverage": None,
     }

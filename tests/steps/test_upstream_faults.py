@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from airflow_mlops.core.ledger import Entry, pending_requests
+from airflow_mlops.core.news import news
 from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.steps.collect import collect
@@ -177,20 +178,107 @@ def test_a_window_that_drifted_is_not_called_broken(config, backends, make_run, 
     assert report.summary["faults"] == []
 
 
+@pytest.fixture
+def monitored(backends):
+    """``monitored(*rows)``: so many rows came in each window before day 40; ``days`` are their length."""
+
+    def make(*rows, days=10, until=40, **data):
+        for place, count in enumerate(reversed(rows)):
+            end = START + timedelta(days=until - days * place)
+            window = Window(end - timedelta(days=days), end)
+            found = {"drifted": False, "decayed": None, "upstream_fault": None, "rows": count, **data}
+            run = f"r{len(backends.ledger.entries('churn'))}"
+            backends.ledger.append(
+                Entry(
+                    "churn", "monitored", end.isoformat(), end, "churn.monitor", run,
+                    window=window, data=found,
+                )
+            )  # fmt: skip
+
+    return make
+
+
+def halved(rows):
+    return rows.iloc[::2]
+
+
 def test_half_the_requests_are_missed_after_three_usual_windows(
+    config, backends, make_run, champion, served, monitored
+) -> None:
+    served(halved)
+    monitored(200, 200, 200)
+    fault = look(config, make_run(50, dag="monitor"), backends).quality.summary["upstream_fault"]
+    assert fault.startswith("at: 100 rows, at least 200 in each of 3")
+    assert "at in validation.upstream_faults.ignore accepts it now" in fault
+
+
+def test_rows_that_the_check_for_faults_misses_the_drift_check_warns_of_too(
+    config, backends, make_run, champion, served, monitored
+) -> None:
+    """The median is as high as it was long ago, so the bound of the drift check alone would be kept."""
+    served(halved)
+    monitored(200, 200, 200)
+    request = look(config, make_run(50, dag="monitor"), backends)
+    assert request.drift.summary["warnings"] == [request.quality.summary["upstream_fault"]]
+
+
+def test_both_checks_hold_a_window_against_the_same_ones(
+    config, backends, make_run, champion, served, monitored
+) -> None:
+    """Of another length, or broken in its rows: neither says what is usual."""
+    served(halved)
+    monitored(110, 110, 110, until=10)
+    monitored(15, 15, 15, days=1)
+    monitored(900, 900, 900, until=40, fault_columns=["id"])
+    summary = look(config, make_run(50, dag="monitor"), backends).drift.summary
+    assert (summary["volume"]["usual"], summary["warnings"]) == (pytest.approx(110), [])
+
+
+def test_a_drop_that_lasts_is_a_new_level_of_which_is_told_once_and_blocks_nothing_more(
+    config, backends, make_run, champion, served, monitored
+) -> None:
+    served(halved)
+    monitored(200, 200, 200, 110, until=30)
+    assert look(config, make_run(50, dag="monitor"), backends).quality.summary["upstream_fault"] is not None
+    monitored(90, fault_columns=["at"], upstream_fault="at: 90 rows")
+    request = look(config, make_run(50, dag="monitor"), backends)
+    assert request.quality.summary["upstream_fault"] is None
+    (note,) = request.drift.summary["warnings"]
+    assert note.startswith("a new level of rows: about 100 in each of 3 windows in a row, about 200 before")
+    decide(request, backends)
+    (told,) = [item for item in news(backends.ledger.entries("churn")) if item.event == "feed_warning"]
+    assert (told.reasons, set(told.about), told.over) == ((note,), {"a new level"}, False)
+
+
+def test_a_new_model_is_trained_at_the_level_to_which_monitoring_has_come(
+    config, backends, make_run, champion, feed, monitored
+) -> None:
+    feed(halved)
+    config = config.model_copy(update={"healing": config.healing.model_copy(update={"fall_back": False})})
+    monitored(900, 900, 900, 450, 450, days=2, until=44)
+    with pytest.raises(DataRefused, match="at: 100 rows, at least 200 in each of"):
+        validated(config, backends, make_run)
+    monitored(450, days=2, until=46)
+    assert validated(config, backends, make_run).summary["success"] is True
+
+
+def test_a_number_of_rows_that_is_meant_is_accepted_at_once_by_ignoring_the_column_of_times(
+    config, backends, make_run, champion, served, monitored
+) -> None:
+    served(halved)
+    monitored(200, 200, 200)
+    ignoring = with_faults(config, ignore=("at",))
+    request = look(ignoring, make_run(50, dag="monitor"), backends)
+    assert (request.quality.summary["upstream_fault"], request.drift.summary["warnings"]) == (None, [])
+
+
+def test_rows_that_come_twice_on_purpose_are_ignored_by_the_name_of_the_key(
     config, backends, make_run, champion, served
 ) -> None:
-    served(lambda rows: rows.iloc[::2])
-    for place in range(3):
-        start = START + timedelta(days=10 * place)
-        backends.ledger.append(
-            Entry(
-                "churn", "monitored", str(place), START, "churn.monitor", f"r{place}",
-                window=Window(start, start + timedelta(days=10)), data={"rows": 200},
-            )
-        )  # fmt: skip
-    report = look(config, make_run(50, dag="monitor"), backends).quality
-    assert report.summary["upstream_fault"].startswith("event_time: 100 rows, at least 200 in each of 3")
+    served(lambda rows: pd.concat([rows, rows]))
+    run = make_run(50, dag="monitor")
+    assert look(config, run, backends).quality.summary["faults"][0]["columns"] == ["id"]
+    assert look(with_faults(config, ignore=("id",)), run, backends).quality.summary["faults"] == []
 
 
 def test_monitoring_goes_on_where_the_champions_rows_are_gone(

@@ -40,7 +40,13 @@ class Volume(Part):
         "earlier_windows",
         description="What is usual: the median of the last windows, or the champion's reference.",
     )
-    windows: int = Field(6, ge=1, le=100, description="How many windows before this one are looked at.")
+    windows: int = Field(
+        6,
+        ge=3,
+        le=100,
+        description="How many windows before this one, as long as it, say what is usual, here and for the "
+        "upstream fault volume.",
+    )
     minimum_ratio: float = Field(0.5, ge=0, description="Less than this share of what is usual is too few.")
     maximum_ratio: float = Field(2.0, gt=0, description="More than this share of what is usual is too many.")
 

@@ -12,19 +12,24 @@ from airflow_mlops.core.faults.summary import (
     RowHashes,
     TableSummary,
 )
+from airflow_mlops.core.faults.usual import Counted, Level, Usual, usual
 
 __all__ = [
     "LEVELS",
     "Categories",
     "ColumnSummary",
+    "Counted",
     "Fault",
     "FaultKind",
+    "Level",
     "Numbers",
     "Reference",
     "RowHashes",
     "RowNames",
     "TableSummary",
+    "Usual",
     "faults_of",
     "late_fault",
+    "usual",
     "volume_fault",
 ]

@@ -43,11 +43,25 @@ def row_faults(
 
 
 def volume_fault(names: RowNames, rows: int, usual: Sequence[int]) -> Fault | None:
-    """``usual`` are the rows of earlier stretches of the same length. Too few of these say nothing."""
-    if len(usual) < FEWEST_STRETCHES or min(usual) < FEWEST_ROWS or rows >= THINNED * min(usual):
+    """``usual`` are the rows of earlier stretches of the same length."""
+    if not is_thin(rows, usual):
         return None
     said = f"{rows} rows, at least {min(usual)} in each of {len(usual)} earlier stretches as long"
     return Fault((names.time,), "volume", said)
+
+
+def is_thin(rows: int, usual: Sequence[int]) -> bool:
+    """Far below all that is usual. Too few or too small stretches say nothing."""
+    return _is_known(usual) and rows < THINNED * min(usual)
+
+
+def is_fat(rows: int, usual: Sequence[int]) -> bool:
+    """As far above it."""
+    return _is_known(usual) and THINNED * rows > max(usual)
+
+
+def _is_known(usual: Sequence[int]) -> bool:
+    return len(usual) >= FEWEST_STRETCHES and min(usual) >= FEWEST_ROWS
 
 
 def late_fault(
