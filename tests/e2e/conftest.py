@@ -68,17 +68,23 @@ class Loop:
         return any(one["task_id"] == task for one in found)
 
     def question(self, task: str) -> dict[str, Any]:
-        """The form of a task that waits for a person, once it is there."""
+        """The form of a task that waits for a person, once it is there and the scheduler knows that the task's
+        process is over. Airflow takes an answer that comes sooner for the task's death, and asks again."""
         found: list[dict[str, Any]] = []
 
         def is_asked() -> bool:
             path, asked = "/dags/~/dagRuns/~/hitlDetails", {"response_received": False}
             details = self.api._call("GET", path, params=asked)["hitl_details"]
             found[:] = [one for one in details if one["task_instance"]["task_id"] == task]
-            return bool(found) and found[0]["task_instance"]["state"] == "awaiting_input"
+            return bool(found) and self._is_parked(found[0]["task_instance"])
 
         self.wait(is_asked, f"the question of {task}")
         return found[0]
+
+    def _is_parked(self, task: dict[str, Any]) -> bool:
+        lines = (self.site.logs / "airflow.log").read_text(errors="replace").splitlines()
+        parked = f"ti_id={task['id']}", "state=awaiting_input, executor="
+        return task["state"] == "awaiting_input" and any(all(p in line for p in parked) for line in lines)
 
     def answer(self, user: str, question: dict[str, Any], chosen: str, reason: str = "") -> None:
         body = {"chosen_options": [chosen], "params_input": {"reason": reason}}
