@@ -68,8 +68,8 @@ class Loop:
         return any(one["task_id"] == task for one in found)
 
     def question(self, task: str) -> dict[str, Any]:
-        """The form of a task that waits for a person, once it is there and the scheduler knows that the task's
-        process is over. Airflow takes an answer that comes sooner for the task's death, and asks again."""
+        """The form of a task that waits for a person, once it is there and the scheduler knows that it waits.
+        Airflow takes an answer that comes sooner for the end of the task, and asks again."""
         found: list[dict[str, Any]] = []
 
         def is_asked() -> bool:
