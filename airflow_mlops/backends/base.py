@@ -273,9 +273,10 @@ class FaultSummaries(Protocol):
         key: str,
         salt: str,
         length_seconds: float,
+        keep: bool = True,
     ) -> Reference:
-        """Of a snapshot, and of its newest stretches of this length. Raises ``DataRefused`` where it is
-        gone."""
+        """Of a snapshot, and of its newest stretches of this length; none where it has no such times. What is
+        to be kept is found by the next that asks the same. Raises ``DataRefused`` where it is gone."""
 
 
 class ServingTarget(Protocol):

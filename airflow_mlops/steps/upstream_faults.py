@@ -120,8 +120,9 @@ def _new_rows(config: ModelConfig, dataset: DatasetRef, champion: ModelRef, back
     end, last = (dataset.window.end - lag).timestamp(), whole.last or 0.0
     summaries = backends.fault_summaries()
     new = summaries.window(dataset.uri, kinds, time=names.time, key=names.key, salt=config.model, after=last)
-    if new.rows >= settings.minimum_rows and end > last:
-        reference = _reference(config, uri, kinds, end - last, backends)
+    if new.rows >= settings.minimum_rows and whole.last is not None and end > last:
+        # No other run asks for stretches of this length: what monitoring keeps stays.
+        reference = _reference(config, uri, kinds, end - last, backends, keep=False)
         faults = [
             volume_fault(names, new.rows, _usual_now(config, reference, backends)),
             late_fault(names, reference, new, end, end - last),
@@ -149,11 +150,23 @@ def _usual_now(config: ModelConfig, reference: Reference, backends: Backends) ->
 
 
 def _reference(
-    config: ModelConfig, uri: str, kinds: Mapping[str, ColumnKind], length: float, backends: Backends
+    config: ModelConfig,
+    uri: str,
+    kinds: Mapping[str, ColumnKind],
+    length: float,
+    backends: Backends,
+    *,
+    keep: bool = True,
 ) -> Reference:
     data = config.data
     return backends.fault_summaries().reference(
-        uri, kinds, time=data.time_column, key=data.key, salt=config.model, length_seconds=length
+        uri,
+        kinds,
+        time=data.time_column,
+        key=data.key,
+        salt=config.model,
+        length_seconds=length,
+        keep=keep,
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from airflow_mlops.backends.base import ObjectStore
 from airflow_mlops.backends.faults.rows import seconds_of
@@ -23,6 +25,14 @@ MOST_BLOCKS = 26
 PIECE = 100_000
 FORM = 1
 """Raised where a summary is made otherwise: those that are kept count no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A summary, and the hash of all that it was made of."""
+
+    made_of: str
+    reference: Reference
 
 
 class ParquetFaultSummaries:
@@ -57,30 +67,50 @@ class ParquetFaultSummaries:
         key: str,
         salt: str,
         length_seconds: float,
+        keep: bool = True,
     ) -> Reference:
-        """Of a snapshot, with the newest stretches of this length counted from its newest row. Kept in the
-        store: a snapshot never changes. Raises ``DataRefused`` where it is gone."""
-        asked = content_hash([uri, dict(kinds), time, key, salt, length_seconds, FORM])
-        kept = f"faults/{asked}.json"
-        adapter = TypeAdapter(Reference)
-        try:
-            return adapter.validate_json(self._store.get(kept))
-        except (KeyError, ValueError):
-            made = self._reference(uri, kinds, time, key, salt, length_seconds)
-        self._store.put(kept, adapter.dump_json(made))
+        """Of a snapshot, with the newest stretches of this length counted from its newest row; without any
+        where it has no times.
+
+        Kept beside the snapshot, which never changes: the last one without stretches, and the last one with.
+        Two runs that want different ones at once write one file over the other, each whole, and read none
+        that was not made of what they ask for. Raises ``DataRefused`` where the snapshot is gone.
+        """
+        made_of = content_hash([uri, dict(kinds), time, key, salt, length_seconds, FORM])
+        place = self._beside(uri, "faults-stretches" if length_seconds > 0 else "faults-whole")
+        kept = self._kept(place)
+        if kept is not None and kept.made_of == made_of:
+            return kept.reference
+        made = self._reference(uri, kinds, time, key, salt, length_seconds)
+        if keep:
+            self._store.put(place, TypeAdapter(_Kept).dump_json(_Kept(made_of, made)))
         return made
+
+    def _beside(self, uri: str, name: str) -> str:
+        """The key of a file that is found, and deleted, with the snapshot's own."""
+        root = self._store.uri("_").removesuffix("_")
+        return f"{unquote(uri.removeprefix(root)).removesuffix('.parquet')}.{name}.json"
+
+    def _kept(self, place: str) -> _Kept | None:
+        try:
+            return TypeAdapter(_Kept).validate_json(self._store.get(place))
+        except (KeyError, ValidationError):
+            return None
 
     def _reference(
         self, uri: str, kinds: Mapping[str, ColumnKind], time: str, key: str, salt: str, length: float
     ) -> Reference:
-        ends = [seconds_of(frame[time]) for frame in self._frames(uri, [time])]
+        ends = [seconds_of(frame[time]) for frame in self._frames(uri, [time]) if time in frame]
         last = max((float(one.max()) for one in ends if len(one)), default=0.0)
         first = min((float(one.min()) for one in ends if len(one)), default=0.0)
         whole_ones = min(MOST_BLOCKS, math.floor((last - first) / length)) if length > 0 else 0
         scans = [TableScan.of(kinds, time=time, key=key, salt=salt) for _ in range(whole_ones + 1)]
         for frame in self._frames(uri, [*kinds, time, key]):
+            if not whole_ones:
+                scans[0].add(frame)
+                continue
             # The newest row is in stretch 0; all that is older than the stretches is in the last scan.
-            age = (last - seconds_of(frame[time])) // (length or 1.0)
+            age = (last - seconds_of(frame[time])) // length
             age = age.clip(max=whole_ones).astype(int)
             for place in set(age.tolist()):
                 scans[place].add(frame[age == place])
