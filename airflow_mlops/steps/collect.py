@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from airflow_mlops.backends.base import Backends
-from airflow_mlops.core.windows import Period, Window, resolve_window
+from airflow_mlops.core.windows import Period, resolve_window
+from airflow_mlops.steps.collected_key import collected_key
+from airflow_mlops.steps.judged_rows import judged_rows
 from airflow_mlops.steps.requests import Collected, CollectRequest
 
 
@@ -13,7 +15,8 @@ class _NothingAsked(Exception):
 
 def collect(request: CollectRequest, backends: Backends) -> Collected | None:
     """Keep the window's answers (shadow answers left out: nobody saw them) as one Parquet object, which is
-    written a piece at a time: a window may be larger than memory.
+    written a piece at a time: a window may be larger than memory. See ``judged_rows`` for what of it is held
+    against the champion's reference.
 
     None where there is no champion, or nothing was asked in the window.
     """
@@ -30,10 +33,6 @@ def collect(request: CollectRequest, backends: Backends) -> Collected | None:
                 raise _NothingAsked
     except _NothingAsked:
         return None
-    return Collected(window=window, uri=backends.store.uri(key), rows=rows, champion=champion)
-
-
-def collected_key(model: str, window: Window) -> str:
-    """Where the answers of a window are kept in the store."""
-    start, end = (moment.strftime("%Y%m%dT%H%M%S") for moment in (window.start, window.end))
-    return f"collected/{model}/{start}-{end}.parquet"
+    uri = backends.store.uri(key)
+    judged = judged_rows(config, window, uri, champion, backends)
+    return Collected(window=window, uri=uri, rows=rows, champion=champion, judged=judged)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.values import Expectation, Report
+from airflow_mlops.steps.judged_rows import judged_of
 from airflow_mlops.steps.requests import CollectedRequest
 from airflow_mlops.steps.upstream_faults import critical_faults, faults_in_window
 from airflow_mlops.steps.validate import at_fault, expectations_of, keep_report
@@ -18,12 +19,12 @@ def data_quality(request: CollectedRequest, backends: Backends) -> Report:
     the column and what a critical expectation or a look for upstream faults found, which blocks retraining.
     The check itself does not fail the run: the champion goes on serving.
     """
-    config = request.config
-    file, checker = backends.datasets.file(request.collected.uri), backends.file_checker()
+    config, judged = request.config, judged_of(request.config, request.collected)
+    file, checker = backends.datasets.file(judged.uri), backends.file_checker()
     there = set(checker.columns(file))
-    # A feature that the YAML has gained since the champion was trained is not in the log, and no fault.
-    asked = [name for name in config.data.features if name in there]
-    lacking = [name for name in config.columns if name not in there]
+    asked = [name for name in judged.features if name in there]
+    unasked = set(config.data.features) - set(judged.features)
+    lacking = [name for name in config.columns if name not in there or name in unasked]
     wanted = [
         item
         for item in expectations_of(config)
@@ -33,7 +34,9 @@ def data_quality(request: CollectedRequest, backends: Backends) -> Report:
     compared = None
     if config.validation.upstream_faults.enabled:
         compared = faults_in_window(config, request.collected, backends)
-    report = keep_report(config, request.run, "data_quality", checked, backends, compared=compared)
+    report = keep_report(
+        config, request.run, "data_quality", checked, backends, compared=compared, facts=judged.said
+    )
     faults = [str(item) for item in checked.expectations if at_fault(item, "critical")]
     faults += map(str, critical_faults(config, compared))
     return replace(report, summary={**report.summary, "upstream_fault": "; ".join(faults) or None})

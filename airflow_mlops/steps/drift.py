@@ -17,9 +17,10 @@ from airflow_mlops.steps.drift_plan import drift_plan
 from airflow_mlops.steps.drift_reference import Reference
 from airflow_mlops.steps.drift_summary import summary_of
 from airflow_mlops.steps.drift_whole import whole_report
+from airflow_mlops.steps.judged_rows import judged_of
 from airflow_mlops.steps.page import page, sentences
 from airflow_mlops.steps.record import report_key
-from airflow_mlops.steps.requests import CollectedRequest
+from airflow_mlops.steps.requests import CollectedRequest, Judged
 
 
 def drift(request: CollectedRequest, backends: Backends) -> Report:
@@ -29,11 +30,14 @@ def drift(request: CollectedRequest, backends: Backends) -> Report:
     """
     settings = request.config.monitor.drift
     reference_uri = _reference_uri(request, backends)
-    current = ParquetRows("current", (backends.datasets.file(request.collected.uri),))
-    arrived = arrivals(request, current.latest("event_time"), reference_uri, backends)
-    if request.collected.rows < settings.minimum_rows:
-        return _too_few(request, reference_uri, arrived, backends)
-    known = set(backends.datasets.schema(reference_uri) or request.config.data.features)
+    judged = judged_of(request.config, request.collected)
+    everything, current = (
+        ParquetRows("current", (backends.datasets.file(uri),)) for uri in (request.collected.uri, judged.uri)
+    )
+    arrived = arrivals(request, everything.latest("event_time"), reference_uri, backends)
+    if judged.rows < settings.minimum_rows:
+        return _too_few(request, judged, reference_uri, arrived, backends)
+    known = set(judged.features) & set(backends.datasets.schema(reference_uri) or judged.features)
     plan = drift_plan(request.config, known & current.names)
     reference = Reference(reference_uri, request.config.model, settings.sample_rows)
     sampler = Sampler([one.column for one in plan.columns], settings.sample_rows)
@@ -48,7 +52,7 @@ def drift(request: CollectedRequest, backends: Backends) -> Report:
         Samples(drawn[0].to_pandas(), drawn[1].to_pandas(), kinds),
         backends.drift_page().page(*drawn, found.columns, kinds, verdict, settings.share),
         backends,
-        facts=[*arrived["warnings"], *_unasked(request, known - current.names)],
+        facts=[*arrived["warnings"], *judged.said, *_unasked(request, known - current.names)],
     )
 
 
@@ -72,13 +76,17 @@ def _reference_uri(request: CollectedRequest, backends: Backends) -> str:
 
 
 def _too_few(
-    request: CollectedRequest, reference_uri: str, arrived: dict[str, Any], backends: Backends
+    request: CollectedRequest,
+    judged: Judged,
+    reference_uri: str,
+    arrived: dict[str, Any],
+    backends: Backends,
 ) -> Report:
     said = (
-        f"{request.collected.rows} rows in {request.collected.window}, monitor.drift.minimum_rows asks for "
+        f"{judged.rows} rows in {request.collected.window}, monitor.drift.minimum_rows asks for "
         f"{request.config.monitor.drift.minimum_rows}: not compared"
     )
-    body = page(f"{request.config.model}: drift", sentences(said, *arrived["warnings"]))
+    body = page(f"{request.config.model}: drift", sentences(said, *arrived["warnings"], *judged.said))
     return Report(
         kind="drift",
         uri=backends.store.put(report_key(request.run, "drift"), body),

@@ -325,13 +325,25 @@ class CollectRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What quality and drift read of a window: rows of versions that take all of ``features``, those of the
+    YAML's that the champion takes. ``said`` tells what was left out, and why."""
+
+    uri: str
+    rows: int
+    features: tuple[str, ...]
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Collected:
-    """The inference log of a window, kept as one Parquet object."""
+    """The inference log of a window, kept as one Parquet object. ``judged`` may be of fewer rows."""
 
     window: Window
     uri: str
     rows: int
     champion: ModelRef
+    judged: Judged | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from airflow_mlops.core.values import ModelRef, RunInfo
 from airflow_mlops.core.window_scores import WindowScore, is_complete, looks
 from airflow_mlops.exceptions import DataRefused, ModelRefused
 from airflow_mlops.steps.answered_classes import with_classes
-from airflow_mlops.steps.collect import collected_key
+from airflow_mlops.steps.collected_key import collected_key
 from airflow_mlops.steps.kept_answers import load_answers, to_join, to_score
 from airflow_mlops.steps.labels import Joined, LabelReader, join_labels
 from airflow_mlops.steps.promise import Promise, promise_of

@@ -13,6 +13,7 @@ from airflow_mlops.core.faults import Fault, Reference, RowNames, faults_of, lat
 from airflow_mlops.core.faults.fault import MEANINGS
 from airflow_mlops.core.values import ColumnKind, DatasetRef, ModelRef, is_classification
 from airflow_mlops.exceptions import DataRefused, ModelRefused
+from airflow_mlops.steps.judged_rows import judged_of
 from airflow_mlops.steps.page import sentences, table
 from airflow_mlops.steps.requests import Collected
 from airflow_mlops.steps.usual_rows import fallen_since, row_names, thin_window, usual_rows
@@ -68,17 +69,18 @@ def faults_in_window(config: ModelConfig, collected: Collected, backends: Backen
 
 def _asked_rows(config: ModelConfig, collected: Collected, backends: Backends) -> Compared:
     least, ignore = config.validation.upstream_faults.minimum_rows, config.validation.upstream_faults.ignore
-    if collected.rows < least:
-        said = f"{collected.rows} rows: validation.upstream_faults.minimum_rows asks for {least}"
+    judged = judged_of(config, collected)
+    if judged.rows < least:
+        said = f"{judged.rows} rows: validation.upstream_faults.minimum_rows asks for {least}"
         return Compared((), said)
     uri = _tags(collected.champion, backends).get("mlops.dataset_uri")
     if uri is None:
         return Compared((), f"{collected.champion} has no tag mlops.dataset_uri: there is no reference")
-    kinds = _known(config.data.features, uri, backends)
+    kinds = _known({name: config.data.features[name] for name in judged.features}, uri, backends)
     length = (collected.window.end - collected.window.start).total_seconds()
     reference = _reference(config, uri, kinds, length, backends)
     window = backends.fault_summaries().window(
-        collected.uri, kinds, time=LOG_NAMES.time, key=LOG_NAMES.key, salt=config.model
+        judged.uri, kinds, time=LOG_NAMES.time, key=LOG_NAMES.key, salt=config.model
     )
     return Compared(
         faults_of(reference, window, row_names(config), ignore=ignore, by_hour=False),

@@ -111,14 +111,16 @@ def keep_report(
     backends: Backends,
     leaks: Sequence[Leak] = (),
     compared: Compared | None = None,
+    facts: Sequence[str] = (),
 ) -> Report:
-    """Write the page of a check and sum it up: counts and names, no raw values."""
+    """Write the page of a check and sum it up: counts and names, no raw values. ``facts`` are sentences of
+    their own."""
     items = checked.expectations
     held = sum(item.outcome == "held" for item in items)
     rows = [(item.expectation.severity, item.outcome, item.on_a_page) for item in items]
     body = page(
         f"{config.model}: {kind.replace('_', ' ')}",
-        sentences(f"{held} of {len(items)} expectations held, {checked.rows} rows."),
+        sentences(f"{held} of {len(items)} expectations held, {checked.rows} rows.", *facts),
         table("Expectations", ("severity", "outcome", "what"), rows),
         table("Leakage", ("severity", "what"), [(leak.severity, leak.what) for leak in leaks]),
         on_page(config, compared),
