@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -38,12 +39,13 @@ _Read = TypeVar("_Read")
 class LoadedModel:
     """A configuration with its layers merged and its level's presets filled in.
 
-    ``digest`` is the sha256 of what it says: comments, order of keys, spelled-out defaults and the layer that
-    says a thing do not change it. ``layers`` tells where each value came from, ``used`` which variables stood
-    in it; ``dependencies`` are the files that decided.
+    ``text`` is its JSON. ``digest`` is the sha256 of what it says: comments, order of keys, spelled-out
+    defaults and the layer that says a thing do not change it. ``layers`` tells where each value came from,
+    ``used`` which variables stood in it; ``dependencies`` are the files that decided.
     """
 
     config: ModelConfig
+    text: str
     digest: str
     path: Path
     layers: Composition
@@ -73,7 +75,7 @@ def load_document(own: Document, path: Path, site: Site) -> LoadedModel:
 
 
 def _loaded(made: _Made, path: Path, dependencies: tuple[Dependency, ...]) -> LoadedModel:
-    config, digest = made.config, made.digest
+    config, text, digest = made.config, made.text, made.digest
     if (name := config.validation.suite) is not None:
         try:
             config, suite = with_suite(config, name, path)
@@ -81,19 +83,22 @@ def _loaded(made: _Made, path: Path, dependencies: tuple[Dependency, ...]) -> Lo
             at = ("validation", "suite")
             message = f"{name} {error}"
             raise InvalidConfig([made.layers.at_value(at, message)]) from error
-        digest, dependencies = _digest(config), (*dependencies, suite)
-    return LoadedModel(config, digest, path, made.layers, made.used, dependencies)
+        settings = config.model_dump(mode="json")
+        text, digest = _text(settings), content_hash(settings)
+        dependencies = (*dependencies, suite)
+    return LoadedModel(config, text, digest, path, made.layers, made.used, dependencies)
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
     config: ModelConfig
+    text: str
     digest: str
     layers: Composition
     used: Mapping[KeyPath, tuple[str, ...]]
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=16)
 def _made_of_texts(
     texts: tuple[tuple[str, str], ...],
     policies: tuple[tuple[str, str], ...],
@@ -129,7 +134,7 @@ def _made(
     ]
     if found or problems:
         raise InvalidConfig(_merged(problems, found))
-    return _Made(config, content_hash(settings), layers, substituted.used)
+    return _Made(config, _text(settings), content_hash(settings), layers, substituted.used)
 
 
 def _all(read: Callable[[str, str], _Read], files: Iterable[tuple[str, str]]) -> list[_Read]:
@@ -156,8 +161,9 @@ def _refused(
             yield layers.at_value(at, message, hint)
 
 
-def _digest(config: ModelConfig) -> str:
-    return content_hash(config.model_dump(mode="json"))
+def _text(settings: Mapping[str, Any]) -> str:
+    """In the order of the keys, which is that of a model's columns."""
+    return json.dumps(settings, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _merged(known: list[Problem], more: Iterable[Problem]) -> list[Problem]:

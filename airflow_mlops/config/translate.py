@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.overlay import Composition
-from airflow_mlops.config.parts.base import Mistakes
+from airflow_mlops.config.parts.base import Mistakes, shown_pattern
 from airflow_mlops.config.problems import MAX_PROBLEMS, KeyPath, Problem, dotted, nearest
 
 _KINDS: dict[str, str] = {
@@ -69,7 +69,8 @@ def _translate(
         case "value_error":
             yield from _own(context["error"], path, layers)
         case "string_pattern_mismatch":
-            hint = f"write {_SHAPES.get(str(path[-1]), 'text that matches ' + context['pattern'])}"
+            asked = _SHAPES.get(str(path[-1]), f"text that matches {shown_pattern(context['pattern'])}")
+            hint = f"write {asked}"
             yield layers.at_value(path, f"{_said(given)} has the wrong form", hint)
         case "too_short" if given:
             return  # each entry has a problem of its own; none is left to count

@@ -70,5 +70,4 @@ def compiled(loaded: LoadedModel) -> Compiled:
     """What is rendered of a configuration."""
     from airflow_mlops.plan.compile import compile_plan
 
-    text = ConfigText(loaded.config.model_dump_json())
-    return Compiled(text, compile_plan(loaded.config, loaded.digest))
+    return Compiled(ConfigText(loaded.text), compile_plan(loaded.config, loaded.digest))

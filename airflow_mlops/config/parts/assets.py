@@ -141,8 +141,7 @@ Assets = Annotated[AssetCondition | None, BeforeValidator(_spelled_out), _ShortS
 class Watch(Part):
     """Something outside of Airflow whose changes start a run: the triggerer looks, and updates an asset."""
 
-    type: str = Field(
-        pattern=r"^[a-z][a-z0-9_]{0,63}$",
+    type: Name = Field(
         description="``files``, or a name of the entry point group ``airflow_mlops.watch_triggers``.",
     )
     name: Name | None = Field(

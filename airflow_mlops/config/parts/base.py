@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Annotated, Any
@@ -12,9 +13,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from airflow_mlops.config.cron import checked_cron
 from airflow_mlops.core.windows import Period
@@ -34,10 +39,13 @@ class Mistakes(ValueError):
 class Part(BaseModel):
     """Frozen, refuses keys it does not know, and converts nothing: ``"3"`` and ``true`` are no numbers.
 
-    Only lists are read as tuples (``strict=False`` on those fields), for YAML and JSON know no tuples.
+    Only lists are read as tuples (``strict=False`` on those fields), for YAML and JSON know no tuples. The
+    whole is built when the first file is read, not each part by itself.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="strings")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, ser_json_inf_nan="strings", defer_build=True
+    )
 
 
 # What a time of pandas can hold, in nanoseconds.
@@ -81,12 +89,37 @@ class Imported:
     """Marks text that is imported where a step runs, so that the allow-list finds it wherever it stands."""
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+_END = r"\Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a text looks like, as a regular expression (``^...$``) that a JSON Schema may give, too.
+
+    Python's engine reads it: all of ours cost a process that reads one YAML 27 MB in pydantic's own. Its
+    ``$`` would also stand before a newline at the end.
+    """
+
+    pattern: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.str_schema(pattern=re.compile(self.pattern.removesuffix("$") + _END))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": self.pattern}
+
+
+def shown_pattern(checked: str) -> str:
+    """A shape's expression as it was given."""
+    return checked.removesuffix(_END) + "$" if checked.endswith(_END) else checked
+
+
+Name = Annotated[str, Shape(r"^[a-z][a-z0-9_]{0,63}$")]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-ImportPath = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"), Imported()
-]
-ClassPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"), Imported()]
+ImportPath = Annotated[str, Shape(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"), Imported()]
+ClassPath = Annotated[str, Shape(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"), Imported()]
 PeriodText = Annotated[str, AfterValidator(_period_text), Field(examples=["3 months", "14 days", "36h"])]
 ExactPeriodText = Annotated[
     str, AfterValidator(_exact_period_text), Field(examples=["6 hours", "90 seconds"])

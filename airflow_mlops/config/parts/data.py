@@ -6,7 +6,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from airflow_mlops.config.parts.base import Column, ImportPath, Mistakes, Moment, Params, Part, PeriodText
+from airflow_mlops.config.parts.base import (
+    Column,
+    ImportPath,
+    Mistakes,
+    Moment,
+    Params,
+    Part,
+    PeriodText,
+    Shape,
+)
 from airflow_mlops.config.parts.leakage import Leakage
 from airflow_mlops.config.parts.row_condition import refused_condition
 from airflow_mlops.config.parts.splits import Holdout
@@ -155,7 +164,9 @@ class Data(Part):
 class ExpectationConfig(Part):
     """One Great Expectations expectation."""
 
-    type: str = Field(pattern=r"^expect_[a-z0-9_]+$", description="Great Expectations' own name for it.")
+    type: Annotated[str, Shape(r"^expect_[a-z0-9_]+$")] = Field(
+        description="Great Expectations' own name for it."
+    )
     kwargs: Params = Field(default_factory=dict, description="Its arguments.")
     severity: Severity = Field(
         "critical", description="critical stops the run; warning and info are reported."

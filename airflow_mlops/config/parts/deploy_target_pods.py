@@ -6,11 +6,9 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from airflow_mlops.config.parts.base import ExactPeriodText, Part
+from airflow_mlops.config.parts.base import ExactPeriodText, Part, Shape
 
-KubernetesName = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)
-]
+KubernetesName = Annotated[str, Shape(r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"), StringConstraints(max_length=253)]
 
 
 class ResourcesConfig(Part):

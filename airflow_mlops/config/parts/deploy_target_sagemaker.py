@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from airflow_mlops.config.parts.base import ExactPeriodText, Mistakes, Part
+from airflow_mlops.config.parts.base import ExactPeriodText, Mistakes, Part, Shape
 from airflow_mlops.config.parts.target_modes import TargetMode
 from airflow_mlops.core.windows import Period
 
@@ -76,23 +76,24 @@ class SageMakerTargetConfig(Part):
         "aws_default",
         description="Airflow connection of type aws; null takes what the worker's environment offers.",
     )
-    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d+$")] | None = Field(
+    region: Annotated[str, Shape(r"^[a-z]{2}(-[a-z]+)+-\d+$")] | None = Field(
         None, description="By default the connection's."
     )
     endpoint: Annotated[
         str,
-        StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$", max_length=_LONGEST_ENDPOINT),
+        Shape(r"^[a-zA-Z0-9](-*[a-zA-Z0-9])*$"),
+        StringConstraints(max_length=_LONGEST_ENDPOINT),
     ] = Field(description="Name of the endpoint. It is made with the first model.")
-    role: Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")] = Field(
+    role: Annotated[str, Shape(r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")] = Field(
         description="ARN of the role that SageMaker runs the models under: it reads image and model."
     )
-    image: Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=255)] = Field(
+    image: Annotated[str, Shape(r"^\S+$"), StringConstraints(max_length=255)] = Field(
         description="Image that answers /ping and /invocations for an MLflow model in /opt/ml/model."
     )
-    model_data: Annotated[str, StringConstraints(pattern=r"^s3://[^/]+(/[^/]+)*$")] = Field(
+    model_data: Annotated[str, Shape(r"^s3://[^/]+(/[^/]+)*$")] = Field(
         description="Where versions are put as model.tar.gz: s3://bucket/prefix, in the endpoint's region."
     )
-    instance_type: Annotated[str, StringConstraints(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")] = Field(
+    instance_type: Annotated[str, Shape(r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")] = Field(
         "ml.m5.large", description="What each version runs on."
     )
     instance_count: int = Field(1, ge=1, description="Instances that a version begins with.")

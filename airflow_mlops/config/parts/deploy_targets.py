@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field
 
-from airflow_mlops.config.parts.base import Part
+from airflow_mlops.config.parts.base import Part, Shape
 from airflow_mlops.config.parts.deploy_target_kserve import KServeTargetConfig
 from airflow_mlops.config.parts.deploy_target_kubernetes import KubernetesTargetConfig
 from airflow_mlops.config.parts.deploy_target_sagemaker import SageMakerTargetConfig
@@ -37,7 +37,7 @@ class InstalledTargetConfig(Part):
     modes: ClassVar[frozenset[TargetMode]] = frozenset({"shadow", "canary", "sticky"})
 
     type: Literal["installed"]
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")] = Field(
+    name: Annotated[str, Shape(r"^[a-z][a-z0-9_]*$")] = Field(
         description="Name of the entry point, without serving."
     )
     conn_id: str | None = Field(None, description="Airflow connection that is handed to it.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from airflow_mlops.config.parts.base import ImportPath, Params
+from airflow_mlops.config.parts.base import ImportPath, Params, Shape
 from airflow_mlops.config.parts.gate_rule import BoundedGate, bounds_in_words
 
 
@@ -17,9 +17,8 @@ class CustomGate(BoundedGate):
     callable: ImportPath | None = Field(
         None, description="package.module:function, called as function(evidence, **params)."
     )
-    gate: str | None = Field(
+    gate: Annotated[str, Shape(r"^[A-Za-z_][\w.-]{0,63}$")] | None = Field(
         None,
-        pattern=r"^[A-Za-z_][\w.-]{0,63}$",
         description="Name of an installed package's gate: its entry point gate.<name> of the group "
         "airflow_mlops.backends.",
     )

@@ -9,14 +9,13 @@ from pydantic import (
     BeforeValidator,
     Field,
     GetJsonSchemaHandler,
-    StringConstraints,
     WithJsonSchema,
     model_serializer,
     model_validator,
 )
 from pydantic_core import CoreSchema
 
-from airflow_mlops.config.parts.base import Column, ImportPath, Mistakes, Name, Params, Part
+from airflow_mlops.config.parts.base import Column, ImportPath, Mistakes, Name, Params, Part, Shape
 from airflow_mlops.core.metrics import METRICS, Direction, MetricSpec, Outcomes
 from airflow_mlops.core.values import TaskKind
 
@@ -27,7 +26,7 @@ METRICS_OF: dict[TaskKind, frozenset[str]] = {
 _NAMES: dict[str, Any] = {"enum": list(METRICS)}
 _OWN: dict[str, Any] = {"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,63}$"}
 
-Metric = Annotated[str, StringConstraints(pattern=_OWN["pattern"]), WithJsonSchema({"anyOf": [_NAMES, _OWN]})]
+Metric = Annotated[str, Shape(_OWN["pattern"]), WithJsonSchema({"anyOf": [_NAMES, _OWN]})]
 """A metric as gates, monitoring and tuning name it: by its name among ``evaluation.metrics``."""
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Self
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
 from airflow_mlops.config.parts.assets import Assets, Watch
-from airflow_mlops.config.parts.base import CronText, Mistakes, Moment, Params, Part, PeriodText
+from airflow_mlops.config.parts.base import CronText, Mistakes, Moment, Params, Part, PeriodText, Shape
 from airflow_mlops.config.problems import KeyPath
 
 _CLOCKS = {"cron": "a cron", "every": "'every'", "timetable": "a timetable"}
@@ -18,8 +18,7 @@ _CLOCKS = {"cron": "a cron", "every": "'every'", "timetable": "a timetable"}
 class NamedTimetable(Part):
     """A timetable that Airflow knows: its own, or one that an Airflow plugin registers."""
 
-    name: str = Field(
-        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$",
+    name: Annotated[str, Shape(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")] = Field(
         description="The class's name, or its full path. Nothing is imported that Airflow does not know.",
     )
     params: Params = Field(default_factory=dict, description="Keyword arguments of the class.")

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, field_validator
 
-from airflow_mlops.config.parts.base import Mistakes, Part
+from airflow_mlops.config.parts.base import Mistakes, Part, Shape
 
-TagName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w .:/-]{0,199}$")]
+TagName = Annotated[str, Shape(r"^[A-Za-z0-9][\w .:/-]{0,199}$")]
 TagValue = Annotated[str, StringConstraints(max_length=1_000)]
 Tags = dict[TagName, TagValue]
 
