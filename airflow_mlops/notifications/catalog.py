@@ -104,17 +104,23 @@ def _webhook(alert: Mapping[str, Any], line: str, owner: str) -> dict[str, Any]:
 
 
 def _slack(alert: Mapping[str, Any], line: str, owner: str) -> dict[str, Any]:
-    return {"slack_webhook_conn_id": alert["conn_id"], "text": f"{line} (owner: {owner})"}
+    text = f"{{% filter {_SLACK} %}}{line} (owner: {owner}){{% endfilter %}}"
+    return {"slack_webhook_conn_id": alert["conn_id"], "text": text}
 
 
 def _smtp(alert: Mapping[str, Any], line: str, owner: str) -> dict[str, Any]:
+    said = (line, f"Owner: {owner}")
     return {
         "smtp_conn_id": alert["conn_id"],
         "to": list(alert["to"]),
         "from_email": alert["from_email"],
-        "subject": line.partition(". ")[0],
-        "html_content": f"<p>{line}</p><p>Owner: {owner}</p>",
+        "subject": line.partition(". ")[0].partition(" Answer: ")[0],
+        "html_content": "".join(f"<p>{{% filter urlize %}}{one}{{% endfilter %}}</p>" for one in said),
     }
+
+
+# A task's words may hold what Slack and HTML read as markup. Both escape them; urlize makes links as well.
+_SLACK = "replace('&', '&amp;') | replace('<', '&lt;') | replace('>', '&gt;')"
 
 
 _KINDS: Mapping[str, Kind] = MappingProxyType(
