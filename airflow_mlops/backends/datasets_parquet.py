@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_mlops.backends import parquet_bytes
 from airflow_mlops.backends.base import ObjectStore
 from airflow_mlops.core.identity import content_hash
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import PART_COLUMN, DatasetRef, SnapshotPart
 from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import DataRefused, StoreUnavailable
@@ -149,7 +150,7 @@ class ParquetDatasets:
         except (pa.ArrowInvalid, OSError) as error:
             if getattr(error, "errno", None) is not None:  # the disk's own error, not that of what it holds
                 raise _unreadable(uri, error) from error
-            raise DataRefused(f"{uri} cannot be read as Parquet: {error}") from error
+            raise DataRefused(f"{uri} cannot be read as Parquet: {raised(error)}") from None
         if PART_COLUMN in frame:
             del frame[PART_COLUMN]
         return frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from xml.etree import ElementTree
 
 from airflow_mlops.backends.own_process import Ended, run_module
+from airflow_mlops.core.raised import without_rows
 from airflow_mlops.exceptions import ConfigError, MissingExtra, PreflightFailed
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ CONFIG_FILE, SAMPLE_FILE = "config.json", "sample.parquet"
 
 _WHERE = re.compile(r"^(?P<file>[^\s:][^:]*):(?P<line>\d+):", re.MULTILINE)
 _NONE_COLLECTED = 5
+_NOT_STARTED = 4
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,12 @@ def run_model_tests(
         raise PreflightFailed(_late(ended, timeout_seconds))
     results = tuple(_results(body)) if body else ()
     if not results and ended.code not in (0, _NONE_COLLECTED):
-        raise PreflightFailed(
-            f"pytest could not run the model's tests (code {ended.code}):\n{_last(ended.output, 15)}"
-        )
+        if ended.code == _NOT_STARTED:
+            said = f":\n{_last(ended.output, 15)}"
+        else:  # they may have had the sample before them
+            _log.warning("pytest said:\n%s", ended.output)
+            said = "; the task's log has what it said"
+        raise PreflightFailed(f"pytest could not run the model's tests (code {ended.code}){said}")
     return TestRun(results, ended.output, body)
 
 
@@ -160,17 +167,40 @@ def _id(case: ElementTree.Element) -> str:
     return "::".join([file, *filter(None, classes.split(".")), name])
 
 
+def _what(said: str, source: str) -> str:
+    """The class of an error, and its words where they are the author's own or about code. What pytest adds to
+    a bare ``assert``, and what a library says, may be of the sample's rows; the report has it all. ``source``
+    is the line of the test's own that raised it."""
+    kind, _, words = said.partition(": ")
+    if _OF_PYTEST.match(said):
+        return said
+    if not _CLASS.fullmatch(kind):
+        return "AssertionError" if said.startswith("assert") else "it failed"
+    if kind in ("AssertionError", "Failed") and _BY_HAND.match(source) and not words.startswith("assert "):
+        return said
+    return without_rows(kind.rpartition(".")[2], words) or kind
+
+
+_CLASS = re.compile(r"[A-Za-z_][\w.]*")
+_INSTALLED = ("site-packages", "/lib/python3")
+_BY_HAND = re.compile(r"assert\b|raise\b|pytest\.fail\(|fail\(|self\.fail\(")
+_OF_PYTEST = re.compile(
+    r"fixture '\w+' not found$|(SyntaxError|IndentationError): |ImportError: cannot import name '\w+'"
+)
+
+
 def _told(message: str, text: str) -> str:
     """The error in one line, with the last place of the test's own that it came through."""
     lines = text.splitlines()
     raised = [line.removeprefix("E").strip() for line in lines if line.startswith("E ")]
-    what = raised[0] if raised else message.strip().partition("\n")[0]
+    said = raised[0] if raised else message.strip().partition("\n")[0]
     places = list(_WHERE.finditer(text))
-    own = [place for place in places if "site-packages" not in place["file"]]
+    own = [place for place in places if not any(part in place["file"] for part in _INSTALLED)]
     if not own:
-        return what
+        return _what(said, "")
     place = own[-1]
     after = text[place.end() :].splitlines()
     source = after[1].strip() if len(after) > 1 and after[1].startswith("    ") else ""
     where = f"{place['file']}:{place['line']}"
+    what = _what(said, source if place is places[-1] else "")
     return f"{what} ({where}: {source})" if source else f"{what} ({where})"

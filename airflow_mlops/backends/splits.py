@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.rows import group_numbers
 from airflow_mlops.core.folds import Folds, FoldScore
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import Estimate
 from airflow_mlops.exceptions import DataRefused
 
@@ -153,10 +154,10 @@ def _drawn(
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         try:
             found = list(drawn.split(rows[[label]], rows[label], groups))
-        except ValueError as error:
+        except (ValueError, TypeError) as error:  # the latter of labels that cannot be put in order
             raise DataRefused(
-                f"{folds.folds} folds cannot be drawn from {len(rows)} rows: {error}"
-            ) from error
+                f"{folds.folds} folds cannot be drawn from {len(rows)} rows: {raised(error)}"
+            ) from None
     for number, (train, test) in enumerate(found, 1):
         yield Fold(f"fold {number} of {folds.folds}", train, test)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import Traffic
 from airflow_mlops.exceptions import MlopsError
 from airflow_mlops.gateway.answering import Answering
@@ -225,8 +227,11 @@ class Gateway:
             await step()
         except MlopsError:
             return
-        except Exception:
-            logging.getLogger(__name__).exception("The gateway goes on after a fault of its own:")
+        except Exception as error:  # noqa: BLE001 - what it was is logged, without the rows it may quote
+            where = "".join(traceback.format_tb(error.__traceback__))
+            logging.getLogger(__name__).error(
+                "The gateway goes on after a fault of its own, %s:\n%s", raised(error), where
+            )
 
 
 @dataclass(frozen=True, slots=True)

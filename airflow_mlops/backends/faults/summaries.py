@@ -15,6 +15,7 @@ from airflow_mlops.backends.faults.rows import seconds_of
 from airflow_mlops.backends.faults.table import TableScan
 from airflow_mlops.core.faults.summary import Reference, TableSummary
 from airflow_mlops.core.identity import content_hash
+from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import ColumnKind
 from airflow_mlops.exceptions import DataRefused
 
@@ -132,4 +133,4 @@ class ParquetFaultSummaries:
         except KeyError as error:
             raise DataRefused(f"{uri} is gone from the store: nothing can be compared with it") from error
         except (pa.ArrowInvalid, OSError) as error:
-            raise DataRefused(f"{uri} cannot be read as Parquet: {error}") from error
+            raise DataRefused(f"{uri} cannot be read as Parquet: {raised(error)}") from None

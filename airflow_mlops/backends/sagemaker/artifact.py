@@ -68,12 +68,17 @@ def answers(body: bytes, task: str | None) -> list[Any]:
     found = told.get("predictions") if isinstance(told, dict) else None
     if not isinstance(found, list):
         raise ModelRefused(
-            f'the model\'s container did not answer {{"predictions": [...]}}, but {body[:200]!r}; '
-            "deploy.target.image must answer as MLflow's server does"
+            f'the model\'s container did not answer {{"predictions": [...]}}, but '
+            f"{_kind(told)} of {len(body)} bytes; deploy.target.image must answer as MLflow's server does"
         )
     if task == "binary_classification":
         return [one[1] if isinstance(one, list) and len(one) == 2 else one for one in found]
     return found
+
+
+def _kind(told: Any) -> str:
+    """An answer without its words, which may quote a row."""
+    return "what is no JSON" if told is None else f"JSON ({type(told).__name__})"
 
 
 def _described(candidate: ModelRef, files: ModelFiles) -> dict[str, Any]:

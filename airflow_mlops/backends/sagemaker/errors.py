@@ -74,9 +74,11 @@ def _answered(response: Any, said: str) -> MlopsError:
     code, message = str(told.get("Code", "")), str(told.get("Message", ""))
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code == "ModelError":
-        original = str(response.get("OriginalMessage") or message)
+        # MLflow's server answers with the error of the model, which may quote the rows.
+        log = response.get("LogStreamArn") or "CloudWatch"
         return ModelRefused(
-            f"the model's container answered {response.get('OriginalStatusCode')}: {original}"
+            f"the model's container answered {response.get('OriginalStatusCode')} to the rows; why is in its "
+            f"log ({log})"
         )
     if code in _EXPIRED:
         return BackendUnavailable(f"the credentials for {said} have expired: {message}")

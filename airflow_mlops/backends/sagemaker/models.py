@@ -35,7 +35,7 @@ class Models:
         self, candidate: ModelRef, rows: Sequence[Mapping[str, Any]], *, endpoint: str, variant: str
     ) -> list[Any]:
         """What one variant answers to these rows, whatever its weight. Raises ``ModelRefused`` with the
-        container's own words."""
+        place of the container's log, where it does not answer them."""
         answer = self._aws.call(
             "sagemaker-runtime",
             "invoke_endpoint",
