@@ -85,13 +85,34 @@ def _look(request: DecideRequest, policy: Policy, today: Made, request_id: str, 
     ]
     latest = replace(latest, late_decay=_late_decay(request, latest, earlier))
     champion = made_of(request.collected.champion, backends)
-    history = history_of(entries, without=request_id)
+    history = history_of(entries, without=request_id if _is_own(entries, request_id, request) else None)
     checks = check_causes(policy, history, latest, earlier, champion, today)
     history = history.checked({check.request: check.gone for check in checks})
     standing = standing_causes(policy, champion, today, history, min(window.end, request.run.now))
-    situation = Situation(latest, request.run.now, earlier, history, standing)
+    past = _past(request, entries)
+    situation = Situation(latest, request.run.now, earlier, history, standing, past)
     waiting = waiting_request(entries, request_id, policy.quiet_until(request.run.now))
     return _Found(situation, checks, waiting)
+
+
+def _is_own(entries: Sequence[Entry], request_id: str, request: DecideRequest) -> bool:
+    """Whether this run's own first try has filed the request, and no training has taken it since."""
+    of_it = [item for item in entries if item.subject == request_id]
+    asked = [item for item in of_it if item.kind == "retrain_requested"]
+    taken = any(item.kind == "retrain_taken" for item in of_it)
+    return bool(asked) and is_ours(asked[-1], request.run) and not taken
+
+
+def _past(request: DecideRequest, entries: Sequence[Entry]) -> str | None:
+    """Why the window says nothing about what serves now. Windows can be monitored again, by a backfill or by
+    clearing a run; what was seen in the newest decides."""
+    if request.run.kind == "backfill":
+        return "a backfill looks at a past that no training can mend"
+    ends = [item.window.end for item in entries if item.kind == "monitored" and item.window is not None]
+    newest = max(ends, default=request.collected.window.end)
+    if newest <= request.collected.window.end:
+        return None
+    return f"a later window, to {newest:%Y-%m-%d %H:%M}, was monitored already: what it showed decides"
 
 
 def signals_of(request: DecideRequest) -> WindowSignals:

@@ -9,7 +9,7 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.core.healing import WayBack, healing_of, left_healing, way_back
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.reversal import open_reversal
-from airflow_mlops.core.values import ModelRef, RunInfo
+from airflow_mlops.core.values import ModelRef
 from airflow_mlops.steps.record import entry, is_ours
 from airflow_mlops.steps.requests import HealRequest
 
@@ -55,7 +55,7 @@ def _planned(
     if request.performance is None:
         return None
     performance = request.performance.summary
-    told = _decay(performance, entries, champion, request.run)
+    told = _decay(performance, entries, champion, request)
     found = way_back(
         entries,
         champion,
@@ -81,21 +81,27 @@ def _planned(
 
 
 def _decay(
-    performance: Mapping[str, Any], entries: Sequence[Entry], champion: str, run: RunInfo
+    performance: Mapping[str, Any], entries: Sequence[Entry], champion: str, request: HealRequest
 ) -> tuple[str, ...] | None:
     """How decay shows: in this window, in an earlier one whose labels have landed, or as it showed to a run
-    that ended before it moved anything, where this window cannot tell. None where it does not."""
+    that ended before it moved anything, where this window cannot tell. None where it does not, or where more
+    is known of a later window: what is monitored again says nothing about what serves now."""
+    newest = _newest_known(entries, champion)
+    end = request.collected.window.end
+    if newest is not None and newest.window is not None and newest.window.end > end:
+        return None
     if performance["outcome"] == "fail":
         return tuple(map(str, performance["reasons"]))
-    if (late := _late_decay(entries, champion, run)) is not None:
-        return late.reasons
+    is_new = newest is not None and newest.kind == "rescored" and is_ours(newest, request.run)
+    if newest is not None and is_new and newest.data["decayed"]:
+        return newest.reasons
     left = left_healing(entries, champion)
     return left.reasons[1:] if left is not None and performance["outcome"] == "inconclusive" else None
 
 
-def _late_decay(entries: Sequence[Entry], version: str, run: RunInfo) -> Entry | None:
-    """Where labels are late, decay shows in an earlier window: the newest one of which it is known for this
-    version, if this run has scored it anew and found it there."""
+def _newest_known(entries: Sequence[Entry], version: str) -> Entry | None:
+    """The newest window of which it is known whether this version has decayed. Where labels are late, that is
+    an earlier one, which this run may have scored anew."""
     known = [
         (item.window.end, item.at, item)
         for item in entries
@@ -105,8 +111,4 @@ def _late_decay(entries: Sequence[Entry], version: str, run: RunInfo) -> Entry |
         and item.data.get("decayed") is not None
         and not item.data.get("upstream_fault")
     ]
-    if not known:
-        return None
-    newest = max(known, key=lambda one: one[:2])[2]
-    is_new = newest.kind == "rescored" and is_ours(newest, run)
-    return newest if is_new and newest.data["decayed"] else None
+    return max(known, key=lambda one: one[:2])[2] if known else None

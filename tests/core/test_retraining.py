@@ -493,7 +493,7 @@ def test_in_quiet_hours_training_is_asked_for_and_waits_for_their_end() -> None:
     decision = decided(on(7, drifted=True), policy=policy, now=thursday_night)
     assert decision.action == "retrain"
     assert decision.not_before == datetime(2026, 1, 9, 5, tzinfo=timezone.utc)
-    assert decision.reasons[1] == "training waits for the quiet hours to end, 2026-01-09T05:00"
+    assert decision.reasons[1] == "training waits for the quiet hours to end, 2026-01-09 06:00 Europe/Paris"
     monday = datetime(2026, 1, 12, 9, tzinfo=timezone.utc)
     assert decided(on(7, drifted=True), policy=policy, now=monday).not_before == datetime(
         2026, 1, 12, 17, tzinfo=timezone.utc

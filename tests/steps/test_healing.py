@@ -179,6 +179,28 @@ def test_a_run_that_is_cleared_after_another_promotion_puts_nothing_back(
     assert plan_healing(first, backends) is None
 
 
+@pytest.mark.parametrize(("decayed", "planned"), [(False, False), (True, False), (None, True)])
+def test_a_window_that_is_monitored_again_puts_nothing_back_where_more_is_known_of_a_later_one(
+    config, backends, make_run, champions, decayed, planned
+) -> None:
+    config, end = with_healing(config, roll_back=True), WINDOW.end + timedelta(days=10)
+    backends.ledger.append(
+        Entry(
+            "churn",
+            "monitored",
+            end.isoformat(),
+            end,
+            "churn.monitor",
+            "r1",
+            version="2",
+            window=Window(WINDOW.end, end),
+            data={"decayed": decayed, "upstream_fault": None},
+        )
+    )
+    found = plan_healing(asked(config, make_run(50, dag="monitor", run_id="again")), backends)
+    assert (found is not None) is planned
+
+
 def test_a_backfill_puts_nothing_back(config, backends, make_run, champions) -> None:
     config = with_healing(config, roll_back=True)
     backfill = replace(make_run(50, dag="monitor"), kind="backfill")

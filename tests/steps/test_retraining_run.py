@@ -58,11 +58,13 @@ def monitored(backends, make_run):
     """``monitored(config, day, version)``: what is decided on the ten days up to that day."""
     numbers = itertools.count()
 
-    def look(config, day, version, *, drifted=False, outcome="pass", run_id=None, fault=None, rows=200):
+    def look(
+        config, day, version, *, drifted=False, outcome="pass", run_id=None, fault=None, rows=200, **of_run
+    ):
         window = Window(START + timedelta(days=day - 10), START + timedelta(days=day))
         collected = Collected(window, "file:///log.parquet", rows, ModelRef("churn", version))
         summary = {"drifted": drifted, "share": 0.5 * drifted, "reasons": [], "columns": {"age": 0.4}}
-        run = make_run(day, dag="churn.monitor", run_id=run_id or f"look {next(numbers)}")
+        run = make_run(day, dag="churn.monitor", run_id=run_id or f"look {next(numbers)}", **of_run)
         return decide(
             DecideRequest(
                 config,
@@ -107,6 +109,49 @@ def test_after_a_retraining_monitoring_says_whether_its_cause_is_gone(
     (entry,) = of(backends, "cause_checked")
     assert (entry.subject, entry.version, entry.data["gone"]) == (asked.request_id, "2", gone)
     assert became.encode() in backends.store.local_path(seen.report.uri).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "day", "why"),
+    [
+        ("backfill", 60, "but a backfill looks at a past that no training can mend"),
+        (
+            "manual",
+            35,
+            "but a later window, to 2024-02-20 00:00, was monitored already: what it showed decides",
+        ),
+    ],
+)
+def test_a_window_of_the_past_is_written_down_and_starts_no_training(
+    config, backends, make_run, trained, monitored, kind, day, why
+):
+    config = config.model_copy(update={"retraining": QUICK})
+    trained(config, make_run(20, run_id="first"))
+    assert [monitored(config, good, "1").decision.action for good in (30, 40, 50)] == ["keep"] * 3
+    looked = monitored(config, day, "1", drifted=True, kind=kind, run_id="back")
+    assert looked.decision.action == "refuse"
+    assert looked.decision.reasons[0].endswith(why)
+    assert looked.request_id is None
+    (seen,) = [item for item in of(backends, "monitored") if item.run_id == "back"]
+    assert seen.data["drifted"] is True
+    assert not of(backends, "retrain_requested")
+    assert monitored(config, 70, "1", drifted=True).decision.action == "retrain"
+
+
+def test_a_window_that_is_monitored_again_after_its_training_asks_for_no_other(
+    config, backends, make_run, trained, monitored
+):
+    config = config.model_copy(update={"retraining": QUICK.model_copy(update={"cooldown": "30 days"})})
+    trained(config, make_run(20, run_id="first"))
+    asked = monitored(config, 60, "1", drifted=True, run_id="look")
+    assert monitored(config, 60, "1", drifted=True, run_id="look") == asked  # a retry
+    waits = monitored(config, 60, "1", drifted=True, run_id="by hand, before it was taken")
+    assert (waits.decision.action, waits.request_id) == ("refuse", None)
+    _, model = trained(config, replace(make_run(60, run_id="retrain"), request=asked.request_id))
+    for run_id in ("look", "by hand, afterwards"):
+        again = monitored(config, 60, model.version, drifted=True, run_id=run_id)
+        assert (again.decision.action, again.request_id) == ("refuse", None), again
+    assert len(of(backends, "retrain_requested")) == 1
 
 
 def test_a_request_that_another_run_has_taken_starts_no_second_training(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from airflow_mlops.core.retraining.history import (
     History,
@@ -42,7 +43,8 @@ class Decision:
 class Situation:
     """All that a decision rests on. ``earlier`` are the signals of other windows, in any order: only those
     that end before the latest are looked at, one for each end (the last one given). ``standing`` are causes
-    that are no findings of a window, in words. ``now`` is the clock on the wall.
+    that are no findings of a window, in words. ``now`` is the clock on the wall. ``past`` says of a window
+    that is no news about what serves now why it is none.
 
     On a retry the caller leaves out of ``history`` what its own first try recorded.
     """
@@ -52,6 +54,7 @@ class Situation:
     earlier: Sequence[WindowSignals] = ()
     history: History = field(default_factory=History)
     standing: Mapping[Cause, str] = field(default_factory=dict)
+    past: str | None = None
 
     @property
     def end(self) -> datetime:
@@ -62,10 +65,10 @@ class Situation:
 def decide(policy: Policy, at: Situation) -> Decision:
     """The policy's answer for the latest window.
 
-    The first refusal that applies is the one named: disabled, upstream fault, another request or training or
-    rollout that is not over, too few new rows, fewer than k bad windows, cool-down, budget, circuit breaker.
-    Windows with an upstream fault never count as bad. Code and configuration are a person's doing: new rows
-    and the circuit breaker do not hold them back.
+    The first refusal that applies is the one named: disabled, a window of the past, upstream fault, another
+    request or training or rollout that is not over, too few new rows, fewer than k bad windows, cool-down,
+    budget, circuit breaker. Windows with an upstream fault never count as bad. Code and configuration are a
+    person's doing: new rows and the circuit breaker do not hold them back.
     """
     seen = _causes(policy, at)
     if not seen:
@@ -87,8 +90,14 @@ def decide(policy: Policy, at: Situation) -> Decision:
         return Decision("refuse", cause, (f"{seen[cause]}, but {refusal}", *more), also)
     said = seen[cause] if cause in at.standing else f"{seen[cause]}: {count.words(cause)}"
     not_before = policy.quiet_until(at.now)
-    wait = () if not_before is None else (f"training waits for the quiet hours to end, {shown(not_before)}",)
+    wait = () if not_before is None else (_waiting(policy, not_before),)
     return Decision("retrain", cause, (said, *wait, *more), also, not_before)
+
+
+def _waiting(policy: Policy, end: datetime) -> str:
+    """On the clock that the quiet hours are written in."""
+    local = end.astimezone(ZoneInfo(policy.timezone))
+    return f"training waits for the quiet hours to end, {local:%Y-%m-%d %H:%M} {policy.timezone}"
 
 
 def let_through(
@@ -172,6 +181,8 @@ def _nothing_bad(policy: Policy, latest: WindowSignals) -> tuple[str, ...]:
 def _standing_refusal(policy: Policy, at: Situation) -> str | None:
     if not policy.enabled:
         return "retraining is disabled"
+    if at.past is not None:
+        return at.past
     if at.latest.upstream_fault is not None:
         return f"the data came in broken: {at.latest.upstream_fault}; training on them would learn the fault"
     return _not_alone(policy, at.end, at.history, at.now)
