@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,26 +40,33 @@ class Read:
 
 
 def read_numbers(column: pd.Series) -> Read:
-    """A numeric column; what came as text is read as a number where it is one."""
+    """A numeric column; what came as text is read as a number where it is one, and what is neither (a time, a
+    list) counts as text."""
     import numpy as np
     import pandas as pd
 
     as_text = commas = 0
     if getattr(column.dtype, "kind", "O") not in "biuf":
-        texts = column.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool, na_value=False)
+        column = column.astype(object)
+        texts = column.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool)
         words = column[texts].map(str.strip)
-        is_nothing = words.str.casefold().isin(NOTHING)
-        as_text = int((~is_nothing).sum())
+        is_nothing = words.map(str.casefold).isin(NOTHING)
         commas = int(words[~is_nothing].map(lambda word: bool(_COMMA.fullmatch(word))).sum())
-        values = pd.to_numeric(column, errors="coerce").astype("float64").to_numpy(copy=True)
         missing = column.isna().to_numpy().copy()
         missing[texts] = is_nothing.to_numpy()
+        others = ~texts & ~missing & ~column.map(_is_number).to_numpy(dtype=bool)
+        as_text = int((~is_nothing).sum() + others.sum())
+        values = pd.to_numeric(column.mask(others), errors="coerce").astype("float64").to_numpy(copy=True)
     else:
         values = column.astype("float64").to_numpy(na_value=np.nan)
         missing = ~np.isfinite(values)
     finite = values[np.isfinite(values)]
     hashes = np.where(np.isfinite(values), values + 0.0, np.nan).view(np.uint64)
     return Read(missing, hashes, numbers=finite, as_text=as_text, commas=commas)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Number)
 
 
 def read_texts(column: pd.Series) -> Read:

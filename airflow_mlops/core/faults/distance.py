@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import log, sqrt
+from math import isfinite, log, sqrt
 from statistics import median
 
 from airflow_mlops.core.faults.summary import LEVELS, QUANTILES_OF, Numbers
@@ -70,13 +70,14 @@ class Hull:
             max(low - one, one - high, 0.0)
             for one, low, high in zip(quantiles, self.low, self.high, strict=True)
         ]
-        return _mean(outside) / self.unit if self.unit else float("inf")
+        far = _mean(outside) / self.unit if self.unit else float("inf")
+        return far if isfinite(far) else float("inf")
 
     def wider(self, quantiles: Sequence[float]) -> float:
         """The logarithm of how many times as wide, or as narrow, they are as the widest, or the narrowest,
         stretch; 0 between these."""
         ours = spread(quantiles)
-        if ours <= 0 or self.narrowest <= 0:
+        if not isfinite(ours) or ours <= 0 or self.narrowest <= 0:
             return float("inf")
         return max(log(ours / self.widest), log(self.narrowest / ours), 0.0)
 

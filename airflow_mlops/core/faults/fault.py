@@ -13,7 +13,7 @@ FaultKind = Literal[
 
 MEANINGS: dict[FaultKind, str] = {
     "missing_column": "the column is not there",
-    "type": "numbers came as text",
+    "type": "numbers came as text, or as something else",
     "decimal_comma": "decimals are written with a comma",
     "null": "all or most values are missing",
     "join_lost": "several columns are missing in the same rows: a join found nothing",

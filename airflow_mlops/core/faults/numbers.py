@@ -49,14 +49,14 @@ def number_faults(name: str, window: Numbers, normal: Sequence[Numbers]) -> Iter
 
 
 def type_fault(column: ColumnSummary, normal: Sequence[ColumnSummary]) -> Fault | None:
-    """Numbers that came as text, where they did not before."""
+    """Numbers that came as text, or as something else, where they did not before."""
     if not column.there or any(one.as_text > 0.01 * one.there for one in normal):
         return None
     if column.commas >= 0.05 * column.there:
         said = f"{column.commas} of {column.there} values are text with a decimal comma"
         return Fault((column.name,), "decimal_comma", said)
     if column.as_text >= 0.05 * column.there:
-        said = f"{column.as_text} of {column.there} values came as text, not as numbers"
+        said = f"{column.as_text} of {column.there} values came as text, times or lists, not as numbers"
         return Fault((column.name,), "type", said)
     return None
 
