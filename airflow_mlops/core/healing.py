@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from airflow_mlops.core.ledger import Entry, EntryKind, in_order
@@ -78,10 +79,15 @@ def has_failed(entries: Iterable[Entry], dag_id: str, step: str) -> bool:
     return bool(known) and known[-1].kind == "failed"
 
 
-def last_good_snapshot(entries: Iterable[Entry], *, but: str | None = None) -> Entry | None:
-    """The latest snapshot that passed its validation, other than the version ``but``."""
-    good = [item for item in in_order(entries) if item.kind == "validated" and item.subject != but]
-    return good[-1] if good else None
+def last_good_snapshot(entries: Iterable[Entry], by: datetime, *, but: str | None = None) -> Entry | None:
+    """The snapshot with the newest rows, none of them later than ``by``, of those that passed their
+    validation, other than the version ``but``. Of two that end together the later one."""
+    good = [
+        (item.window.end, item)
+        for item in in_order(entries)
+        if item.kind == "validated" and item.subject != but and item.window and item.window.end <= by
+    ]
+    return max(reversed(good), key=lambda one: one[0])[1] if good else None
 
 
 def way_back(entries: Sequence[Entry], champion: str, *, decayed: bool | None, fault: str | None) -> WayBack:

@@ -132,7 +132,8 @@ STEP_DOCS: Mapping[StepName, str] = {
     ),
     "collect": (
         "Keeps the window's part of the inference log as one Parquet object. Skipped when nothing was "
-        "served. A failure means that the log or the store cannot be read."
+        "served, which is told as an upstream fault where a lot was before. A failure means that the log or "
+        "the store cannot be read."
     ),
     "data_quality": (
         "Holds the served rows against the file's expectations and against what the champion was trained on: "

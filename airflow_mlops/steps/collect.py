@@ -7,6 +7,7 @@ from airflow_mlops.core.windows import Period, resolve_window
 from airflow_mlops.steps.collected_key import collected_key
 from airflow_mlops.steps.judged_rows import judged_rows
 from airflow_mlops.steps.requests import Collected, CollectRequest
+from airflow_mlops.steps.silence import note_silence
 
 
 class _NothingAsked(Exception):
@@ -18,7 +19,8 @@ def collect(request: CollectRequest, backends: Backends) -> Collected | None:
     written a piece at a time: a window may be larger than memory. See ``judged_rows`` for what of it is held
     against the champion's reference.
 
-    None where there is no champion, or nothing was asked in the window.
+    None where there is no champion, or nothing was asked in the window; where much was asked before, that is
+    written down.
     """
     config, run = request.config, request.run
     window = resolve_window(run.sources, Period.parse(config.monitor.window))
@@ -32,6 +34,8 @@ def collect(request: CollectRequest, backends: Backends) -> Collected | None:
             if not rows:
                 raise _NothingAsked
     except _NothingAsked:
+        if run.kind != "backfill":
+            note_silence(config, run, Collected(window=window, uri="", rows=0, champion=champion), backends)
         return None
     uri = backends.store.uri(key)
     judged = judged_rows(config, window, uri, champion, backends)

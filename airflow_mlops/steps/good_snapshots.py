@@ -8,6 +8,7 @@ from airflow_mlops.backends.base import Backends
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.core.healing import last_good_snapshot
 from airflow_mlops.core.values import DatasetRef, RunInfo
+from airflow_mlops.core.windows import Window
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.steps.record import entry
 
@@ -29,10 +30,13 @@ def note_good(config: ModelConfig, run: RunInfo, dataset: DatasetRef, backends: 
     )
 
 
-def last_good(config: ModelConfig, refused: str | None, backends: Backends) -> DatasetRef | None:
-    """The latest one of the columns that the YAML has now, still in the store and as it was saved; None where
-    there is none. ``refused`` is the version that it is to stand in for."""
-    found = last_good_snapshot(backends.ledger.entries(config.model, ["validated"]), but=refused)
+def last_good(
+    config: ModelConfig, window: Window, refused: str | None, backends: Backends
+) -> DatasetRef | None:
+    """The latest one up to the end of the window, if it has the columns that the YAML has now, is still in
+    the store and as it was saved; else None. ``refused`` is the version that it is to stand in for."""
+    entries = backends.ledger.entries(config.model, ["validated"])
+    found = last_good_snapshot(entries, window.end, but=refused)
     if found is None:
         return None
     dataset = _DATASET.validate_python(found.data["dataset"])

@@ -89,11 +89,11 @@ def _freeze_or_fall_back(
     lengthened = None
     try:
         dataset, lengthened = _freeze(config, run, window, backends)
-        if last_good(config, dataset.version, backends) is None:
+        if last_good(config, window, dataset.version, backends) is None:
             return dataset, lengthened, None
         check_snapshot(DatasetRequest(config, run, Snapshot(dataset)), backends, "own_rows")
     except DataRefused as error:
-        good = last_good(config, dataset.version if dataset else None, backends)
+        good = last_good(config, window, dataset.version if dataset else None, backends)
         if good is None:
             raise
         first = str(error).partition("\n")[0]

@@ -17,6 +17,7 @@ from airflow_mlops.core.healing import (
     way_back,
 )
 from airflow_mlops.core.ledger import Entry
+from airflow_mlops.core.windows import Window
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 TRAIN = "churn.train"
@@ -73,11 +74,18 @@ def test_it_stops_exactly_where_so_many_like_failures_are_the_last(history, limi
     assert standing_stop(entries[::-1], TRAIN, limit) == standing_stop(entries, TRAIN, limit)
 
 
-def test_the_last_good_snapshot_is_the_latest_but_the_one_refused() -> None:
-    entries = [wrote(1, "validated", "v1"), wrote(2, "validated", "v2")]
-    assert last_good_snapshot(entries).subject == "v2"
-    assert last_good_snapshot(entries, but="v2").subject == "v1"
-    assert last_good_snapshot([]) is None
+def test_the_last_good_snapshot_is_the_one_with_the_newest_rows_but_the_one_refused() -> None:
+    def validated(place: int, version: str, days: int) -> Entry:
+        return replace(wrote(place, "validated", version), window=Window(START, START + timedelta(days=days)))
+
+    entries = [validated(1, "v1", 30), validated(2, "v2", 40), validated(3, "v3", 25)]
+    by = START + timedelta(days=50)
+    assert last_good_snapshot(entries, by).subject == "v2"
+    assert last_good_snapshot(entries, by, but="v2").subject == "v1"
+    assert last_good_snapshot([*entries, validated(4, "v4", 40)], by).subject == "v4"
+    assert last_good_snapshot(entries, START + timedelta(days=35)).subject == "v1"
+    assert last_good_snapshot(entries, START + timedelta(days=20)) is None
+    assert last_good_snapshot([], by) is None
 
 
 def promoted(place: int, version: str, previous: str | None = None) -> Entry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 
 from airflow_mlops.core.ledger import Entry, pending_requests
 from airflow_mlops.core.news import news
-from airflow_mlops.core.windows import Window
+from airflow_mlops.core.windows import Window, WindowSources
 from airflow_mlops.exceptions import DataRefused
 from airflow_mlops.steps.collect import collect
 from airflow_mlops.steps.data_quality import data_quality
@@ -260,6 +261,63 @@ def test_a_new_model_is_trained_at_the_level_to_which_monitoring_has_come(
         validated(config, backends, make_run)
     monitored(450, days=2, until=46)
     assert validated(config, backends, make_run).summary["success"] is True
+
+
+@pytest.mark.parametrize(
+    ("given", "critical"), [({}, True), ({"severity": "warning"}, False), ({"ignore": ("at",)}, None)]
+)
+def test_silence_after_usual_windows_is_told_though_there_is_nothing_to_look_at(
+    config, backends, make_run, champion, monitored, given, critical
+) -> None:
+    monitored(200, 200, 200)
+    config = with_faults(config, **given)
+    assert collect(CollectRequest(config, make_run(50, dag="monitor")), backends) is None
+    found = [item for item in backends.ledger.entries("churn") if item.data.get("rows") == 0]
+    if critical is None:
+        assert not found
+        return
+    (entry,) = found
+    assert (entry.kind, entry.version) == ("monitored", "1")
+    assert (entry.data["upstream_fault"] is not None) is critical
+    (told,) = [one for one in news(backends.ledger.entries("churn")) if one.event == "feed_warning"]
+    assert told.reasons[0].startswith("0 rows, at least 200 in each of 3 earlier stretches as long")
+    faults = [one for one in news(backends.ledger.entries("churn")) if one.event == "upstream_fault"]
+    assert [set(one.about) for one in faults] == [{"at"}] * critical
+
+
+def test_silence_is_told_as_long_as_it_lasts_and_a_backfill_tells_of_none(
+    config, backends, make_run, champion, monitored
+) -> None:
+    monitored(200, 200, 200)
+    back = make_run(50, dag="monitor", kind="backfill", run_id="back")
+    assert collect(CollectRequest(config, back), backends) is None
+    assert not [item for item in backends.ledger.entries("churn") if item.data.get("rows") == 0]
+    for day in (50, 60, 70, 80, 90):
+        collect(CollectRequest(config, make_run(day, dag="monitor", run_id=f"day {day}")), backends)
+    silent = [item for item in backends.ledger.entries("churn") if item.data.get("rows") == 0]
+    assert [bool(item.data["upstream_fault"]) for item in silent] == [True] * 5
+
+
+@pytest.mark.parametrize(("before", "told"), [((4, 3, 2, 1), False), ((10, 9, 8, 7), True)])
+def test_an_endpoint_that_rests_on_some_days_is_not_called_silent_on_them(
+    config, backends, make_run, champion, monitored, before, told
+) -> None:
+    """Windows of a day, as many days before this one: only the second time one was on its weekday."""
+    for days in before:
+        monitored(200, days=1, until=50 - days)
+    end = START + timedelta(days=50)
+    of_a_day = WindowSources(params=Window(end - timedelta(days=1), end))
+    collect(CollectRequest(config, replace(make_run(50, dag="monitor"), sources=of_a_day)), backends)
+    assert bool([item for item in backends.ledger.entries("churn") if item.data.get("rows") == 0]) is told
+
+
+@pytest.mark.parametrize("rows", [(), (200, 200), (3, 3, 3)])
+def test_where_nobody_knows_that_there_should_be_rows_silence_is_no_fault(
+    config, backends, make_run, champion, monitored, rows
+) -> None:
+    monitored(*rows)
+    collect(CollectRequest(config, make_run(50, dag="monitor")), backends)
+    assert not [item for item in backends.ledger.entries("churn") if item.data.get("rows") == 0]
 
 
 def test_a_number_of_rows_that_is_meant_is_accepted_at_once_by_ignoring_the_column_of_times(

@@ -102,9 +102,10 @@ def _is_odd(one: Counted, known: Sequence[Counted]) -> bool:
 
 
 def _are_one_level(odd: Sequence[Counted]) -> bool:
-    """Enough, alike, and therefore on the same side of what was usual: its sides are further apart."""
+    """Enough, alike, and therefore on the same side of what was usual: its sides are further apart. Silence
+    is no level, however long it lasts."""
     rows = _rows(odd, odd[-1].window)
-    return len(odd) >= FEWEST_STRETCHES and min(rows) >= THINNED * max(rows)
+    return len(odd) >= FEWEST_STRETCHES and min(rows) >= THINNED * max(rows) > 0
 
 
 def _made(now: Counted, known: Sequence[Counted], odd: Sequence[Counted]) -> Level:
