@@ -10,6 +10,7 @@
     +-- ModelRefused           a model cannot be loaded, served or compared
     +-- RolloutRefused         a traffic change that the state of the rollout does not allow
     +-- TrackingRefused        the tracking server does not grant a request: access, an address, a value
+    +-- LedgerDamaged          a file of the ledger is no entry; the message names it
     +-- MissingExtra           an optional library is not installed
     +-- BackendUnavailable     a service is away or answered with a fault (a retry can help)
         +-- StoreUnavailable   the store is full, read-only or unreachable
@@ -27,6 +28,7 @@ __all__ = [
     "ConfigChanged",
     "ConfigError",
     "DataRefused",
+    "LedgerDamaged",
     "MissingExtra",
     "MlopsError",
     "ModelRefused",
@@ -84,6 +86,10 @@ class RolloutRefused(MlopsError):
 
 class TrackingRefused(MlopsError):
     """The tracking server answers, and does not grant a request."""
+
+
+class LedgerDamaged(MlopsError):
+    """A file of the ledger that was written half, or edited."""
 
 
 class MissingExtra(MlopsError):

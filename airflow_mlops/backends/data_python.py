@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_mlops.backends.chunks import parts
 from airflow_mlops.backends.import_path import load_object
 from airflow_mlops.backends.row_window import rows_in_window
-from airflow_mlops.core.raised import raised
+from airflow_mlops.backends.user_code import user_code
 from airflow_mlops.core.windows import Period, Window
-from airflow_mlops.exceptions import BackendUnavailable, DataRefused, MlopsError
+from airflow_mlops.exceptions import DataRefused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ class PythonSource:
 
     def read(self, window: Window, *, time_column: str, columns: Sequence[str]) -> pd.DataFrame:
         """Rows of the window. Raises ``DataRefused`` with the function's own error as its cause, and
-        ``BackendUnavailable`` (a retry can help) for a connection that failed or timed out."""
+        ``BackendUnavailable`` (a retry can help) where a service was away."""
         import pandas as pd
 
         first, *more = self._frames(window)
@@ -60,7 +60,8 @@ class PythonSource:
         import pandas as pd
 
         load, found = load_object(self._path), 0
-        try:
+        call = f"{self._path}({', '.join(['start', 'end', *self._params])})"
+        with user_code(call, lambda said: DataRefused(f"{said}; it is called for rows in {window}")):
             given = load(start=window.start, end=window.end, **self._params)
             for frame in given if isinstance(given, Iterator) else [given]:
                 if not isinstance(frame, pd.DataFrame):
@@ -70,15 +71,5 @@ class PythonSource:
                     )
                 found += 1
                 yield frame
-        except MlopsError:
-            raise
-        except (ConnectionError, TimeoutError) as error:
-            raise BackendUnavailable(f"{self._said(error)}; is the service behind it up?") from error
-        except Exception as error:  # the function may raise anything; its error is kept as the cause
-            raise DataRefused(f"{self._said(error)}; it is called for rows in {window}") from error
         if not found:
             raise DataRefused(f"{self._path} yielded nothing; yield an empty DataFrame with its columns")
-
-    def _said(self, error: Exception) -> str:
-        call = ", ".join(["start", "end", *self._params])
-        return f"{self._path}({call}) raised {raised(error)}"

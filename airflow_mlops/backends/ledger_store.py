@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from airflow_mlops.backends.base import ObjectStore
 from airflow_mlops.core.ledger import Entry, EntryKind, in_order
-from airflow_mlops.exceptions import MlopsError
+from airflow_mlops.exceptions import LedgerDamaged
 
 
 class ObjectLedger:
@@ -52,7 +52,7 @@ class ObjectLedger:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"])) or "the file"
-            raise MlopsError(
+            raise LedgerDamaged(
                 f"{self._store.uri(key)} is not a ledger entry: {where}: {first['msg']}. "
                 "Entries are never edited: restore the file from a backup, or move it out of the ledger "
                 "if the decision in it may be forgotten."

@@ -11,9 +11,10 @@ from airflow_mlops.backends.metric_forms import Answers
 from airflow_mlops.backends.statistic import Statistic
 from airflow_mlops.backends.statistic_other import Computed
 from airflow_mlops.backends.statistic_sums import Means
+from airflow_mlops.backends.user_code import user_code
 from airflow_mlops.core.metrics import Outcomes
 from airflow_mlops.core.raised import raised
-from airflow_mlops.exceptions import DataRefused, MlopsError, TrainingFailed
+from airflow_mlops.exceptions import DataRefused, TrainingFailed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,12 +57,8 @@ def from_function(
             predictions if some is None else predictions[some],
             rows if some is None or rows is None else rows.iloc[some],
         )
-        try:
+        with user_code(path, lambda said: TrainingFailed(f"{said} on {len(given[0])} rows")):
             return np.asarray(function(*given, **params), dtype=np.float64)
-        except MlopsError:
-            raise
-        except Exception as error:  # a user's function may raise anything; its error is kept as the cause
-            raise TrainingFailed(f"{path} raised {raised(error)} on {len(given[0])} rows") from error
 
     answer = call(None)
     if answer.shape == (count,):

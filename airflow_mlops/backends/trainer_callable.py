@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_mlops.backends.import_path import load_object, source_version
 from airflow_mlops.backends.learnable import refuse_unusable_label
-from airflow_mlops.core.raised import raised
-from airflow_mlops.exceptions import MlopsError, TrainingFailed
+from airflow_mlops.backends.user_code import user_code
+from airflow_mlops.exceptions import TrainingFailed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,16 +30,13 @@ class CallableTrainer:
         texts: Sequence[str] = (),  # noqa: ARG002 - the function knows its own columns
     ) -> Any:
         """What the function returned. Raises ``TrainingFailed`` with the function's own error as its cause,
-        or where the result cannot predict. The function gets copies: it may change what it is given.
+        or where the result cannot predict, and ``BackendUnavailable`` where a service was away. The function
+        gets copies: it may change what it is given.
         """
         refuse_unusable_label(label)
         train = load_object(self._path)
-        try:
+        with user_code(self._path, lambda said: TrainingFailed(f"{said} on {len(features)} rows")):
             estimator = train(features.copy(), label.copy(), dict(params), seed)
-        except MlopsError:
-            raise
-        except Exception as error:  # training code may raise anything; its error is kept as the cause
-            raise TrainingFailed(f"{self._path} raised {raised(error)} on {len(features)} rows") from error
         if not callable(getattr(estimator, "predict", None)):
             returned = (
                 "nothing" if estimator is None else f"{type(estimator).__name__}, which has no predict()"

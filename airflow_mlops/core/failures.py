@@ -59,6 +59,12 @@ def failure_of(step: str, chain: Sequence[Raised]) -> Failure:
     )
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether by its class a service or machine is to blame, so that a retry can help."""
+    causes = (_CAUSES.get(kind.__name__) for kind in type(error).__mro__)
+    return next((cause for cause in causes if cause is not None), "code") == "infrastructure"
+
+
 def _without_quotes(chain: Sequence[Raised]) -> str:
     """Our message without what it quotes of the libraries' or the user's own, which may name values."""
     for place, one in enumerate(chain):
@@ -104,6 +110,10 @@ _CAUSES: Mapping[str, FailureCause] = MappingProxyType(
         "ValidationError": "code",
         "ImportError": "code",
         "FileNotFoundError": "code",
+        "FileExistsError": "code",
+        "IsADirectoryError": "code",
+        "NotADirectoryError": "code",
+        "LedgerDamaged": "infrastructure",
         "MissingExtra": "infrastructure",
         "BackendUnavailable": "infrastructure",
         "TrackingRefused": "infrastructure",
@@ -139,6 +149,7 @@ _NEXT: Mapping[str, str] = MappingProxyType(
         "TrackingRefused": "correct the access that the message names (the connection's password, a right).",
         "ModelRefused": "see what the message says of the version; train a new one if it cannot be mended.",
         "RolloutRefused": "look at the state of the rollout in the history, then start a new deploy run.",
+        "LedgerDamaged": "restore the file that the message names, or move it away, then clear the task.",
         "TaskKilled": "see whether it ran out of memory; give it more, or fewer rows, and clear the task.",
         "AirflowTaskTimeout": "give execution.timeout more time, or the task fewer rows.",
     }

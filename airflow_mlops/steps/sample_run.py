@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from airflow_mlops.backends.base import Backends
 from airflow_mlops.backends.fresh_process import answers_in_fresh_process
 from airflow_mlops.backends.scratch import ScratchBackends, scratch_backends
+from airflow_mlops.backends.user_code import user_code
 from airflow_mlops.config.models import ModelConfig
 from airflow_mlops.config.parts.leakage import LabelLeakage, Leakage, TwinLeakage
 from airflow_mlops.config.parts.splits import KFolds, RandomHoldout
 from airflow_mlops.config.parts.tuning import Tuning
 from airflow_mlops.core.answers import SAME_ANSWER, largest_difference
-from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import Report, RunRef, Verdict
 from airflow_mlops.core.windows import Period
 from airflow_mlops.exceptions import MlopsError, PreflightFailed, TrainingFailed
@@ -91,12 +91,8 @@ class _Done:
     @contextmanager
     def doing(self, step: str) -> Iterator[None]:
         self.step, started = step, time.perf_counter()
-        try:
+        with user_code("it", TrainingFailed):
             yield
-        except MlopsError:
-            raise
-        except Exception as error:  # code of the user's may raise anything; the cause is kept
-            raise TrainingFailed(f"it raised {raised(error)}") from error
         self.seconds[step] = time.perf_counter() - started
 
 

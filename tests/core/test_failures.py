@@ -34,6 +34,7 @@ AIRFLOWS = Raised(("AirflowFailException", "AirflowException", "Exception"), "as
             "infrastructure",
             "is back",
         ),
+        ([AIRFLOWS, ours("LedgerDamaged", "x.json is no entry")], "infrastructure", "restore the file"),
         ([Raised(("AirflowTaskTimeout", "BaseException"), "Timeout")], "infrastructure", "execution.timeout"),
         (
             [

@@ -152,8 +152,9 @@ def test_a_model_that_raises_fails_and_the_perturbation_and_the_feature_are_name
     assert finding.verdict is not None
     assert finding.verdict.outcome == "fail"
     told = "\n".join(finding.verdict.reasons)
-    assert "missing in age: the model (Pipeline) cannot predict these rows: ValueError (at " in told
-    assert "unseen category in plan: the model (Pipeline) cannot predict these rows: ValueError (at " in told
+    refused = "the model (Pipeline) cannot predict these rows: ValueError: "
+    assert f"missing in age: {refused}Input X contains NaN" in told
+    assert f"unseen category in plan: {refused}Found unknown categories in column 0 during transform" in told
     assert "noise" not in told
     assert len(finding.measurements) == 3
 
