@@ -385,8 +385,8 @@ def _print(pattern: str, found: Found, seconds: float) -> None:
             f"{_retrains(found, name):.0f}",
             f"{median(one.promoted for one in outcomes):.0f}",
             f"{median(one.auc for one in outcomes):.4f}",
-            f"{_gain(found, name):.1f}",
-            f"{_gain_per_retrain(found, name):.2f}",
+            f"{_gain(found, name):z.1f}",
+            f"{_gain_per_retrain(found, name):z.2f}",
             f"{median(one.rows for one in outcomes) / 1_000:.0f}",
         )
         print(f"  {name:<12}" + "".join(f"{number:>12}" for number in numbers))

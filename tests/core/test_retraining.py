@@ -610,3 +610,6 @@ def test_decay_that_late_labels_show_counts_among_the_windows_that_have_labels()
     assert decided(on(9, decayed=None), [*known, *unlabelled], policy=TWO_OF_THREE).action == "keep"
     answered = [training(known[-1].window.end, causes=["schedule"], automatic=False)]
     assert decided(latest, [*known, *unlabelled], policy=TWO_OF_THREE, trainings=answered).action == "refuse"
+    broken = on(4, decayed=True, upstream_fault="age is null")
+    beside = decided(latest, [known[0], broken, known[2], *unlabelled], policy=TWO_OF_THREE)
+    assert (beside.action, beside.cause) == ("refuse", "decay")

@@ -154,6 +154,13 @@ def test_a_cause_is_gone_once_k_of_n_cannot_be_bad_any_more_and_still_there_once
     assert answers(seen(12), seen(11, drifted=True), seen(10)) == [True]
 
 
+def test_a_window_that_began_within_the_data_of_the_retraining_answers_nothing() -> None:
+    end = START + 10 * DAY
+    across = replace(seen(9, drifted=True), window=Window(end - DAY / 2, end + DAY / 2))
+    assert answers(seen(12, drifted=True), across) == []
+    assert answers(seen(12, drifted=True), seen(10, drifted=True)) == [False]
+
+
 def test_windows_that_cannot_tell_answer_nothing() -> None:
     telling = seen(13)
     for silent in (

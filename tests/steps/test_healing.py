@@ -81,6 +81,14 @@ def test_without_the_policy_or_a_good_snapshot_the_rows_are_refused(
     assert taken.fell_back is None
 
 
+def test_a_snapshot_that_was_changed_since_is_not_fallen_back_on(
+    config, backends, make_run, good, broken, root
+) -> None:
+    for path in (root / "snapshots").rglob("*.parquet"):
+        pd.read_parquet(path).iloc[::-1].to_parquet(path)
+    assert snapshot(SnapshotRequest(config, make_run(50, run_id="r2")), backends).fell_back is None
+
+
 def test_rows_that_are_not_even_a_snapshot_give_way_too(config, backends, make_run, good, root) -> None:
     path = root / "rows" / "all.parquet"
     rows = pd.read_parquet(path)
