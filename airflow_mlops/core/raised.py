@@ -25,10 +25,14 @@ def without_rows(kind: str, said: str) -> str | None:
     """What an error of a class says, where we know which part of it is not of a row; None where we do not."""
     if kind in _OF_CODE or (kind == "TypeError" and _OF_A_CALL.match(said)):
         return f"{kind}: {said}"
-    for shape in _WITHOUT_ROWS:
-        if found := shape.match(said):
-            return f"{kind}: {''.join(found.groups())}"
-    return None
+    kept = known_words(said)
+    return None if kept is None else f"{kind}: {kept}"
+
+
+def known_words(said: str) -> str | None:
+    """The part of a message that is not of a row, wherever in it that begins; None where nobody knows."""
+    found = (shape.search(said) for shape in _WITHOUT_ROWS)
+    return next(("".join(one.groups()) for one in found if one is not None), None)
 
 
 _OF_CODE = frozenset({"InvalidParameterError", "ModuleNotFoundError", "NameError", "UnboundLocalError"})
@@ -48,9 +52,10 @@ _WITHOUT_ROWS = tuple(
         r"(X has \d+ features, but \w+ is expecting \d+ features as input)",
         r"(The feature names should match those that were passed during fit)",
         r"(y contains previously unseen labels)",
+        r"(Model is missing inputs \[[^\]]*\])",
         r"(n_splits=\d+ cannot be greater than the number of (?:members in each class|samples))",
         r"(Cannot have number of splits n_splits=\d+ greater than the number of \w+: (?:n_samples=)?\d+)",
         r"(Parquet magic bytes not found in footer)",
     )
 )
-"""What scikit-learn and NumPy say of rows most often; what is outside of the groups may be of a row."""
+"""What libraries say of rows most often; what is outside of the groups may be of a row."""

@@ -14,6 +14,10 @@ NAMES = pd.DataFrame({"name": ["Ann", "Bob"]})
 FITTED = LinearRegression().fit(pd.DataFrame({"a": [1.0, 2.0]}), [1.0, 2.0])
 
 
+def missing() -> None:
+    raise ValueError("Model is missing inputs ['age']. Note that there were extra inputs: ['Jane Doe']")
+
+
 def strange() -> None:
     raise ValueError("Jane Doe is no customer")
 
@@ -42,6 +46,7 @@ def strange() -> None:
             lambda: FITTED.predict(pd.DataFrame({"Jane Doe": [1.0]})),
             "ValueError: The feature names should match those that were passed during fit",
         ),
+        (missing, "ValueError: Model is missing inputs ['age']"),
         (strange, f"ValueError (at {__file__.rpartition('/')[2]}:{strange.__code__.co_firstlineno + 1})"),
     ],
 )

@@ -134,7 +134,7 @@ def _airflow(words: list[str], reader: Path, repository: Path, monkeypatch: pyte
         assert asked["dag_id"] in known
     if asked.get("conn_type") is not None:
         kinds = {kind["connection-type"] for kind in get_provider_info()["connection-types"]}
-        assert asked["conn_type"] in kinds | {"http", "aws", "kubernetes"}
+        assert asked["conn_type"] in kinds | {"http", "aws", "kubernetes", "slackwebhook", "smtp"}
     if asked.get("conf") is not None:
         assert set(json.loads(asked["conf"])) <= {"window_start", "window_end", "reason", "version"}
 

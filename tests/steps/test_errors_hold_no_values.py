@@ -33,7 +33,18 @@ def test_a_container_that_quotes_the_rows_in_its_error_is_told_by_its_log() -> N
     }
     error = translated(ClientError(answered, "InvokeEndpoint"), "sagemaker:InvokeEndpoint")
     assert isinstance(error, ModelRefused)
-    assert str(error) == f"the model's container answered 400 to the rows; why is in its log ({arn})"
+    assert str(error) == f"the model's container answered 400 to the rows; more is in its log ({arn})"
+
+
+def test_a_container_that_names_what_is_missing_is_told_in_its_words() -> None:
+    answered: Any = {
+        "Error": {"Code": "ModelError", "Message": "failed"},
+        "OriginalStatusCode": 400,
+        "OriginalMessage": f'{{"message": "Model is missing inputs [\'temp\']. Given: {MARK}"}}',
+    }
+    error = translated(ClientError(answered, "InvokeEndpoint"), "sagemaker:InvokeEndpoint")
+    assert "answered 400 to the rows: Model is missing inputs ['temp']; more is in its log" in str(error)
+    assert MARK not in str(error)
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,9 @@ def test_a_failing_test_is_named_first_with_its_line_and_stands_in_the_report(
     with pytest.raises(PreflightFailed) as failed:
         model_tests(request_of(with_tests(config, "own_churn/tests")), backends)
     first, second, *_ = str(failed.value).splitlines()
-    assert first.startswith("own_churn/tests/test_rows.py::TestRows::test_no_row_is_negative[age]: assert ")
+    assert first.startswith(
+        "own_churn/tests/test_rows.py::TestRows::test_no_row_is_negative[age]: AssertionError ("
+    )
     assert first.endswith("(own_churn/tests/test_rows.py:12: assert lowest >= 0)")
     assert second == "1 of 3 tests of the model failed, and nothing was trained."
     page = page_of(backends, failed.value.report)

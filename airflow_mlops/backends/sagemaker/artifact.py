@@ -13,6 +13,7 @@ import yaml
 
 from airflow_mlops.backends.model_skops import DESCRIPTION_FILE, MODEL_FILE, requirements
 from airflow_mlops.backends.tracking import ModelFiles, Tracking
+from airflow_mlops.core.raised import known_words
 from airflow_mlops.core.values import ModelRef, TaskKind, is_classification
 from airflow_mlops.exceptions import ModelRefused
 
@@ -69,16 +70,18 @@ def answers(body: bytes, task: str | None) -> list[Any]:
     if not isinstance(found, list):
         raise ModelRefused(
             f'the model\'s container did not answer {{"predictions": [...]}}, but '
-            f"{_kind(told)} of {len(body)} bytes; deploy.target.image must answer as MLflow's server does"
+            f"{_kind(told, body)}; deploy.target.image must answer as MLflow's server does"
         )
     if task == "binary_classification":
         return [one[1] if isinstance(one, list) and len(one) == 2 else one for one in found]
     return found
 
 
-def _kind(told: Any) -> str:
-    """An answer without its words, which may quote a row."""
-    return "what is no JSON" if told is None else f"JSON ({type(told).__name__})"
+def _kind(told: Any, body: bytes) -> str:
+    """An answer without those of its words that may quote a row."""
+    kind = "what is no JSON" if told is None else f"JSON ({type(told).__name__})"
+    kept = known_words(body.decode(errors="replace"))
+    return f"{kind} of {len(body)} bytes" if kept is None else f"{kind}: {kept}"
 
 
 def _described(candidate: ModelRef, files: ModelFiles) -> dict[str, Any]:

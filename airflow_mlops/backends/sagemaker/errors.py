@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from airflow_mlops.core.raised import known_words
 from airflow_mlops.exceptions import BackendUnavailable, ConfigError, MlopsError, ModelRefused
 
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AccessDeniedForDependency"}
@@ -76,10 +77,9 @@ def _answered(response: Any, said: str) -> MlopsError:
     if code == "ModelError":
         # MLflow's server answers with the error of the model, which may quote the rows.
         log = response.get("LogStreamArn") or "CloudWatch"
-        return ModelRefused(
-            f"the model's container answered {response.get('OriginalStatusCode')} to the rows; why is in its "
-            f"log ({log})"
-        )
+        answered = f"the model's container answered {response.get('OriginalStatusCode')} to the rows"
+        kept = known_words(str(response.get("OriginalMessage") or message))
+        return ModelRefused(f"{answered}{'' if kept is None else f': {kept}'}; more is in its log ({log})")
     if code in _EXPIRED:
         return BackendUnavailable(f"the credentials for {said} have expired: {message}")
     if code in _STRANGER:
