@@ -25,6 +25,7 @@ from airflow_mlops.factory.loaded import PLACEHOLDER, Loaded, Problem
 from airflow_mlops.factory.one_model import files_of_model
 from airflow_mlops.factory.refused import NotHere
 from airflow_mlops.factory.render import render
+from airflow_mlops.factory.tasks import Tasks
 from airflow_mlops.hooks.site import airflow_site
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def load_folders(folders: Iterable[Path], cache: PlanCache | None = None) -> Loa
     owners: dict[str, Path] = {}
     layers: dict[Wrong, None] = {}
     sites: dict[Path, Site] = {}
-    cache = cache or PlanCache(None)
+    cache, tasks = cache or PlanCache(None), Tasks()
     for folder in folders:
         site = airflow_site(folder)
         problems += (
@@ -109,7 +110,7 @@ def load_folders(folders: Iterable[Path], cache: PlanCache | None = None) -> Loa
     with _collector_paused():
         for path in sorted(sites):
             try:
-                dags.update(load_file(path, site=sites[path], taken=owners, cache=cache))
+                dags.update(load_file(path, site=sites[path], taken=owners, cache=cache, tasks=tasks))
             except ConfigError as error:
                 problems.append(Problem(path, str(error)))
                 layers |= dict.fromkeys(_in_other_files(error, path))
@@ -177,12 +178,13 @@ def load_file(
     only: str | None = None,
     taken: MutableMapping[str, Path] | None = None,
     cache: PlanCache | None = None,
+    tasks: Tasks | None = None,
 ) -> dict[str, DAG]:
     """The DAGs of one file. They are checked the way Airflow does it when it fills its bag: a fault
     that Airflow found would be filed under the loader's path and take all the other models along.
 
     ``site`` is the file's own folder in this Airflow if not given; ``taken`` remembers which file gave each
-    model. Raises ``ConfigError``.
+    model, ``tasks`` what many have alike. Raises ``ConfigError``.
     """
     site = site or airflow_site(path.absolute().parent)
     compiled = _compiled(path, site, cache or PlanCache(None))
@@ -191,16 +193,20 @@ def load_file(
         from airflow_mlops.config.duplicates import described_twice
 
         raise InvalidConfig([described_twice(path, model, first)])
-    return dags_of(compiled, lambda: read_file(path, site), only=only)
+    return dags_of(compiled, lambda: read_file(path, site), only=only, tasks=tasks)
 
 
 def dags_of(
-    compiled: Compiled, read: Callable[[], LoadedModel], *, only: str | None = None
+    compiled: Compiled,
+    read: Callable[[], LoadedModel],
+    *,
+    only: str | None = None,
+    tasks: Tasks | None = None,
 ) -> dict[str, DAG]:
     """The DAGs of a compiled model, or one of them, checked in the same way. ``read`` gives what it was
     compiled from, for the line of a key that this Airflow cannot follow."""
     try:
-        dags = render(compiled.plan, compiled.config, only=only)
+        dags = render(compiled.plan, compiled.config, only=only, tasks=tasks)
     except NotHere as error:
         problem = read().layers.at_value(error.at, error.message, error.hint)
         raise InvalidConfig([problem]) from error

@@ -23,6 +23,7 @@ from airflow_mlops.factory.alerts import (
 from airflow_mlops.factory.parts import PARTS, Part
 from airflow_mlops.factory.retrying import by_cause
 from airflow_mlops.factory.schedule import schedule_of
+from airflow_mlops.factory.tasks import Tasks
 from airflow_mlops.plan.graph import DagPlan, Plan, StepName, TaskNode
 
 if TYPE_CHECKING:
@@ -56,16 +57,23 @@ class _Result:
         return str(XComArg(self._task))
 
 
-def render(plan: Plan, model: ModelConfig | Mapping[str, Any], *, only: str | None = None) -> dict[str, DAG]:
-    """The DAGs of a plan by their id; ``only`` one of them where a single id is asked for.
+def render(
+    plan: Plan,
+    model: ModelConfig | Mapping[str, Any],
+    *,
+    only: str | None = None,
+    tasks: Tasks | None = None,
+) -> dict[str, DAG]:
+    """The DAGs of a plan by their id; ``only`` one of them where a single id is asked for. Who renders many
+    plans hands each the same ``tasks``.
 
     ``model`` is handed to the operators as it is: the configuration, or its JSON. Two calls with equal
     arguments serialise to equal bytes. Nothing is registered with Airflow: a DAG is loaded when the caller
     puts it into a module's globals, so that one which fails half-built is not.
     """
-    defaults = _airflows_defaults()
+    tasks, defaults = tasks or Tasks(), _airflows_defaults()
     return {
-        dag_plan.dag_id: _render_dag(dag_plan, plan.config_digest, model, defaults)
+        dag_plan.dag_id: _render_dag(dag_plan, plan.config_digest, model, defaults, tasks)
         for dag_plan in plan.dags
         if only is None or dag_plan.dag_id == only
     }
@@ -82,7 +90,11 @@ def _airflows_defaults() -> dict[str, Any]:
 
 
 def _render_dag(
-    dag_plan: DagPlan, digest: str, model: ModelConfig | Mapping[str, Any], defaults: Mapping[str, Any]
+    dag_plan: DagPlan,
+    digest: str,
+    model: ModelConfig | Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    tasks: Tasks,
 ) -> DAG:
     trigger = dag_plan.trigger
     dag = DAG(
@@ -101,7 +113,7 @@ def _render_dag(
         auto_register=False,
         **defaults,
     )
-    _fill(dag, dag_plan, {"model": model, "config_digest": digest})
+    _fill(dag, dag_plan, {"model": model, "config_digest": digest}, tasks)
     _give_params(dag, _params(dag_plan))
     return dag
 
@@ -173,7 +185,7 @@ def _window_params() -> dict[str, Param]:
     }
 
 
-def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any]) -> None:
+def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any], tasks: Tasks) -> None:
     groups = {
         name: TaskGroup(name, dag=dag, parent_group=dag.task_group)
         for name in dict.fromkeys(node.group for node in dag_plan.tasks)
@@ -188,8 +200,6 @@ def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any]) -> Non
     for node in dag_plan.tasks:
         part = PARTS[node.step]
         arguments = {
-            "task_id": node.task_id,
-            "task_group": groups.get(node.group or "", dag.task_group),
             "owner": dag_plan.owner,
             "doc_md": intern(node.doc) or None,  # the same text in every model
             "outlets": [Asset(node.emits)] if node.emits else None,
@@ -200,23 +210,32 @@ def _fill(dag: DAG, dag_plan: DagPlan, step_arguments: Mapping[str, Any]) -> Non
             **(step_arguments if part.runs_step else {}),
             **{name: node.settings[name] for name in part.settings},
             **_told(part, node, dag_plan.owner),
-            **_inputs(part, node, ids, made),
+            **{name: ids[step] for name, step in part.names.items()},
         }
-        made[node.full_id] = task = _task(part, node, dag, arguments)
+        inputs = _inputs(part, node, ids, made)
+        group = groups.get(node.group or "", dag.task_group)
+        task: BaseOperator | MappedOperator
+        if node.workers is None:
+            task = tasks.add(part.load(), dag, group, {"task_id": node.full_id, **arguments}, inputs)
+        else:
+            task = _mapped(part, node, dag, group, {**arguments, **inputs})
+        made[node.full_id] = task
         _run_after(task, [made[name] for name in node.upstream])
 
 
-def _task(part: Part, node: TaskNode, dag: DAG, arguments: dict[str, Any]) -> BaseOperator | MappedOperator:
-    if node.workers is None:
-        task = part.load()(**arguments)
-        # Now, and not as an argument, which would copy the DAG's defaults at each level of the class.
-        task.dag = dag
-        return task
+def _mapped(
+    part: Part, node: TaskNode, dag: DAG, group: TaskGroup, arguments: Mapping[str, Any]
+) -> MappedOperator:
     from airflow_mlops.factory.mapped import ToldModel, mapped
 
-    model = ToldModel(arguments["model"], arguments["config_digest"])
-    at_once = {"max_active_tis_per_dag": node.workers}  # else those of one run would wait for each other
-    return mapped(part.load(), dag, node.workers, arguments | at_once | {"model": model})
+    told = {
+        **arguments,
+        "task_id": node.task_id,
+        "task_group": group,
+        "model": ToldModel(arguments["model"], arguments["config_digest"]),
+        "max_active_tis_per_dag": node.workers,  # else the tasks of one run would wait for each other
+    }
+    return mapped(part.load(), dag, node.workers or 1, told)
 
 
 def _told(part: Part, node: TaskNode, owner: str) -> dict[str, Any]:
@@ -274,4 +293,4 @@ def _inputs(
     }
     if "verdicts" in node.settings:
         inputs["verdicts"] = [_Result(made[name]) for name in node.settings["verdicts"]]
-    return {**inputs, **{name: ids[step] for name, step in part.names.items()}}
+    return inputs
