@@ -19,7 +19,11 @@ def user_code(name: str, otherwise: Callable[[str], MlopsError]) -> Iterator[Non
     except MlopsError:
         raise
     except Exception as error:
-        said = f"{name} raised {raised(error)}"
-        if is_away(error):
-            raise BackendUnavailable(f"{said}; is the service behind it up?") from error
-        raise otherwise(said) from error
+        refuse_away(name, error)
+        raise otherwise(f"{name} raised {raised(error)}") from error
+
+
+def refuse_away(name: str, error: Exception) -> None:
+    """Raise ``BackendUnavailable`` where a service or machine was at fault."""
+    if is_away(error):
+        raise BackendUnavailable(f"{name} raised {raised(error)}; is the service behind it up?") from error

@@ -26,8 +26,8 @@ class _Form:
 class Tasks:
     """Makes the tasks of one parse.
 
-    Airflow's constructor looks at some seventy settings of a task, at each level of its class, which was two
-    thirds of a parse; but a thousand models have the same tasks except for what is the model's own. So each
+    Airflow's constructor looks at some seventy settings of a task, at each level of its class, which was most
+    of a parse; but a thousand models have the same tasks except for what is the model's own. So each
     form of a task is made once, of no DAG, and copied as Airflow does it for a run: shallowly. What a model
     says for itself is then set as an attribute. That takes operators which keep these arguments as they are,
     under the arguments' names; every other argument has to be equal, or the task is made anew.

@@ -20,13 +20,6 @@ from airflow_mlops.steps.promise import Promise
 if TYPE_CHECKING:
     import pandas as pd
 
-_OF_DECISIONS = frozenset(
-    {
-        "accuracy", "balanced_accuracy", "f1", "f1_macro", "f1_weighted", "precision_macro", "recall_macro",
-        "matthews_corrcoef",
-    }
-)  # fmt: skip
-
 
 def with_classes(joined: Joined, promise: Promise, config: ModelConfig, backends: Backends) -> Joined:
     """Where there are several classes: labels as whole numbers, as answers are, and the probabilities of
@@ -75,6 +68,8 @@ def answers_of(rows: pd.DataFrame, config: ModelConfig) -> Any:
 
 
 def _needs_chances(config: ModelConfig) -> bool:
+    from airflow_mlops.backends.metric_forms import OF_CLASSES
+
     settings = config.monitor.performance
     spec = None if settings is None else config.evaluation.scoring.spec(settings.metric)
-    return spec is None or spec.metric not in _OF_DECISIONS
+    return spec is None or spec.metric not in OF_CLASSES

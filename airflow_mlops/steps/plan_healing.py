@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from airflow_mlops.backends.base import Backends
@@ -86,22 +87,20 @@ def _decay(
     """How decay shows: in this window, in an earlier one whose labels have landed, or as it showed to a run
     that ended before it moved anything, where this window cannot tell. None where it does not, or where more
     is known of a later window: what is monitored again says nothing about what serves now."""
-    newest = _newest_known(entries, champion)
-    end = request.collected.window.end
-    if newest is not None and newest.window is not None and newest.window.end > end:
+    end, newest = _newest_known(entries, champion) or (request.collected.window.end, None)
+    if end > request.collected.window.end:
         return None
     if performance["outcome"] == "fail":
         return tuple(map(str, performance["reasons"]))
-    is_new = newest is not None and newest.kind == "rescored" and is_ours(newest, request.run)
-    if newest is not None and is_new and newest.data["decayed"]:
+    if newest and newest.kind == "rescored" and is_ours(newest, request.run) and newest.data["decayed"]:
         return newest.reasons
     left = left_healing(entries, champion)
     return left.reasons[1:] if left is not None and performance["outcome"] == "inconclusive" else None
 
 
-def _newest_known(entries: Sequence[Entry], version: str) -> Entry | None:
-    """The newest window of which it is known whether this version has decayed. Where labels are late, that is
-    an earlier one, which this run may have scored anew."""
+def _newest_known(entries: Sequence[Entry], version: str) -> tuple[datetime, Entry] | None:
+    """The newest window of which it is known whether this version has decayed, by its end. Where labels are
+    late, that is an earlier one, which this run may have scored anew."""
     known = [
         (item.window.end, item.at, item)
         for item in entries
@@ -111,4 +110,7 @@ def _newest_known(entries: Sequence[Entry], version: str) -> Entry | None:
         and item.data.get("decayed") is not None
         and not item.data.get("upstream_fault")
     ]
-    return max(known, key=lambda one: one[:2])[2] if known else None
+    if not known:
+        return None
+    end, _, newest = max(known, key=lambda one: one[:2])
+    return end, newest

@@ -33,11 +33,13 @@ def thin_window(config: ModelConfig, collected: Collected, known: Usual) -> Faul
     fault = volume_fault(names, collected.rows, rows)
     if fault is None:
         return None
-    said = (
-        f"{fault.said}; the third window like it in a row makes a new level, and {names.time} in "
-        "validation.upstream_faults.ignore accepts it now"
+    accepts = f"{names.time} in validation.upstream_faults.ignore accepts it"
+    way_out = (
+        f"the third window like it in a row makes a new level, and {accepts} now"
+        if collected.rows
+        else f"see whether the endpoint is reached and its log is written; {accepts}"
     )
-    return replace(fault, said=said)
+    return replace(fault, said=f"{fault.said}; {way_out}")
 
 
 def fallen_since(moment: datetime, config: ModelConfig, backends: Backends) -> float:

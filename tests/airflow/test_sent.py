@@ -24,7 +24,6 @@ from airflow_mlops.notifications import findings as sending
 from airflow_mlops.notifications.catalog import asking_notifier, failure_notifier
 from airflow_mlops.notifications.deadline import tell
 
-pytest.importorskip("airflow.providers.slack", reason="no apache-airflow-providers-slack here")
 NOW = datetime(2026, 3, 10, 6, tzinfo=timezone.utc)
 TOKEN = "T0/B0/hush"
 MAIL = {"type": "smtp", "conn_id": "mail", "to": ["ada@example.com", "bob@example.com"]}

@@ -89,6 +89,16 @@ def test_a_snapshot_that_was_changed_since_is_not_fallen_back_on(
     assert snapshot(SnapshotRequest(config, make_run(50, run_id="r2")), backends).fell_back is None
 
 
+def test_a_snapshot_without_a_column_of_todays_yaml_is_not_fallen_back_on(
+    config, backends, make_run, good, broken, root
+) -> None:
+    path = root / "rows" / "all.parquet"
+    pd.read_parquet(path).assign(visits=1.0).to_parquet(path)
+    more = config.data.model_copy(update={"features": {**config.data.features, "visits": "numeric"}})
+    config = config.model_copy(update={"data": more})
+    assert snapshot(SnapshotRequest(config, make_run(50, run_id="r2")), backends).fell_back is None
+
+
 def test_rows_that_are_not_even_a_snapshot_give_way_too(config, backends, make_run, good, root) -> None:
     path = root / "rows" / "all.parquet"
     rows = pd.read_parquet(path)

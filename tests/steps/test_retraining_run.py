@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from airflow_mlops.config.parts.retraining import Retraining
+from airflow_mlops.config.parts.retraining import Breaker, QuietHours, Retraining
 from airflow_mlops.config.parts.schedule import Schedule
 from airflow_mlops.core.ledger import Entry
 from airflow_mlops.core.values import ModelRef, Report
@@ -152,6 +152,34 @@ def test_a_window_that_is_monitored_again_after_its_training_asks_for_no_other(
         again = monitored(config, 60, model.version, drifted=True, run_id=run_id)
         assert (again.decision.action, again.request_id) == ("refuse", None), again
     assert len(of(backends, "retrain_requested")) == 1
+
+
+def test_the_breaker_opens_in_the_run_that_finds_the_cause_to_be_there_still(
+    config, backends, make_run, trained, monitored
+):
+    policy = QUICK.model_copy(update={"breaker": Breaker(after=1), "cooldown": "1 day"})
+    config = config.model_copy(update={"retraining": policy})
+    trained(config, make_run(20, run_id="first"))
+    asked = monitored(config, 40, "1", drifted=True, rows=5_000)
+    _, model = trained(config, replace(make_run(40, run_id="retrain"), request=asked.request_id))
+    seen = monitored(config, 50, model.version, drifted=True, rows=5_000)
+    assert [check.gone for check in seen.checks] == [False]
+    assert seen.decision.action == "refuse"
+    assert "circuit breaker" in seen.decision.reasons[0]
+
+
+def test_a_request_that_still_waits_is_asked_for_again_for_the_end_of_the_quiet_hours(
+    config, backends, make_run, trained, monitored
+):
+    config = config.model_copy(update={"retraining": QUICK})
+    trained(config, make_run(20, run_id="first"))
+    asked = monitored(config, 40, "1", drifted=True)
+    assert asked.decision.not_before is None
+    quiet = QUICK.model_copy(update={"quiet": (QuietHours(hours="00:00-06:00"),)})
+    config = config.model_copy(update={"retraining": quiet})
+    again = monitored(config, 50, "1", drifted=True)
+    assert (again.decision.action, again.waiting.request_id) == ("refuse", asked.request_id)
+    assert again.waiting.decision.not_before.hour == 6
 
 
 def test_a_request_that_another_run_has_taken_starts_no_second_training(

@@ -10,10 +10,10 @@ from airflow_mlops.backends.catalog import installed_part
 from airflow_mlops.backends.gates.evidence import evidence
 from airflow_mlops.backends.import_path import load_object
 from airflow_mlops.backends.material import Material
-from airflow_mlops.core.failures import is_away
+from airflow_mlops.backends.user_code import refuse_away
 from airflow_mlops.core.raised import raised
 from airflow_mlops.core.values import Estimate, Finding, Measurement, Verdict
-from airflow_mlops.exceptions import BackendUnavailable, MlopsError
+from airflow_mlops.exceptions import MlopsError
 
 _log = logging.getLogger(__name__)
 _BOUNDS = ("minimum", "maximum")
@@ -33,10 +33,7 @@ def measure(settings: Mapping[str, Any], material: Material) -> Finding:
     except Exception as error:  # a user's gate may raise anything; the finding names it
         if isinstance(error, MlopsError) and error.retry_can_help:
             raise
-        if is_away(error):
-            raise BackendUnavailable(
-                f"{name} raised {raised(error)}; is the service behind it up?"
-            ) from error
+        refuse_away(name, error)
         # What it says may quote a row, and a finding travels; the log is its author's.
         _log.warning("%s raised", name, exc_info=True)
         told = str(error) if isinstance(error, MlopsError) else raised(error)

@@ -52,6 +52,14 @@ class Usual:
     levels: tuple[Level, ...] = ()
     new: Level | None = None
 
+    def expects_rows(self, window: Window) -> bool:
+        """Whether there should be any in a window. One shorter than a week has to have had some at its time
+        of the week, for many an endpoint rests at night and on Sundays."""
+        had_some = [one for one in self.windows if one.rows]
+        if window.end - window.start >= _WEEK:
+            return bool(had_some)
+        return any(not (window.start - one.window.start) % _WEEK for one in had_some)
+
 
 def usual(now: Counted, counted: Iterable[Counted], most: int) -> Usual:
     """What the rows of ``now`` are to be held against: the last ``most`` of the earlier windows like it.
