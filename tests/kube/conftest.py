@@ -35,10 +35,11 @@ def namespace(kube: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
     name = f"test-{abs(hash(request.node.nodeid)) % 10**8}"
     kube.api.create(NAMESPACES, None, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
-    # Nothing collects what a namespace leaves behind: that is a controller's work.
+    # The namespace first, that no controller makes another one meanwhile. Nothing collects what is left in
+    # it: that is a controller's work too.
+    kube.api.delete(NAMESPACES, None, name)
     for one in kube.api.find(DEPLOYMENTS, name):
         kube.api.delete(DEPLOYMENTS, name, one["metadata"]["name"])
-    kube.api.delete(NAMESPACES, None, name)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from airflow_mlops.backends.kube.api import (
     DEPLOYMENTS,
     HTTP_ROUTES,
+    NAMESPACES,
     PODS,
     SECRETS,
     SERVICES,
@@ -168,6 +169,21 @@ def test_a_deployment_that_is_deleted_takes_its_pods_with_it(api, namespace, dep
     eventually(lambda: not pods(api, namespace, "shop"))
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://{address}:8800/ready", trust_env=False)
+
+
+def test_a_deployment_that_may_have_no_pods_keeps_no_other_waiting(
+    api, namespace, deployment, eventually
+) -> None:
+    gone = f"{namespace}-gone"
+    api.create(NAMESPACES, None, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": gone}})
+    api.apply(DEPLOYMENTS, gone, deployment("orphan", 0))
+    api.delete(NAMESPACES, None, gone)
+    api.merge(DEPLOYMENTS, gone, "orphan", {"spec": {"replicas": 1}})
+    api.apply(DEPLOYMENTS, namespace, deployment("shop"))
+    try:
+        eventually(ready(api, namespace, "shop"))
+    finally:
+        api.delete(DEPLOYMENTS, gone, "orphan")
 
 
 @pytest.mark.parametrize(("script", "outcome"), [("echo done", "Succeeded"), ("echo gone; exit 3", "Failed")])

@@ -31,8 +31,7 @@ class DeploymentController(Controller):
             owner = _owner(pod)
             if owner is not None and owner not in known:
                 self._delete(pod)
-        for deployment in deployments:
-            self._sync(deployment)
+        self.for_each(deployments, self._sync)
 
     def _sync(self, deployment: Object) -> None:
         uid, wanted = deployment["metadata"]["uid"], deployment["spec"]["replicas"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from airflow_mlops.backends.kube.api import Kind, KubeApi, KubeRefused, Object
+from airflow_mlops.backends.kube.api import Forbidden, Kind, KubeApi, KubeRefused, Object
 from airflow_mlops.exceptions import BackendUnavailable
 
 _SILENCE_SECONDS = 1.0
@@ -97,6 +97,18 @@ class Controller:
     def reconcile(self) -> None:
         """One turn. Raises what the API client raises."""
         raise NotImplementedError
+
+    def for_each(self, objects: Iterable[Object], act: Callable[[Object], None]) -> None:
+        """One after the other. Where one is refused the others have their turn all the same; then it raises
+        what the last refusal was."""
+        refused: KubeRefused | Forbidden | None = None
+        for one in objects:
+            try:
+                act(one)
+            except (KubeRefused, Forbidden) as error:
+                refused = error
+        if refused is not None:
+            raise refused
 
     def _run(self) -> None:
         while not self._stopping.is_set():

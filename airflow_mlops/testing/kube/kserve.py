@@ -56,17 +56,19 @@ class ScriptedKServe(Controller):
     def reconcile(self) -> None:
         if self.holding.is_set():
             return
-        for known in self.seen["InferenceService"].all():
-            # Revisions are made by comparison, so an older spec than the present one would make one too many.
-            metadata = known["metadata"]
-            service = self.api.get(INFERENCE_SERVICES, metadata["namespace"], metadata["name"])
-            if service is None:
-                continue
-            mode = (service["metadata"].get("annotations") or {}).get(DEPLOYMENT_MODE, "Standard")
-            if mode in ("Serverless", "Knative"):
-                self._serverless(service)
-            else:
-                self._standard(service)
+        self.for_each(self.seen["InferenceService"].all(), self._sync)
+
+    def _sync(self, known: Object) -> None:
+        # Revisions are made by comparison, so an older spec than the present one would make one too many.
+        metadata = known["metadata"]
+        service = self.api.get(INFERENCE_SERVICES, metadata["namespace"], metadata["name"])
+        if service is None:
+            return
+        mode = (service["metadata"].get("annotations") or {}).get(DEPLOYMENT_MODE, "Standard")
+        if mode in ("Serverless", "Knative"):
+            self._serverless(service)
+        else:
+            self._standard(service)
 
     def _serverless(self, service: Object) -> None:
         name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]

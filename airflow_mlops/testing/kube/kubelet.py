@@ -74,17 +74,14 @@ class ProcessKubelet(Controller):
         self._server.server_close()
 
     def reconcile(self) -> None:
-        present = set()
-        for pod in self.seen["Pod"].all():
-            metadata = pod["metadata"]
-            node = pod["spec"].get("nodeName")
-            if not node and not self.holding.is_set():
-                self._bind(pod)
-            elif node == _NODE:
-                present.add(metadata["uid"])
-                self._run_pod(pod)
-        for uid in self._running.keys() - present:
+        pods = self.seen["Pod"].all()
+        own = [pod for pod in pods if pod["spec"].get("nodeName") == _NODE]
+        for pod in own:
+            self._run_pod(pod)
+        for uid in self._running.keys() - {pod["metadata"]["uid"] for pod in own}:
             self._running.pop(uid).kill()
+        if not self.holding.is_set():
+            self.for_each((pod for pod in pods if not pod["spec"].get("nodeName")), self._bind)
 
     def _bind(self, pod: Object) -> None:
         metadata = pod["metadata"]
