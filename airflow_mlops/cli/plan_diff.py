@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from airflow_mlops.config.load import LoadedModel
@@ -82,10 +81,9 @@ def _dag_facts(dag: DagPlan) -> dict[str, str]:
 
 def _running(dag: DagPlan) -> Iterator[str]:
     """What the plan sets of Airflow's own task settings."""
-    for field in fields(dag.running):
-        value = getattr(dag.running, field.name)
+    for name, value in dag.running._asdict().items():
         if value is not None:
-            yield f"{field.name} {value}"
+            yield f"{name} {value}"
 
 
 def _alerts(dag: DagPlan) -> Iterator[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -39,18 +38,23 @@ _Read = TypeVar("_Read")
 class LoadedModel:
     """A configuration with its layers merged and its level's presets filled in.
 
-    ``text`` is its JSON. ``digest`` is the sha256 of what it says: comments, order of keys, spelled-out
+    ``digest`` is the sha256 of what it says: comments, order of keys, spelled-out
     defaults and the layer that says a thing do not change it. ``layers`` tells where each value came from,
     ``used`` which variables stood in it; ``dependencies`` are the files that decided.
     """
 
     config: ModelConfig
-    text: str
     digest: str
     path: Path
     layers: Composition
     used: Mapping[KeyPath, tuple[str, ...]]
     dependencies: tuple[Dependency, ...]
+
+    @property
+    def text(self) -> str:
+        """The configuration as JSON, in the order of its keys, which is that of a model's columns. Made when
+        it is asked for: who only checks a file does not keep it."""
+        return self.config.model_dump_json()
 
 
 def load_model(path: Path, site: Site | None = None) -> LoadedModel:
@@ -75,7 +79,7 @@ def load_document(own: Document, path: Path, site: Site) -> LoadedModel:
 
 
 def _loaded(made: _Made, path: Path, dependencies: tuple[Dependency, ...]) -> LoadedModel:
-    config, text, digest = made.config, made.text, made.digest
+    config, digest = made.config, made.digest
     if (name := config.validation.suite) is not None:
         try:
             config, suite = with_suite(config, name, path)
@@ -83,16 +87,14 @@ def _loaded(made: _Made, path: Path, dependencies: tuple[Dependency, ...]) -> Lo
             at = ("validation", "suite")
             message = f"{name} {error}"
             raise InvalidConfig([made.layers.at_value(at, message)]) from error
-        settings = config.model_dump(mode="json")
-        text, digest = _text(settings), content_hash(settings)
+        digest = content_hash(config.model_dump(mode="json"))
         dependencies = (*dependencies, suite)
-    return LoadedModel(config, text, digest, path, made.layers, made.used, dependencies)
+    return LoadedModel(config, digest, path, made.layers, made.used, dependencies)
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
     config: ModelConfig
-    text: str
     digest: str
     layers: Composition
     used: Mapping[KeyPath, tuple[str, ...]]
@@ -134,7 +136,7 @@ def _made(
     ]
     if found or problems:
         raise InvalidConfig(_merged(problems, found))
-    return _Made(config, _text(settings), content_hash(settings), layers, substituted.used)
+    return _Made(config, content_hash(settings), layers, substituted.used)
 
 
 def _all(read: Callable[[str, str], _Read], files: Iterable[tuple[str, str]]) -> list[_Read]:
@@ -159,11 +161,6 @@ def _refused(
     for allowed in lists or [()]:
         for at, message, hint in refused_imports(config, allowed):
             yield layers.at_value(at, message, hint)
-
-
-def _text(settings: Mapping[str, Any]) -> str:
-    """In the order of the keys, which is that of a model's columns."""
-    return json.dumps(settings, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _merged(known: list[Problem], more: Iterable[Problem]) -> list[Problem]:

@@ -28,7 +28,7 @@ class Site:
         own = path.absolute().parent
         folders = [own]
         root = own if self.root is None else self.root.absolute()
-        if own.is_relative_to(root):
+        if own != root and own.is_relative_to(root):
             below = own.relative_to(root).parts
             folders = [root.joinpath(*below[:depth]) for depth in range(len(below) + 1)]
         if path.is_absolute():

@@ -6,6 +6,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 _PERIOD = re.compile(r"^([0-9]{1,20})\s*(months?|mo|weeks?|w|days?|d|hours?|h|minutes?|min|m|seconds?|s)$")
 _LONGEST_SECONDS = 100 * 366 * 86_400
@@ -23,6 +24,7 @@ class Period:
     seconds: int = 0
 
     @classmethod
+    @lru_cache(maxsize=256)  # a thousand models say a dozen of them
     def parse(cls, text: str) -> Period:
         """Read one number and one unit. Raises ``ValueError`` that lists the units."""
         match = _PERIOD.match(text.strip().lower())

@@ -12,7 +12,6 @@ import os
 import platform
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -78,7 +77,7 @@ class PlanCache:
         stored = {"config": compiled.config.text, "plan": plan_to_json(compiled.plan)}
         record = zlib.compress(json.dumps(stored).encode(), level=1)
         kept = Kept(hashlib.sha256(sources.encode()).digest(), sources, record, b"")
-        self._new.append((key, replace(kept, checksum=_checksum(key, kept))))
+        self._new.append((key, kept._replace(checksum=_checksum(key, kept))))
         if len(self._new) >= _BATCH:
             self._write()
 

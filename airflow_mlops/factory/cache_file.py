@@ -8,9 +8,8 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +27,7 @@ create table if not exists places (
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """What was made of a file while the files it leans on were as ``sources`` (JSON) tells."""
 
     variant: bytes

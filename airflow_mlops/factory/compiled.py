@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_mlops.plan.graph import Plan
 
@@ -44,8 +43,7 @@ class ConfigText(Mapping[str, Any]):
         return values
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(NamedTuple):
     """A model's plan, and its configuration as JSON values, which its operators read when they run. Where
     the YAML lies is not in it: equal files give equal values in every version of a bundle."""
 

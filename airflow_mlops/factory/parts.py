@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_mlops.plan.graph import StepName
 
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One step's task. ``takes`` maps an argument of the operator to the step whose result fills it
     (``None`` where the plan has no such step), ``names`` to the step whose task id it is told; ``settings``
     are the arguments that the plan sets. A part that does not run a step is not handed the model; ``asks`` is
@@ -23,8 +22,8 @@ class Part:
     """
 
     operator: str
-    takes: Mapping[str, StepName] = field(default_factory=dict)
-    names: Mapping[str, StepName] = field(default_factory=dict)
+    takes: Mapping[str, StepName] = MappingProxyType({})
+    names: Mapping[str, StepName] = MappingProxyType({})
     settings: tuple[str, ...] = ()
     runs_step: bool = True
     asks: str = ""

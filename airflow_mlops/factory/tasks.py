@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, TaskGroup
@@ -15,12 +14,8 @@ _HOLDERS = (dict, list, set, ParamsDict)
 _MOST = 16  # forms of one task, such as those of the three levels; each holds a few KB
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """A task of no DAG, and the attributes that two tasks must not share."""
-
-    task: BaseOperator
-    held: tuple[str, ...]
+# A task of no DAG, and the attributes that two tasks must not share.
+_Form = tuple[BaseOperator, tuple[str, ...]]
 
 
 class Tasks:
@@ -76,9 +71,10 @@ class Tasks:
             held = tuple(name for name, value in vars(made).items() if isinstance(value, _HOLDERS))
             if len(forms) == _MOST:
                 forms.clear()
-            form = forms[alike] = _Form(made, held)
-        task = copy(form.task)
+            form = forms[alike] = made, held
+        like, held = form
+        task = copy(like)
         settings = vars(task)
-        for name in form.held:
+        for name in held:
             settings[name] = copy(settings[name])
         return task

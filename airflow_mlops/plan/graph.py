@@ -1,11 +1,15 @@
-"""A plain picture of the DAGs of one model: names, order, groups and hand-overs."""
+"""A plain picture of the DAGs of one model: names, order, groups and hand-overs.
+
+Named tuples: every task imports this file before it starts, and a frozen dataclass takes several times as
+long to define.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 DagRole = Literal["train", "deploy", "rollback", "score", "monitor"]
 StepName = Literal[
@@ -18,8 +22,7 @@ StepName = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class TaskNode:
+class TaskNode(NamedTuple):
     """One task. ``group`` is the task group it stands in, ``doc`` (Markdown) what the UI says of it.
 
     ``upstream`` names tasks by ``full_id``. ``settings`` holds small JSON values: ``weight`` of a canary
@@ -34,7 +37,7 @@ class TaskNode:
     upstream: tuple[str, ...] = ()
     group: str | None = None
     doc: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = MappingProxyType({})
     emits: str | None = None
     workers: int | None = None
 
@@ -48,8 +51,7 @@ AssetTree = str | Mapping[str, Any]
 """A name, ``{"name", "uri"}``, or ``{"any": [...]}`` and ``{"all": [...]}`` of such."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(NamedTuple):
     """What starts a DAG: a clock (``cron``, ``every`` or ``timetable``), assets, both (either is enough), or
     nothing but a person. Plain values only: plans are kept as JSON.
 
@@ -90,8 +92,7 @@ def asset_names(tree: AssetTree) -> list[str]:
     return [name for part in (*tree.get("any", ()), *tree.get("all", ())) for name in asset_names(part)]
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(NamedTuple):
     """How Airflow runs each task of a DAG; ``None`` is Airflow's own default. ``by_cause``: only what a
     service or machine was at fault for is tried again."""
 
@@ -105,8 +106,7 @@ class Running:
     by_cause: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DagPlan:
+class DagPlan(NamedTuple):
     """One DAG. ``description`` is its line in Airflow's list, ``doc`` (Markdown) its own page. ``alerts``
     says who is told when a task fails, and when a run is not over ``deadline_seconds`` after it was queued.
     ``notes_failures``: each failure is written into the ledger, and after ``stop_after`` like ones in a row
@@ -128,8 +128,7 @@ class DagPlan:
     stop_after: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """All DAGs of one model; ``config_digest`` names the configuration they came from."""
 
     model: str

@@ -1,12 +1,11 @@
 """A plan as JSON values and back, for whoever keeps it.
 
-The form follows the dataclasses of ``graph.py`` by their fields' types, so a new field needs nothing here.
+The form follows the named tuples of ``graph.py`` by their fields' types, so a new field needs nothing here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from types import NoneType, UnionType
@@ -27,18 +26,19 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
 
 def plan_from_json(stored: Mapping[str, Any]) -> Plan:
     """Raises ``TypeError``, ``ValueError`` or ``KeyError`` where this is no plan of this release."""
-    plan: Plan = _dataclass_decoder(Plan)(stored)
+    plan: Plan = _record_decoder(Plan)(stored)
     return plan
 
 
 def _encoded(value: Any) -> Any:
     if type(value) in _AS_IT_IS:
         return value
-    if is_dataclass(value) and not isinstance(value, type):
+    if _is_record(type(value)):
+        defaults = value._field_defaults
         return {
             name: _encoded(given)
-            for name, default in _defaults(type(value))
-            if (given := getattr(value, name)) != default
+            for name, given in zip(value._fields, value, strict=True)
+            if name not in defaults or given != defaults[name]
         }
     if isinstance(value, Mapping):
         return {str(key): _encoded(item) for key, item in value.items()}
@@ -52,20 +52,15 @@ def _encoded(value: Any) -> Any:
     raise TypeError(f"a plan holds no {type(value).__name__}")
 
 
-@cache
-def _defaults(kind: type) -> tuple[tuple[str, Any], ...]:
-    """Each field's name and default; a field without one gets what no value equals."""
-    return tuple(
-        (one.name, one.default_factory() if one.default_factory is not MISSING else one.default)
-        for one in fields(kind)
-    )
+def _is_record(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
 @cache
 def _decoder(kind: Any) -> Decoder | None:
     """How a JSON value becomes one of a type; None where it is one already."""
-    if is_dataclass(kind) and isinstance(kind, type):
-        return _dataclass_decoder(kind)
+    if _is_record(kind):
+        return _record_decoder(kind)
     if kind is datetime:
         return _moment
     if kind is timedelta:
@@ -90,7 +85,7 @@ def _moment(text: str) -> datetime:
 
 
 @cache
-def _dataclass_decoder(kind: type) -> Decoder:
+def _record_decoder(kind: type) -> Decoder:
     hints = get_type_hints(kind)
     decoders = {name: found for name in hints if (found := _decoder(hints[name])) is not None}
 
