@@ -29,7 +29,7 @@ from airflow_mlops.core.values import CheckedExpectation, Expectation
 
 PLANS = ["free", "pro", "team", "trial"]
 PIECE = 500_000
-BAR_CPU, BAR_MIB = 2.0, 1024
+BAR_CPU, BAR_MIB, BAR_ROWS = 2.0, 1024, 10_000_000
 
 
 def main() -> None:
@@ -65,8 +65,11 @@ def compare(file: Path, rows: int, with_peer: bool, repeat: int) -> None:
         print(f"  {name:6} {best['cpu']:7.2f} CPU s  {best['wall']:7.2f} s  {best['mib']:6.0f} MiB")
     ours, floor = taken["ours"], taken["floor"]
     ratio = ours["cpu"] / floor["cpu"]
-    print(f"  ours / floor {ratio:.2f} (bar {BAR_CPU:g}): {_met(ratio <= BAR_CPU)}")
-    print(f"  ours {ours['mib']:.0f} MiB (bar {BAR_MIB}): {_met(ours['mib'] < BAR_MIB)}")
+    if rows < BAR_ROWS:
+        print(f"  ours / floor {ratio:.2f}, imports and all")
+    else:
+        print(f"  ours / floor {ratio:.2f} (bar {BAR_CPU:g}): {_met(ratio <= BAR_CPU)}")
+        print(f"  ours {ours['mib']:.0f} MiB (bar {BAR_MIB}): {_met(ours['mib'] < BAR_MIB)}")
     if with_peer:
         cpu, mib = (taken["gx"][name] / ours[name] for name in ("cpu", "mib"))
         print(f"  gx / ours {cpu:.1f} in CPU, {mib:.1f} in memory")
