@@ -115,7 +115,7 @@ class Place:
                 time.sleep(0.1)
         pytest.fail(f"not so: {what}; there are {self.errors().keys()}")
 
-    def wait(self, is_so: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    def wait(self, is_so: Callable[[], bool], what: str, seconds: float = 180) -> None:
         until = time.monotonic() + seconds
         while not is_so():
             if time.monotonic() > until:

@@ -52,12 +52,12 @@ def other(kube: Cluster) -> Iterator[KubeApi]:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], Any]], Any]:
-    """Waits until a call answers with something true, at most ten seconds; that answer."""
+    """Waits until a call answers with something true, at most half a minute; that answer."""
 
     def wait(call: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not (found := call()):
-            assert time.monotonic() < deadline, "it did not come about in 10 seconds"
+            assert time.monotonic() < deadline, "it did not come about in 30 seconds"
             time.sleep(0.02)
         return found
 

@@ -128,7 +128,7 @@ class Place(AirflowApi):
         with closing(sqlite3.connect(self.site.state / "airflow" / "airflow.db")) as database:
             return database.execute(query).fetchall()
 
-    def wait(self, is_so: Callable[[], Any], what: str, seconds: float = 120) -> Any:
+    def wait(self, is_so: Callable[[], Any], what: str, seconds: float = 300) -> Any:
         started = time.monotonic()
         while not (found := is_so()):
             if time.monotonic() > started + seconds:
