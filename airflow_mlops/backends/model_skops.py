@@ -125,7 +125,7 @@ def save(
     from mlflow.models import Model, ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    _quiet_skops()
+    quiet_skops()
     kinds = column_kinds(example, texts)
     rows = conformed(example, kinds)
     prediction(estimator, task, rows)
@@ -150,7 +150,7 @@ def save(
         raise _unsaved(estimator, trusted_types, error) from error
 
 
-def _quiet_skops() -> Any:
+def quiet_skops() -> Any:
     """``skops.io``. At its import it asks every loaded module for names of scipy's, and Airflow's modules
     answer each with a deprecation warning: over a thousand lines in a task's log.
     """
@@ -170,7 +170,7 @@ def _unsaved(estimator: Any, trusted_types: Sequence[str], error: Exception) -> 
     from skops.io.exceptions import UntrustedTypesFoundException
 
     if isinstance(error.__context__, UntrustedTypesFoundException):
-        skops_io = _quiet_skops()
+        skops_io = quiet_skops()
         untrusted = skops_io.get_untrusted_types(data=skops_io.dumps(estimator))
         return _untrusted(set(untrusted) - {*TRUSTED_TYPES, *TRUSTED_IF_UNCHANGED, *trusted_types})
     return TrainingFailed(
@@ -186,7 +186,7 @@ def load(
 
     The list of trusted types inside the file is never read. Raises ``ModelRefused``.
     """
-    skops_io = _quiet_skops()
+    skops_io = quiet_skops()
     from skops.io.exceptions import UntrustedTypesFoundException
 
     columns = _described(description)

@@ -33,20 +33,6 @@ from airflow_mlops.testing.airflow_home import migrate
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 NOW = datetime.now(timezone.utc)
-WARM = """\
-import sys
-
-if "scheduler" in sys.argv:
-    import importlib
-    import mlflow.sklearn, pandas, pyarrow.parquet, sklearn.linear_model, sklearn.pipeline, sklearn.compose
-    from airflow_mlops.backends.model_skops import _quiet_skops
-    from airflow_mlops.backends.catalog import PARTS
-    from airflow_mlops.steps.catalog import STEPS
-
-    _quiet_skops()
-    for path in [*STEPS.values(), *(part.path for part in PARTS.values())]:
-        importlib.import_module(path.partition(":")[0])
-"""
 
 
 class Listener:
@@ -256,10 +242,9 @@ def place(tmp_path_factory, mlops_mlflow_server, port_base, request) -> Iterator
     site = new_site(ROOT, root / "home", model="none", key_column="", time_column="", port_base=port_base)
     home, listener = site.state / "airflow", Listener()
     place = Place(site, root / "configs", listener)
-    for folder in (place.configs, home / "config", site.logs, site.store):
+    for folder in (place.configs, home, site.logs, site.store):
         folder.mkdir(parents=True)
     _write_rows(site.store / "rain.parquet")
-    (home / "config" / "airflow_local_settings.py").write_text(WARM)
     migrate(home, request.config.cache.mkdir("airflow-mlops"))
     (home / "simple_auth_manager_passwords.json.generated").write_text(json.dumps({USER: site.password}))
     place.env = environment(site) | {

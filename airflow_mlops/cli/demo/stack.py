@@ -26,6 +26,7 @@ USUAL_PORTS = {"airflow": 8080, "mlflow": 5000, "gateway": 8800}
 # Airflow's own log servers; taken by another Airflow on the machine, they would be fought over.
 LOG_SERVER_PORTS = ("worker_logs", "trigger_logs")
 START_SECONDS = 240.0
+SETTINGS = Path(__file__).with_name("settings")  # a folder with a module that Airflow imports
 _BUSY_SECONDS = 20
 """How long a program waits for another one's write. Not longer: Airflow's API server logs what a caller does
 on its event loop, where it can wait for a write that only that loop can end. It then answers 500, which
@@ -223,7 +224,7 @@ def environment(site: Site) -> dict[str, str]:
     return {
         **inherited,
         "PATH": os.pathsep.join([here, os.environ.get("PATH", os.defpath)]),
-        "PYTHONPATH": str(site.repository / "plugins"),
+        "PYTHONPATH": os.pathsep.join([str(site.repository / "plugins"), str(SETTINGS)]),
         "PYTHONUNBUFFERED": "1",
         "OMP_NUM_THREADS": "1",
         "DO_NOT_TRACK": "1",
