@@ -44,12 +44,13 @@ def test_what_cannot_be_is_refused() -> None:
         share_sequence(1, 4, 1.0)
 
 
-@given(counts=counts, low=st.floats(0, 1), width=st.floats(0, 0.5))
+@given(counts=counts, millionths=st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)))
 def test_evidence_does_not_depend_on_which_arm_is_counted(
-    counts: tuple[int, int], low: float, width: float
+    counts: tuple[int, int], millionths: tuple[int, int]
 ) -> None:
+    """Of bounds that one less themselves can tell from nought and one."""
     hits, rows = counts
-    high = min(1.0, low + width)
+    low, high = (one / 10**6 for one in sorted(millionths))
     mirrored = share_evidence(rows - hits, rows, 1 - high, 1 - low)
     assert mirrored == pytest.approx(share_evidence(hits, rows, low, high), rel=1e-4)
 
